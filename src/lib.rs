@@ -1,1 +1,8 @@
-//! placeholder
+//! A host management server (HMS): the directory of a conference system, and the host side of it.
+//!
+//! The core is sans-I/O: no clock, socket, file or randomness of its own. `ARCHITECTURE.md` has the map.
+
+pub mod ident;
+pub mod limits;
+pub mod time;
+pub mod wire;

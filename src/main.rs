@@ -1,1 +1,2 @@
+//! The `hms` binary.
 fn main() {}

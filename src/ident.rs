@@ -1,0 +1,187 @@
+//! The names by which the protocol knows things.
+
+use std::fmt;
+
+use compact_str::CompactString;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $width:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!("{:0", $width, "x}"), self.0)
+            }
+        }
+    };
+}
+
+number! {
+    /// A company's own world of users, keys and rows; 32 random bits.
+    RealmId(u32), 8
+}
+number! {
+    /// Which of a realm's secrets a key comes from.
+    Epoch(u8), 2
+}
+number! {
+    /// One registration of one user (spec 3.1).
+    SessionId(u64), 16
+}
+number! {
+    /// One installation of the host program; a restart keeps it.
+    InstanceId(u64), 16
+}
+number! {
+    /// One HMS; a restart keeps it.
+    ServerId(u64), 16
+}
+number! {
+    /// One process of an HMS; 0 means unknown.
+    Incarnation(u32), 8
+}
+number! {
+    /// Orders the sessions of one user (R-REG-02).
+    Stamp(u64), 16
+}
+number! {
+    /// How often, as it were, a user was revoked (R-AUT-04).
+    Generation(u64), 16
+}
+number! {
+    /// Position in a realm's list of changes (R-DIR-01); 0 means none.
+    Revision(u32), 1
+}
+
+/// The first 8 bytes of a hash over realm and user name (spec 3.1).
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(pub [u8; 8]);
+
+impl UserId {
+    /// Above every other id: where the last page of a copy ends.
+    pub const MAX: Self = Self([0xff; 8]);
+
+    /// Which of the 128 digest buckets the user falls into (R-DIR-02).
+    pub const fn bucket(self) -> usize {
+        (self.0[0] >> 1) as usize
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserId({self})")
+    }
+}
+
+/// A name that people read: UTF-8, 1 to 64 bytes, no control characters, no white space at its ends (R-FMT-10).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(CompactString);
+
+impl Name {
+    /// Longest name in bytes.
+    pub const MAX: usize = 64;
+
+    /// Takes `text` if it is a name.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        Self::with_limit(text, Self::MAX)
+    }
+
+    /// Takes `text` if it is a name of at most `limit` bytes.
+    pub fn with_limit(text: &str, limit: usize) -> Result<Self, NameError> {
+        check_name(text, limit)?;
+        Ok(Self(CompactString::from(text)))
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Says whether `text` follows R-FMT-10, without copying it.
+pub fn check_name(text: &str, limit: usize) -> Result<(), NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text.len() > limit {
+        return Err(NameError::TooLong { limit });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(NameError::Control);
+    }
+    if text.trim() != text {
+        return Err(NameError::Space);
+    }
+    Ok(())
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameError {
+    /// Nothing there.
+    Empty,
+    /// More bytes than allowed.
+    TooLong {
+        /// The most bytes allowed.
+        limit: usize,
+    },
+    /// A control character.
+    Control,
+    /// White space at an end.
+    Space,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a name cannot be empty"),
+            Self::TooLong { limit } => write!(f, "a name has at most {limit} bytes"),
+            Self::Control => f.write_str("a name cannot contain control characters"),
+            Self::Space => f.write_str("a name cannot begin or end with white space"),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        assert_eq!(Name::new(""), Err(NameError::Empty));
+        assert_eq!(Name::new(" a"), Err(NameError::Space));
+        assert_eq!(Name::new("a\nb"), Err(NameError::Control));
+        assert_eq!(Name::new("a\u{85}b"), Err(NameError::Control));
+        assert_eq!(Name::new(&"x".repeat(65)), Err(NameError::TooLong { limit: 64 }));
+        assert_eq!(Name::new("Zoë 2").map(|n| n.to_string()).as_deref(), Ok("Zoë 2"));
+    }
+
+    #[test]
+    fn buckets_are_the_top_seven_bits() {
+        assert_eq!(UserId([0xff, 0, 0, 0, 0, 0, 0, 0]).bucket(), 127);
+        assert_eq!(UserId([0x01, 0, 0, 0, 0, 0, 0, 0]).bucket(), 0);
+        assert_eq!(UserId([0x02, 0, 0, 0, 0, 0, 0, 0]).bucket(), 1);
+    }
+}

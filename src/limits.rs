@@ -1,0 +1,90 @@
+//! Every limit and default of the protocol in one place (spec chapter 6), with the relations between them.
+
+use crate::time::Duration;
+
+/// Longest datagram, UDP payload in bytes (R-FMT-01).
+pub const DATAGRAM_MAX: usize = 1200;
+/// Header in bytes.
+pub const HEADER_LEN: usize = 32;
+/// Tag or checksum in bytes.
+pub const TAG_LEN: usize = 16;
+/// Shortest datagram.
+pub const DATAGRAM_MIN: usize = HEADER_LEN + TAG_LEN;
+/// A steady heartbeat, an INIT and every short answer.
+pub const SHORT_LEN: usize = 68;
+/// What a DISCOVER is padded to.
+pub const DISCOVER_LEN: usize = 512;
+
+/// UDP port of the HMS.
+pub const PORT: u16 = 6710;
+
+/// Default check time.
+pub const CHECK_TIME: Duration = Duration::from_secs(30);
+/// Shortest check time.
+pub const CHECK_TIME_MIN: Duration = Duration::from_secs(1);
+/// Longest check time.
+pub const CHECK_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Default expiry in check times.
+pub const EXPIRY_FACTOR: f64 = 2.5;
+/// Brake: rows that may always expire within one check time.
+pub const BRAKE_ROWS: usize = 50;
+/// Brake: share of a realm's rows that may expire within one check time, in percent.
+pub const BRAKE_PERCENT: usize = 15;
+/// Brake: a late row goes at this many expiries.
+pub const BRAKE_LIMIT: u32 = 3;
+/// Come-backs per second after a restart (R-REG-37).
+pub const COME_BACK_RATE: u32 = 20_000;
+
+/// Slot of the registration cookie.
+pub const REGISTER_COOKIE_SLOT: Duration = Duration::from_millis(7_500);
+/// Slot of the session cookie.
+pub const SESSION_COOKIE_SLOT: Duration = Duration::from_secs(15);
+/// How long the stamp of a removed row stays known.
+pub const REMOVED_STAMP_KEPT: Duration = Duration::from_secs(30);
+/// Sequences that a row's window covers.
+pub const WINDOW: u64 = 64;
+/// Bad tags after which a row's datagrams count as unverified.
+pub const BAD_TAGS: u8 = 8;
+/// Hints a second for all sources together.
+pub const HINTS_PER_SECOND: u32 = 100;
+/// Challenges that a host echoes in one check time.
+pub const CHALLENGE_ECHOES: u8 = 3;
+
+/// Rows up to which the realm view is granted.
+pub const ALL_ROWS: usize = 10_000;
+/// Named users in one view.
+pub const NAMED_MAX: usize = 64;
+/// Digest buckets of a view.
+pub const BUCKETS: usize = 128;
+/// Deletions that a view remembers.
+pub const DELETIONS_KEPT: usize = 65_536;
+/// Refusals kept for `hms why`.
+pub const REFUSALS_KEPT: usize = 1024;
+
+/// Bounds of the random delay before an OFFER.
+pub const OFFER_JITTER: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(120));
+/// How long a host collects OFFERs after the first.
+pub const OFFER_COLLECTION: Duration = Duration::from_millis(150);
+/// OFFERs waiting for their delay.
+pub const OFFERS_PENDING: usize = 1024;
+/// Unicast probes that announcements may cause in a minute.
+pub const PROBES_PER_MINUTE: usize = 4;
+
+/// Reported addresses of one host.
+pub const REPORTED_MAX: usize = 8;
+/// Services of one host.
+pub const SERVICES_MAX: usize = 16;
+/// HMSs in one list.
+pub const HMS_LIST_MAX: usize = 16;
+/// Longest realm name in bytes.
+pub const REALM_NAME_MAX: usize = 32;
+/// Longest service kind in bytes.
+pub const SERVICE_KIND_MAX: usize = 16;
+
+const _: () = {
+    assert!(HEADER_LEN + 20 + TAG_LEN == SHORT_LEN);
+    assert!(HEADER_LEN + 24 + 3 + BUCKETS * 8 + TAG_LEN <= DATAGRAM_MAX);
+    assert!(DISCOVER_LEN <= DATAGRAM_MAX);
+    // A removed stamp outlives every registration cookie bound to an older one.
+    assert!(REMOVED_STAMP_KEPT.as_millis() >= 2 * REGISTER_COOKIE_SLOT.as_millis());
+};

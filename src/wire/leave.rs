@@ -1,0 +1,25 @@
+//! LEAVE: unregisters (spec 2.5, R-REG-42).
+
+use bytes::BufMut;
+use nom::bytes::complete::take;
+
+use super::error::WireError;
+use super::tlv::{Tlvs, fixed};
+use crate::limits::HEADER_LEN;
+
+/// Body of LEAVE: 20 reserved bytes, 68 in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leave;
+
+impl Leave {
+    pub(super) fn parse(body: &[u8]) -> Result<Self, WireError> {
+        let (tlvs, _) = fixed(body, HEADER_LEN, "LEAVE", take(20usize))?;
+        Tlvs::new(tlvs, HEADER_LEN + 20).try_for_each(|tlv| tlv?.unknown())?;
+        Ok(Self)
+    }
+
+    /// Appends the body.
+    pub fn emit(&self, buf: &mut Vec<u8>) {
+        buf.put_bytes(0, 20);
+    }
+}
