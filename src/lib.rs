@@ -4,5 +4,6 @@
 
 pub mod ident;
 pub mod limits;
+pub mod net;
 pub mod time;
 pub mod wire;
