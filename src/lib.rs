@@ -2,6 +2,9 @@
 //!
 //! The core is sans-I/O: no clock, socket, file or randomness of its own. `ARCHITECTURE.md` has the map.
 
+#[macro_use]
+mod shows;
+
 pub mod ident;
 pub mod limits;
 pub mod net;
