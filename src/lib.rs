@@ -5,6 +5,7 @@
 #[macro_use]
 mod shows;
 
+pub mod auth;
 pub mod ident;
 pub mod limits;
 pub mod net;
