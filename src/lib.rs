@@ -9,5 +9,6 @@ pub mod auth;
 pub mod ident;
 pub mod limits;
 pub mod net;
+pub mod shell;
 pub mod time;
 pub mod wire;
