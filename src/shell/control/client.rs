@@ -117,7 +117,9 @@ fn cannot_connect(path: &Path, error: &io::Error) -> ControlError {
             EXIT_NO,
             format!("{shown}: permission denied (run this as the daemon's user or as root)"),
         ),
-        ErrorKind::WouldBlock => ControlError::new(EXIT_TIMEOUT, format!("the daemon at {shown} is too busy")),
+        ErrorKind::WouldBlock => {
+            ControlError::new(EXIT_TIMEOUT, format!("the daemon at {shown} is too busy"))
+        }
         _ => ControlError::new(EXIT_NO, format!("{shown}: {error}")),
     }
 }
