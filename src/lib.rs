@@ -11,4 +11,5 @@ pub mod limits;
 pub mod net;
 pub mod shell;
 pub mod time;
+pub mod token;
 pub mod wire;
