@@ -6,6 +6,8 @@
 mod shows;
 
 pub mod auth;
+pub mod chance;
+pub mod discovery;
 pub mod ident;
 pub mod limits;
 pub mod net;

@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ident", &[]),
     ("limits", &["time"]),
     ("net", &[]),
+    ("chance", &["time"]),
     ("config", &["ident", "limits", "time"]),
     ("wire", &["ident", "limits"]),
     ("registry", &["ident", "limits", "time"]),
@@ -17,11 +18,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("token", &["auth", "ident", "limits", "wire"]),
     ("storage", &["auth", "ident", "limits", "time", "token", "wire"]),
     ("directory", &["auth", "ident", "limits", "registry", "time", "wire"]),
-    ("discovery", &["auth", "ident", "limits", "net", "time", "wire"]),
+    ("discovery", &["auth", "chance", "ident", "limits", "net", "time", "wire"]),
     (
         "server",
         &[
             "auth",
+            "chance",
             "directory",
             "discovery",
             "ident",
@@ -36,7 +38,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "host",
-        &["auth", "directory", "discovery", "ident", "limits", "net", "storage", "time", "token", "wire"],
+        &[
+            "auth",
+            "chance",
+            "directory",
+            "discovery",
+            "ident",
+            "limits",
+            "net",
+            "storage",
+            "time",
+            "token",
+            "wire",
+        ],
     ),
     ("relay", &["time"]),
 ];
