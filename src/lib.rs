@@ -8,6 +8,7 @@ mod shows;
 pub mod auth;
 pub mod chance;
 pub mod discovery;
+pub mod config;
 pub mod ident;
 pub mod limits;
 pub mod net;

@@ -1,0 +1,108 @@
+//! The settings of an HMS: `hms.toml` as text and as values. Reads no file itself.
+//!
+//! [`check`] finds every problem of a text in one go; [`get`] and [`set`] work on single keys and keep comments.
+//! All keys stand in one table (`schema`), which checking, editing and suggestions share.
+
+mod check;
+mod duration;
+mod edit;
+mod locate;
+mod problem;
+mod schema;
+mod suggest;
+mod value;
+
+use std::net::SocketAddr;
+
+pub use check::{Checked, check};
+pub use duration::{parse_duration, show_duration};
+pub use edit::{EditError, Setting, get, set, settings};
+pub use locate::{Candidate, SYSTEM_FILE, candidates};
+pub use problem::{ConfigProblem, Severity};
+pub use suggest::nearest;
+pub use value::parse_address;
+
+use crate::ident::Name;
+use crate::limits::{ALL_ROWS, CHECK_TIME, EXPIRY_FACTOR, PORT};
+use crate::time::Duration;
+
+/// The file that `hms config default` prints: commented, and every value the default.
+pub const DEFAULT_FILE: &str = include_str!("default.toml");
+
+/// What the answer to a heartbeat carries (S306-S307, R-DIR-08).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Update {
+    /// The changes.
+    #[default]
+    OnChange,
+    /// The whole directory.
+    Always,
+    /// The changes, if the host asks.
+    OnRequest,
+}
+
+/// Limits of one realm, `[[realm]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RealmLimits {
+    /// Which realm.
+    pub name: Name,
+    /// Hosts registered at the same time; none: no limit.
+    pub max_hosts: Option<usize>,
+    /// Registrations per second; none: no limit.
+    pub max_rate: Option<u32>,
+}
+
+/// `hms.toml` as values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[hms] name`; none: the machine's host name.
+    pub name: Option<Name>,
+    /// `[hms] listen`.
+    pub listen: Vec<SocketAddr>,
+    /// `[hms] interfaces`; empty: every usable one.
+    pub interfaces: Vec<String>,
+    /// `[hms] standalone`.
+    pub standalone: bool,
+    /// `[hosts] check_time`.
+    pub check_time: Duration,
+    /// `[hosts] expiry_factor`.
+    pub expiry_factor: f64,
+    /// `[hosts] update`.
+    pub update: Update,
+    /// `[hosts] push`.
+    pub push: bool,
+    /// `[hosts] all_rows`.
+    pub all_rows: usize,
+    /// `[hosts] hints` (R-AUT-30).
+    pub hints: bool,
+    /// `[[realm]]`, in the order of the file.
+    pub realms: Vec<RealmLimits>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: None,
+            listen: vec![SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, PORT))],
+            interfaces: Vec::new(),
+            standalone: false,
+            check_time: CHECK_TIME,
+            expiry_factor: EXPIRY_FACTOR,
+            update: Update::OnChange,
+            push: true,
+            all_rows: ALL_ROWS,
+            hints: true,
+            realms: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// The limits of the realm of this name, if the file sets any.
+    pub fn realm(&self, name: &str) -> Option<&RealmLimits> {
+        self.realms.iter().find(|realm| realm.name.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests;
