@@ -7,8 +7,8 @@ mod shows;
 
 pub mod auth;
 pub mod chance;
-pub mod discovery;
 pub mod config;
+pub mod discovery;
 pub mod ident;
 pub mod limits;
 pub mod net;

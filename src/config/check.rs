@@ -42,6 +42,9 @@ pub fn check(text: &str, file: &str) -> Checked {
     checked
 }
 
+/// A key, its value, and where that stands.
+type Reading = (&'static Key, Parsed, Option<Range<usize>>);
+
 struct Checker<'a> {
     text: &'a str,
     file: &'a str,
@@ -105,7 +108,7 @@ impl Checker<'_> {
         }
     }
 
-    fn realm(&mut self, values: Vec<(&'static Key, Parsed, Option<Range<usize>>)>) {
+    fn realm(&mut self, values: Vec<Reading>) {
         let (mut name, mut max_hosts, mut max_rate) = (None, None, None);
         for (key, parsed, span) in values {
             match (key.name, parsed) {
@@ -124,11 +127,7 @@ impl Checker<'_> {
     }
 
     /// The readable values of one section; what is wrong with the others is noted.
-    fn values(
-        &mut self,
-        section: &'static str,
-        table: &dyn TableLike,
-    ) -> Vec<(&'static Key, Parsed, Option<Range<usize>>)> {
+    fn values(&mut self, section: &'static str, table: &dyn TableLike) -> Vec<Reading> {
         let mut values = Vec::new();
         for (name, item) in table.iter() {
             let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
@@ -203,8 +202,11 @@ impl Checker<'_> {
     }
 }
 
+/// A section's keys, and where it stands.
+type Block<'a> = (&'a dyn TableLike, Option<Range<usize>>);
+
 /// The blocks of `[[name]]`, or of a list of inline tables, with where they stand.
-fn blocks(item: &Item) -> Option<Vec<(&dyn TableLike, Option<Range<usize>>)>> {
+fn blocks(item: &Item) -> Option<Vec<Block<'_>>> {
     if let Some(tables) = item.as_array_of_tables() {
         return Some(tables.iter().map(|t| (t as &dyn TableLike, t.span())).collect());
     }
