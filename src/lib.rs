@@ -13,6 +13,7 @@ pub mod ident;
 pub mod limits;
 pub mod net;
 pub mod shell;
+pub mod server;
 pub mod time;
 pub mod token;
 pub mod wire;

@@ -1,0 +1,69 @@
+//! The stamp clock (R-REG-02) and the wall clock, which is only shown.
+
+use crate::ident::Stamp;
+use crate::time::{Instant, UnixMillis};
+
+/// Elapsed milliseconds of the cluster's time line, shifted left by 16.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StampClock {
+    base: u64,
+    start: Instant,
+}
+
+impl StampClock {
+    /// Goes on from the highest value stored by an earlier process.
+    pub(super) const fn new(start: Instant, base: u64) -> Self {
+        Self { base, start }
+    }
+
+    /// The clock now.
+    pub(super) fn read(&self, now: Instant) -> u64 {
+        let elapsed = now.since(self.start).as_millis() << 16;
+        self.base.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
+    }
+
+    /// The stamp of a new session: above every one that is known, whatever the clock says.
+    pub(super) fn stamp(&self, now: Instant, known: Stamp, last: Stamp) -> Stamp {
+        Stamp(self.read(now).max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
+    }
+}
+
+/// Wall-clock time as the shell last told it, carried on by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wall {
+    told: UnixMillis,
+    at: Instant,
+}
+
+impl Wall {
+    pub(super) const fn new(at: Instant, told: UnixMillis) -> Self {
+        Self { told, at }
+    }
+
+    pub(super) fn read(&self, now: Instant) -> UnixMillis {
+        let elapsed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        UnixMillis(self.told.0.saturating_add(elapsed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_rise_and_saturate() {
+        let clock = StampClock::new(Instant::from_secs(100), 5);
+        let now = Instant::from_millis(100_002);
+        assert_eq!(clock.read(now), 5 + (2 << 16));
+        assert_eq!(clock.stamp(now, Stamp(0), Stamp(0)), Stamp(5 + (2 << 16)));
+        assert_eq!(clock.stamp(now, Stamp(1 << 40), Stamp(7)), Stamp((1 << 40) + 1));
+        assert_eq!(clock.stamp(now, Stamp(7), Stamp(u64::MAX)), Stamp(u64::MAX));
+    }
+
+    #[test]
+    fn the_wall_clock_goes_on_between_tellings() {
+        let wall = Wall::new(Instant::from_secs(1), UnixMillis(1_000_000));
+        assert_eq!(wall.read(Instant::from_millis(3_500)), UnixMillis(1_002_500));
+        assert_eq!(wall.read(Instant::ZERO), UnixMillis(1_000_000));
+    }
+}
