@@ -55,16 +55,34 @@ impl Verdict {
     /// What the admin or the person at the host can do.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::WrongKey => "the host's token is not from this HMS's realm: make one with `hms token USER`, then `hms join` there",
-            Self::UnknownEpoch => "the token is from a secret that this HMS does not have: make a new one with `hms token USER`",
-            Self::Revoked => "the user was revoked: make a new token with `hms token USER`, then `hms join` there",
-            Self::Name => "the token was changed: the user name does not belong to its key; make a new one with `hms token USER`",
-            Self::Taken => "another machine is registered as this user: `hms join` there takes it over, or make a token for another user",
-            Self::Full => "the realm has as many hosts as max_hosts allows: raise it in hms.toml and `hms reload`",
-            Self::Rate => "more registrations a second than max_rate allows: the host tries again by itself; raise it in hms.toml if it lasts",
-            Self::Content => "what the host says of itself does not fit into one datagram: fewer services or shorter names",
+            Self::WrongKey => {
+                "the host's token is not from this HMS's realm: make one with `hms token USER`, then `hms join` there"
+            }
+            Self::UnknownEpoch => {
+                "the token is from a secret that this HMS does not have: make a new one with `hms token USER`"
+            }
+            Self::Revoked => {
+                "the user was revoked: make a new token with `hms token USER`, then `hms join` there"
+            }
+            Self::Name => {
+                "the token was changed: the user name does not belong to its key; make a new one with `hms token USER`"
+            }
+            Self::Taken => {
+                "another machine is registered as this user: `hms join` there takes it over, or make a token for another user"
+            }
+            Self::Full => {
+                "the realm has as many hosts as max_hosts allows: raise it in hms.toml and `hms reload`"
+            }
+            Self::Rate => {
+                "more registrations a second than max_rate allows: the host tries again by itself; raise it in hms.toml if it lasts"
+            }
+            Self::Content => {
+                "what the host says of itself does not fit into one datagram: fewer services or shorter names"
+            }
             Self::Version => "the host speaks another protocol version: update it or this HMS",
-            Self::Realm => "the token is for a realm that is not served here: make one with `hms token USER`, or point the host at its own HMS",
+            Self::Realm => {
+                "the token is for a realm that is not served here: make one with `hms token USER`, or point the host at its own HMS"
+            }
         }
     }
 }
