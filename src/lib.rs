@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod ident;
 pub mod limits;
 pub mod net;
+pub mod relay;
 pub mod server;
 pub mod shell;
 pub mod time;
