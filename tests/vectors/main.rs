@@ -7,7 +7,7 @@ mod samples;
 use std::fs;
 use std::path::PathBuf;
 
-use hms::auth::{self, ClusterKey, CookieKey, RealmSecret, UserKey};
+use hms::auth::{self, ClusterKey, CookieKey, Registrant, RealmSecret, UserKey};
 use hms::ident::{Epoch, Generation, Incarnation, Name, RealmId, SessionId, Stamp, UserId};
 use hms::shows;
 use hms::time::Instant;
@@ -60,7 +60,8 @@ fn keys() {
     let source = "192.0.2.7:40000".parse().expect("an address");
     let incarnation = Incarnation(0x0a0b_0c0d);
     let known = Stamp(0x1234_0000);
-    let cluster = ClusterKey::new([0x66; 32]);
+    let registrant = Registrant { source, realm: REALM, user: user(), nonce: NONCE, stamp: known };
+    let cluster = ClusterKey::from_seed(&[0x66; 32]);
     let content = samples::content().to_bytes();
     let signature = cluster.sign_fixed(REALM, user(), 1_700_000_000, source, &content);
     let token = Token {
@@ -84,7 +85,7 @@ fn keys() {
         "cookies": {
             "cookie_key": hex([0x55; 32]), "now_us": now.micros(), "source": source.to_string(),
             "known_stamp": known.0, "incarnation": incarnation.0,
-            "registration_cookie": cookies.register(now, source, REALM, user(), NONCE, known).to_string(),
+            "registration_cookie": cookies.register(now, &registrant).to_string(),
             "session_cookie": cookies.session(now, source, session(), incarnation).to_string(),
         },
         "fixed": {
