@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::hex;
 
-pub fn header(header: &Header) -> Value {
+pub(crate) fn header(header: &Header) -> Value {
     json!({
         "version": 1, "type": header.kind.name(), "type_code": header.kind.code(), "flags": header.flags,
         "epoch": header.epoch.0, "realm_id": header.realm.0, "user_id": hex(header.user.0),
@@ -15,7 +15,7 @@ pub fn header(header: &Header) -> Value {
 }
 
 /// The body of a verified datagram.
-pub fn message(datagram: &Verified<'_>) -> Value {
+pub(crate) fn message(datagram: &Verified<'_>) -> Value {
     if datagram.header().kind.is_response() {
         answer(&datagram.answer().expect("an answer"))
     } else {
@@ -24,7 +24,7 @@ pub fn message(datagram: &Verified<'_>) -> Value {
 }
 
 /// The body of a datagram without a tag.
-pub fn bare(datagram: &Unverified<'_>) -> Value {
+pub(crate) fn bare(datagram: &Unverified<'_>) -> Value {
     if datagram.header().kind == Kind::Hint {
         let hint = Hint::parse(datagram).expect("a hint");
         return json!({ "code": hint.code.code(), "min_version": hint.min_version, "max_version": hint.max_version });

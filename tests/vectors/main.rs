@@ -7,7 +7,7 @@ mod samples;
 use std::fs;
 use std::path::PathBuf;
 
-use hms::auth::{self, ClusterKey, CookieKey, Registrant, RealmSecret, UserKey};
+use hms::auth::{self, ClusterKey, CookieKey, RealmSecret, Registrant, UserKey};
 use hms::ident::{Epoch, Generation, Incarnation, Name, RealmId, SessionId, Stamp, UserId};
 use hms::shows;
 use hms::time::Instant;

@@ -22,7 +22,7 @@ fn address(text: &str) -> SocketAddr {
 }
 
 /// Content with every TLV.
-pub fn content() -> Content {
+pub(crate) fn content() -> Content {
     Content {
         reported: vec![address("10.1.0.5:40000"), address("[2001:db8::5]:40000")],
         ports: Ports { data: 1503, video: 5004, audio: 5006 },
@@ -289,7 +289,7 @@ fn bare() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 }
 
 /// Every sample: name, which key, bytes.
-pub fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+pub(crate) fn all() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let content = content().to_bytes();
     [requests(&content), answers(&content), shorts(), bare()].concat()
 }
