@@ -2,6 +2,15 @@
 //!
 //! Everything below is sans-I/O; this module feeds the machines and carries out what they want. One thread.
 
+pub mod clock;
 pub mod control;
+mod counters;
+pub mod entropy;
+pub mod interfaces;
+mod net;
 pub mod paths;
 mod sys;
+mod taken;
+mod udp;
+
+pub use net::ListenError;

@@ -1,0 +1,423 @@
+//! All UDP sockets of a daemon: those it is asked at, and one for each group on each usable interface.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mio::{Interest, Registry, Token};
+
+use super::counters::Counters;
+use super::interfaces::{self, Report, Skipped};
+use super::taken;
+use super::udp::{Batch, Membership, UdpSocket, on_interface};
+use crate::limits::PORT;
+use crate::net::{Arrival, Destination, Interface, Transmit};
+use crate::time::{Duration, Instant};
+
+/// The groups (spec 5).
+pub(super) const GROUPS: [SocketAddr; 3] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 67, 10)), PORT),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x6710)), PORT),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x6710)), PORT),
+];
+
+/// How often interfaces are looked at: a change is noticed within 2 s (R-DSC-06).
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Batches from one socket before the next one has its turn.
+const BATCHES_IN_TURN: usize = 4;
+/// Sockets that are read in one turn.
+const SOCKETS_IN_TURN: usize = 8;
+/// How long a datagram waits for a full send buffer.
+const SEND_WAIT: Duration = Duration::from_millis(200);
+
+/// Why a daemon cannot listen.
+#[derive(Debug)]
+pub struct ListenError {
+    /// Where it wanted to.
+    pub address: SocketAddr,
+    /// What the system says; `None` if another process is there.
+    pub error: Option<io::Error>,
+    /// The process that is there, if that is known.
+    pub pid: Option<u32>,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen at udp {}: ", self.address)?;
+        let port = self.address.port();
+        match (&self.error, self.pid) {
+            (None, Some(pid)) => write!(f, "port {port} is taken by process {pid}"),
+            (None, None) => write!(f, "port {port} is taken by another process"),
+            (Some(error), _) if error.kind() == ErrorKind::AddrNotAvailable => {
+                write!(f, "this machine does not have that address")
+            }
+            (Some(error), _) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+#[derive(Debug)]
+struct GroupSocket {
+    membership: Membership,
+    socket: UdpSocket,
+    token: usize,
+}
+
+/// What became of a datagram to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It went out, or failed for good and was counted.
+    Done,
+    /// The send buffer is full: nothing more until [`Net::writable`] says so.
+    Wait,
+}
+
+/// The sockets.
+#[derive(Debug)]
+pub(super) struct Net {
+    main: Vec<UdpSocket>,
+    groups: Vec<GroupSocket>,
+    /// Tokens of sockets that were not read until they had nothing more: edge-triggered.
+    ready: VecDeque<usize>,
+    batch: Batch,
+    report: Report,
+    wanted: Vec<String>,
+    next_token: usize,
+    next_look: Instant,
+    waiting_since: Option<Instant>,
+    /// What went wrong.
+    pub(super) counters: Counters,
+}
+
+impl Net {
+    /// Opens sockets at `listen`; `[::]:P` means both families, as far as the machine has them.
+    pub(super) fn open(registry: &Registry, listen: &[SocketAddr], fixed: bool) -> Result<Self, ListenError> {
+        let mut net = Self {
+            main: Vec::new(),
+            groups: Vec::new(),
+            ready: VecDeque::new(),
+            batch: Batch::new(),
+            report: Report::default(),
+            wanted: Vec::new(),
+            next_token: 0,
+            next_look: Instant::ZERO,
+            waiting_since: None,
+            counters: Counters::default(),
+        };
+        for address in listen {
+            net.listen(registry, *address, fixed)?;
+        }
+        Ok(net)
+    }
+
+    fn listen(&mut self, registry: &Registry, address: SocketAddr, fixed: bool) -> Result<(), ListenError> {
+        let both = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        let first = open_main(address, fixed);
+        let mut result = match first {
+            // No IPv6 here: IPv4 alone will do.
+            Err(error) if both && error.is_no_family() => {
+                log::info!("{error}: IPv4 only");
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(socket) => self.add_main(registry, socket),
+        };
+        if both && result.is_ok() {
+            // An ephemeral port is the same in both families, if that is free.
+            let port = self.main.last().map_or(address.port(), |socket| socket.local().port());
+            let v4 = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+            let mut opened = open_main(v4(port), fixed);
+            if opened.is_err() && address.port() == 0 {
+                opened = open_main(v4(0), fixed);
+            }
+            result = match opened {
+                Err(error) if error.is_no_family() && !self.main.is_empty() => Ok(()),
+                Err(error) => Err(error),
+                Ok(socket) => self.add_main(registry, socket),
+            };
+        }
+        result
+    }
+
+    fn add_main(&mut self, registry: &Registry, mut socket: UdpSocket) -> Result<(), ListenError> {
+        let token = self.take_token();
+        registry
+            .register(&mut socket, Token(token), Interest::READABLE | Interest::WRITABLE)
+            .map_err(|error| ListenError { address: socket.local(), error: Some(error), pid: None })?;
+        self.main.push(socket);
+        Ok(())
+    }
+
+    fn take_token(&mut self) -> usize {
+        self.next_token += 1;
+        self.next_token
+    }
+
+    /// Where the daemon can be asked.
+    pub(super) fn listening(&self) -> Vec<SocketAddr> {
+        self.main.iter().map(UdpSocket::local).collect()
+    }
+
+    /// The interfaces that are left out, and why.
+    pub(super) fn skipped(&self) -> &[Skipped] {
+        &self.report.skipped
+    }
+
+    /// The interfaces in use.
+    pub(super) fn usable(&self) -> &[Interface] {
+        &self.report.usable
+    }
+
+    /// Restricts multicast to these interfaces; none means the usual choice.
+    pub(super) fn set_wanted(&mut self, wanted: Vec<String>) {
+        self.wanted = wanted;
+        self.next_look = Instant::ZERO;
+    }
+
+    /// When [`Self::look`] is due.
+    pub(super) const fn next_look(&self) -> Instant {
+        self.next_look
+    }
+
+    /// Looks at the interfaces if it is time, joins the groups anew where something changed (R-DSC-06), and tells
+    /// the usable ones if they changed.
+    pub(super) fn look(&mut self, now: Instant, registry: &Registry) -> Option<Vec<Interface>> {
+        if now < self.next_look {
+            return None;
+        }
+        self.next_look = now + LOOK_EVERY;
+        let report = match interfaces::look(&self.wanted) {
+            Ok(report) => report,
+            Err(error) => {
+                self.counters.count(now, "interfaces", &error, "");
+                return None;
+            }
+        };
+        let changed = report.usable != self.report.usable;
+        let old = std::mem::replace(&mut self.report, report);
+        if changed {
+            self.leave_changed(registry, &old.usable);
+        }
+        self.join_missing(now, registry);
+        changed.then(|| self.report.usable.clone())
+    }
+
+    fn leave_changed(&mut self, registry: &Registry, old: &[Interface]) {
+        let kept: Vec<u32> = self
+            .report
+            .usable
+            .iter()
+            .filter(|interface| old.contains(interface))
+            .map(|interface| interface.index)
+            .collect();
+        self.groups.retain_mut(|group| {
+            let keep = kept.contains(&group.membership.interface);
+            if !keep {
+                // The socket is closed here, and with it the membership ends.
+                let _ = registry.deregister(&mut group.socket);
+            }
+            keep
+        });
+    }
+
+    /// Joins what is not joined yet; what failed is tried again with every look.
+    fn join_missing(&mut self, now: Instant, registry: &Registry) {
+        let mut missing: Vec<(Membership, String)> = Vec::new();
+        for interface in &self.report.usable {
+            for group in GROUPS {
+                let membership = Membership { group, interface: interface.index };
+                let has_family = interface.addresses.iter().any(|ip| ip.is_ipv4() == group.is_ipv4());
+                if has_family && !self.groups.iter().any(|joined| joined.membership == membership) {
+                    missing.push((membership, interface.name.clone()));
+                }
+            }
+        }
+        for (membership, name) in missing {
+            let token = self.take_token();
+            let joined = UdpSocket::join(membership).and_then(|mut socket| {
+                registry.register(&mut socket, Token(token), Interest::READABLE)?;
+                Ok(GroupSocket { membership, socket, token })
+            });
+            match joined {
+                Ok(group) => self.groups.push(group),
+                Err(error) => {
+                    let about = format!("{} on {name}", membership.group.ip());
+                    self.counters.count(now, "join", &error, &about);
+                }
+            }
+        }
+    }
+
+    /// A readiness event of one of these sockets.
+    pub(super) fn handle_event(&mut self, event: &mio::event::Event) {
+        let token = event.token().0;
+        if event.is_writable() && token <= self.main.len() {
+            self.waiting_since = None;
+        }
+        if (event.is_readable() || event.is_error()) && !self.ready.contains(&token) {
+            self.ready.push_back(token);
+        }
+    }
+
+    /// There is something left to read.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Reads a turn's share from the sockets that are ready.
+    pub(super) fn receive(&mut self, now: Instant, sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8])) {
+        for _ in 0..self.ready.len().min(SOCKETS_IN_TURN) {
+            let Some(token) = self.ready.pop_front() else { return };
+            if self.read_one(now, token, sink) {
+                self.ready.push_back(token);
+            }
+        }
+    }
+
+    /// Reads a socket's share; says whether there may be more.
+    fn read_one(
+        &mut self,
+        now: Instant,
+        token: usize,
+        sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8]),
+    ) -> bool {
+        let main = token.checked_sub(1).and_then(|index| self.main.get(index));
+        let group = || self.groups.iter().find(|group| group.token == token);
+        let (socket, only) = match main {
+            Some(socket) => (socket, None),
+            None => match group() {
+                Some(group) => (&group.socket, Some(group.membership.interface)),
+                None => return false,
+            },
+        };
+        // Linux gives a site group's datagrams to every member, whatever interface they came in by.
+        let sink = &mut |from: SocketAddr, arrival: Arrival, bytes: &[u8]| {
+            if only.is_none() || only == arrival.interface {
+                sink(from, arrival, bytes);
+            }
+        };
+        let mut failures = 0;
+        for _ in 0..BATCHES_IN_TURN {
+            match socket.receive(&mut self.batch, sink) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) => {
+                    // Mostly an ICMP message about something sent before; the datagrams behind it are still there.
+                    self.counters.count(now, "receive", &error, "");
+                    failures += 1;
+                }
+            }
+        }
+        failures < BATCHES_IN_TURN
+    }
+
+    /// Whether datagrams can be sent; a full send buffer is waited for, but not for long.
+    pub(super) fn writable(&mut self, now: Instant) -> bool {
+        match self.waiting_since {
+            Some(since) if now.since(since) < SEND_WAIT => false,
+            Some(_) => {
+                self.counters.add("send-waited", 1);
+                self.waiting_since = None;
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// Until when a full send buffer is waited for.
+    pub(super) fn wait_deadline(&self) -> Option<Instant> {
+        self.waiting_since.map(|since| since + SEND_WAIT)
+    }
+
+    /// Sends what a machine wants sent.
+    pub(super) fn send(&mut self, now: Instant, transmit: &Transmit, bytes: &[u8]) -> Sent {
+        match transmit.to {
+            Destination::Unicast(to) => self.send_one(now, transmit, to, bytes),
+            Destination::Groups => {
+                self.send_to_groups(now, bytes);
+                Sent::Done
+            }
+        }
+    }
+
+    fn send_one(&mut self, now: Instant, transmit: &Transmit, to: SocketAddr, bytes: &[u8]) -> Sent {
+        let to = transmit.interface.map_or(to, |interface| on_interface(to, interface));
+        let Some(socket) = self.socket_for(to, transmit.source) else {
+            let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+            self.counters.count(now, "send", &error, &to.to_string());
+            return Sent::Done;
+        };
+        match socket.send(to, transmit.source, bytes) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.waiting_since = Some(now);
+                return Sent::Wait;
+            }
+            Err(error) => self.counters.count(now, "send", &error, &to.to_string()),
+        }
+        Sent::Done
+    }
+
+    /// The socket of the right family; of several, the one that is bound to the source.
+    fn socket_for(&self, to: SocketAddr, source: Option<IpAddr>) -> Option<&UdpSocket> {
+        let of_family = || self.main.iter().filter(|socket| socket.local().is_ipv4() == to.is_ipv4());
+        let bound = source.and_then(|ip| of_family().find(|socket| socket.local().ip() == ip));
+        bound
+            .or_else(|| of_family().find(|socket| socket.local().ip().is_unspecified()))
+            .or_else(|| of_family().next())
+    }
+
+    fn send_to_groups(&mut self, now: Instant, bytes: &[u8]) {
+        for interface in &self.report.usable {
+            let own_v4 = interface.addresses.iter().find_map(|ip| match ip {
+                IpAddr::V4(v4) => Some(*v4),
+                IpAddr::V6(_) => None,
+            });
+            for group in GROUPS {
+                let has_family = interface.addresses.iter().any(|ip| ip.is_ipv4() == group.is_ipv4());
+                let Some(socket) = self.socket_for(group, None).filter(|_| has_family) else { continue };
+                let membership = Membership { group, interface: interface.index };
+                if let Err(error) = socket.send_to_group(membership, own_v4, bytes) {
+                    let about = format!("{} on {}", group.ip(), interface.name);
+                    self.counters.count(now, "multicast", &error, &about);
+                }
+            }
+        }
+    }
+}
+
+impl ListenError {
+    fn is_no_family(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| {
+            matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
+        })
+    }
+}
+
+/// Opens a socket to be asked at. A `fixed` port is shared with the groups of others, but with nobody else.
+fn open_main(address: SocketAddr, fixed: bool) -> Result<UdpSocket, ListenError> {
+    let shared = fixed && address.port() != 0;
+    let taken_by = |holder: taken::Holder| ListenError { address, error: None, pid: holder.pid };
+    if shared && let Some(holder) = taken::holder(address, None::<&UdpSocket>) {
+        return Err(taken_by(holder));
+    }
+    let socket = UdpSocket::bind(address, shared).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => ListenError {
+            address,
+            error: None,
+            pid: taken::holder(address, None::<&UdpSocket>).and_then(|holder| holder.pid),
+        },
+        _ => ListenError { address, error: Some(error), pid: None },
+    })?;
+    // Two that start at the same instant both see this, and both end: better than two that share.
+    match taken::holder(address, Some(&socket)).filter(|_| shared) {
+        Some(holder) => Err(taken_by(holder)),
+        None => Ok(socket),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! One UDP socket: receives in batches, tells where a datagram came in, answers from where it was asked.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::os::fd::{AsRawFd, RawFd};
+
+use mio::{Interest, Registry, Token, event, net};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
+
+use crate::net::Arrival;
+
+/// The kernel may hand over several datagrams of one sender glued together, up to this many bytes.
+const GLUED_MAX: usize = 65_536;
+/// What the kernel may keep for us while we are busy: about 10 000 heartbeats.
+const RECEIVE_BUFFER: usize = 8 << 20;
+const SEND_BUFFER: usize = 2 << 20;
+/// Hop limit of groups (spec 5).
+const HOPS: u32 = 1;
+const HOPS_SITE: u32 = 8;
+
+/// A non-blocking UDP socket of one family.
+#[derive(Debug)]
+pub(super) struct UdpSocket {
+    socket: net::UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+}
+
+/// A group on an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Membership {
+    /// The group's address and port.
+    pub(super) group: SocketAddr,
+    /// The interface.
+    pub(super) interface: u32,
+}
+
+impl UdpSocket {
+    /// Opens a socket at `address`. With `shared` other programs may have the port for their groups.
+    pub(super) fn bind(address: SocketAddr, shared: bool) -> io::Result<Self> {
+        let socket = new_socket(address)?;
+        socket.set_reuse_address(shared)?;
+        socket.bind(&address.into())?;
+        for (result, what) in [
+            (socket.set_recv_buffer_size(RECEIVE_BUFFER), "receive buffer"),
+            (socket.set_send_buffer_size(SEND_BUFFER), "send buffer"),
+        ] {
+            if let Err(error) = result {
+                log::debug!("{address}: {what}: {error}");
+            }
+        }
+        Self::from_socket(socket)
+    }
+
+    /// Opens a socket that receives what comes to a group on one interface, and nothing else.
+    pub(super) fn join(membership: Membership) -> io::Result<Self> {
+        let Membership { group, interface } = membership;
+        let socket = new_socket(group)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&on_interface(group, interface).into())?;
+        match group.ip() {
+            IpAddr::V4(v4) => {
+                socket.join_multicast_v4_n(&v4, &InterfaceIndexOrAddress::Index(interface))?;
+            }
+            IpAddr::V6(v6) => socket.join_multicast_v6(&v6, interface)?,
+        }
+        Self::from_socket(socket)
+    }
+
+    fn from_socket(socket: Socket) -> io::Result<Self> {
+        // Without this, a socket gets what came in for other programs' memberships too.
+        let only_own = if socket.domain()? == Domain::IPV4 {
+            socket.set_multicast_all_v4(false)
+        } else {
+            socket.set_multicast_all_v6(false)
+        };
+        if let Err(error) = only_own {
+            log::debug!("multicast_all: {error}");
+        }
+        let socket = std::net::UdpSocket::from(socket);
+        let local = socket.local_addr()?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        Ok(Self { socket: net::UdpSocket::from_std(socket), state, local })
+    }
+
+    /// Where it is bound.
+    pub(super) const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Receives up to a batch of datagrams.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there are none; then the next readiness event says when there are.
+    pub(super) fn receive(
+        &self,
+        batch: &mut Batch,
+        sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8]),
+    ) -> io::Result<usize> {
+        let Batch { memory, metas } = batch;
+        let mut chunks = memory.chunks_exact_mut(GLUED_MAX);
+        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, metas)?;
+        let mut datagrams = 0;
+        for (meta, slice) in metas.iter().zip(&slices).take(count) {
+            let arrival = arrival_of(meta);
+            let bytes = slice.get(..meta.len).unwrap_or_default();
+            // An empty datagram is one too: it has to be counted like every short one.
+            if bytes.is_empty() {
+                sink(meta.addr, arrival, bytes);
+                datagrams += 1;
+            }
+            for datagram in bytes.chunks(meta.stride.max(1)) {
+                sink(meta.addr, arrival, datagram);
+                datagrams += 1;
+            }
+        }
+        Ok(datagrams)
+    }
+
+    /// Sends one datagram, from `source` if that is given.
+    pub(super) fn send(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
+        let src_ip = source.filter(|ip| {
+            ip.is_ipv4() == self.local.is_ipv4() && !ip.is_multicast() && !ip.is_unspecified()
+        });
+        let transmit =
+            quinn_udp::Transmit { destination: to, ecn: None, contents: bytes, segment_size: None, src_ip };
+        self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+    }
+
+    /// Sends one datagram to a group on one interface, whose own IPv4 address is `from`.
+    pub(super) fn send_to_group(
+        &self,
+        membership: Membership,
+        from: Option<Ipv4Addr>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let options = SockRef::from(&self.socket);
+        let Membership { group, interface } = membership;
+        match group.ip() {
+            IpAddr::V4(_) => {
+                options.set_multicast_if_v4(&from.unwrap_or(Ipv4Addr::UNSPECIFIED))?;
+                options.set_multicast_ttl_v4(HOPS)?;
+            }
+            IpAddr::V6(v6) => {
+                options.set_multicast_if_v6(interface)?;
+                options.set_multicast_hops_v6(if is_link_scope(v6) { HOPS } else { HOPS_SITE })?;
+            }
+        }
+        self.send(on_interface(group, interface), None, bytes)
+    }
+}
+
+fn new_socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
+}
+
+fn arrival_of(meta: &RecvMeta) -> Arrival {
+    let multicast = meta.dst_ip.is_some_and(|ip| ip.is_multicast());
+    // Nobody answers from a group's address.
+    let local = meta.dst_ip.filter(|_| !multicast);
+    Arrival { local, interface: meta.interface_index, multicast }
+}
+
+/// A link-local address names its interface.
+pub(super) fn on_interface(address: SocketAddr, interface: u32) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() || is_link_scope(*v6.ip()) => {
+            SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, interface))
+        }
+        other => other,
+    }
+}
+
+/// A group that never leaves its link.
+const fn is_link_scope(ip: Ipv6Addr) -> bool {
+    ip.is_multicast() && ip.octets()[1] & 0x0f == 2
+}
+
+impl AsRawFd for UdpSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl event::Source for UdpSocket {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.socket.register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        self.socket.reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.socket.deregister(registry)
+    }
+}
+
+/// Memory for a batch of datagrams; made once.
+#[derive(Debug)]
+pub(super) struct Batch {
+    memory: Vec<u8>,
+    metas: [RecvMeta; BATCH_SIZE],
+}
+
+impl Batch {
+    /// Memory that the system hands out when it is first written to.
+    pub(super) fn new() -> Self {
+        Self { memory: vec![0; BATCH_SIZE * GLUED_MAX], metas: [RecvMeta::default(); BATCH_SIZE] }
+    }
+}
