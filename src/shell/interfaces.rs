@@ -181,8 +181,7 @@ mod tests {
     #[test]
     fn if_nothing_remains_all_that_can_multicast_are_used() {
         crate::shows!("R-DSC-07");
-        let links =
-            vec![Link { loopback: true, ..link("lo") }, Link { multicast: false, ..link("wg0") }];
+        let links = vec![Link { loopback: true, ..link("lo") }, Link { multicast: false, ..link("wg0") }];
         let report = choose(links, &[]);
         assert_eq!(report.usable.len(), 1);
         assert_eq!(reasons(&report), [("wg0", "no multicast")]);

@@ -66,7 +66,9 @@ fn process_of(inode: u64) -> Option<u32> {
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.find(|pid| {
         let open = fs::read_dir(format!("/proc/{pid}/fd"));
-        open.is_ok_and(|mut files| files.any(|file| file.is_ok_and(|file| socket_inode(file.path()) == Some(inode))))
+        open.is_ok_and(|mut files| {
+            files.any(|file| file.is_ok_and(|file| socket_inode(file.path()) == Some(inode)))
+        })
     })
 }
 
@@ -84,7 +86,8 @@ mod tests {
 
     #[test]
     fn lines_are_understood() {
-        let line = "  1: 0100007F:1A36 00000000:0000 07 00000000:00000000 00:00000000 00000000  0 0 4711 2 0 0";
+        let line =
+            "  1: 0100007F:1A36 00000000:0000 07 00000000:00000000 00:00000000 00000000  0 0 4711 2 0 0";
         let expected = (SocketAddr::from(([127, 0, 0, 1], 6710)), 4711);
         if cfg!(target_endian = "little") {
             assert_eq!(parse_line(line), Some(expected));

@@ -122,9 +122,8 @@ impl UdpSocket {
 
     /// Sends one datagram, from `source` if that is given.
     pub(super) fn send(&self, to: SocketAddr, source: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
-        let src_ip = source.filter(|ip| {
-            ip.is_ipv4() == self.local.is_ipv4() && !ip.is_multicast() && !ip.is_unspecified()
-        });
+        let src_ip = source
+            .filter(|ip| ip.is_ipv4() == self.local.is_ipv4() && !ip.is_multicast() && !ip.is_unspecified());
         let transmit =
             quinn_udp::Transmit { destination: to, ecn: None, contents: bytes, segment_size: None, src_ip };
         self.state.try_send(UdpSockRef::from(&self.socket), &transmit)

@@ -43,7 +43,10 @@ fn answers_come_from_the_address_that_was_asked() {
 
     let got = read(&mut server_poll, &mut server, 1);
     let (from, arrival, bytes) = &got[0];
-    assert_eq!((bytes.as_slice(), arrival.local, arrival.multicast), (&b"hello"[..], Some(asked.ip()), false));
+    assert_eq!(
+        (bytes.as_slice(), arrival.local, arrival.multicast),
+        (&b"hello"[..], Some(asked.ip()), false)
+    );
     server.send(Instant::ZERO, &unicast(*from, arrival.local), b"yes");
 
     let got = read(&mut client_poll, &mut client, 1);
