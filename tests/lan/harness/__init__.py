@@ -1,0 +1,1 @@
+"""The harness of the LAN tests: sandbox, networks, processes, captures, forgery."""
