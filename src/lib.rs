@@ -15,6 +15,7 @@ pub mod net;
 pub mod relay;
 pub mod server;
 pub mod shell;
+pub mod storage;
 pub mod time;
 pub mod token;
 pub mod wire;

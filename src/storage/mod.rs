@@ -1,0 +1,21 @@
+//! What outlives a process, as bytes: the secrets and the snapshot of an HMS, the store of a host.
+//!
+//! Bytes to values and back, no files: the shell reads and writes those. Whatever is read is checked whole; bytes
+//! that are torn, damaged or of another format give a [`StorageError`] that says what is wrong, where, and what to do.
+
+mod error;
+mod host_store;
+mod realms;
+mod secrets;
+mod snapshot;
+mod snapshot_row;
+mod stored_entry;
+mod text;
+
+pub use error::{Document, Place, StorageError};
+pub use host_store::HostStore;
+pub use realms::SecretsError;
+pub use secrets::{RealmRecord, Secrets};
+pub use snapshot::{Snapshot, SnapshotHeader, SnapshotWriter};
+pub use snapshot_row::SnapshotRow;
+pub use stored_entry::StoredEntry;
