@@ -9,6 +9,7 @@ pub mod entropy;
 pub mod interfaces;
 mod net;
 pub mod paths;
+pub mod state_dir;
 mod sys;
 mod taken;
 mod udp;

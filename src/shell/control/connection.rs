@@ -1,0 +1,187 @@
+//! One connection of a control socket: lines in, lines out, both bounded.
+
+use std::io::{ErrorKind, Write};
+
+use mio::net::UnixStream;
+use serde_json::{Value, json};
+
+use super::ControlError;
+use super::server::read_some;
+use super::EXIT_USAGE;
+use crate::time::Instant;
+
+/// Longest request.
+const LINE_MAX: usize = 64 << 10;
+/// Events that wait for a slow reader, in bytes; beyond that they are dropped.
+const EVENTS_MAX: usize = 1 << 20;
+/// Answers that wait for a reader before the next request is read.
+const ANSWERS_MAX: usize = 1 << 20;
+/// What is read in one go.
+const READ: usize = 16 << 10;
+
+/// What a connection has for us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Nothing until the next event.
+    Nothing,
+    /// Something, but not yet a line.
+    More,
+    /// A request without its end of line.
+    Line(Vec<u8>),
+    /// The end.
+    Closed,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: UnixStream,
+    pub(super) serial: u64,
+    pub(super) control: bool,
+    pub(super) last_active: Instant,
+    /// Gets the events of a realm, or of all.
+    pub(super) stream_of: Option<Option<String>>,
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    written: usize,
+    /// Events were dropped: the reader has to look again.
+    missed: bool,
+    /// Nothing more is read; what waits is still written.
+    ending: bool,
+    broken: bool,
+}
+
+impl Connection {
+    pub(super) const fn new(stream: UnixStream, serial: u64, control: bool, now: Instant) -> Self {
+        Self {
+            stream,
+            serial,
+            control,
+            last_active: now,
+            stream_of: None,
+            // A new socket's first event may have come already.
+            readable: true,
+            writable: true,
+            input: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+            missed: false,
+            ending: false,
+            broken: false,
+        }
+    }
+
+    /// It has something to write, or listens to events.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.stream_of.is_some() || !self.is_flushed()
+    }
+
+    /// All that was to be sent is sent.
+    pub(super) const fn is_flushed(&self) -> bool {
+        self.broken || self.written == self.output.len()
+    }
+
+    /// The next request, if it is whole.
+    pub(super) fn next_line(&mut self) -> Input {
+        if self.broken || (self.ending && self.is_flushed()) {
+            return Input::Closed;
+        }
+        if self.ending || self.output.len() - self.written > ANSWERS_MAX {
+            return Input::Nothing;
+        }
+        if let Some(line) = self.take_line() {
+            return Input::Line(line);
+        }
+        if !self.readable {
+            return Input::Nothing;
+        }
+        let mut buffer = [0; READ];
+        match read_some(&mut self.stream, &mut buffer) {
+            // Half-closed is fine: `echo '{"cmd":"status"}' | nc -U` wants its answer. But a reader of events that
+            // goes away is gone.
+            Ok(0) => {
+                self.ending = true;
+                if self.stream_of.is_some() || self.is_flushed() { Input::Closed } else { Input::Nothing }
+            }
+            Ok(count) => {
+                self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                self.after_reading()
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                Input::Nothing
+            }
+            Err(_) => Input::Closed,
+        }
+    }
+
+    fn after_reading(&mut self) -> Input {
+        if let Some(line) = self.take_line() {
+            return Input::Line(line);
+        }
+        if self.input.len() > LINE_MAX {
+            let message = format!("a request has at most {LINE_MAX} bytes");
+            self.send(&ControlError::new(EXIT_USAGE, message).to_line(), true);
+            self.ending = true;
+        }
+        Input::More
+    }
+
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let end = self.input.iter().position(|byte| *byte == b'\n')?;
+            let rest = self.input.split_off(end + 1);
+            let mut line = std::mem::replace(&mut self.input, rest);
+            line.pop();
+            if !line.trim_ascii().is_empty() {
+                return Some(line);
+            }
+        }
+    }
+
+    /// Queues a line and writes what the socket takes.
+    pub(super) fn send(&mut self, line: &Value, flush: bool) {
+        // Writing to memory cannot fail, and a Value is always JSON.
+        let _ = serde_json::to_writer(&mut self.output, line);
+        self.output.push(b'\n');
+        if flush {
+            self.flush();
+        }
+    }
+
+    /// Queues an event, unless the reader is too far behind.
+    pub(super) fn send_event(&mut self, event: &Value) {
+        if self.output.len() - self.written > EVENTS_MAX {
+            self.missed = true;
+            return;
+        }
+        if self.missed {
+            if !self.is_flushed() {
+                return;
+            }
+            self.missed = false;
+            let seq = event.get("seq").cloned().unwrap_or_default();
+            self.send(&json!({"event": {"seq": seq, "event": "resync", "row": null}}), false);
+        }
+        self.send(&json!({ "event": event }), true);
+    }
+
+    /// Writes what the socket takes.
+    pub(super) fn flush(&mut self) {
+        while self.writable && !self.is_flushed() {
+            match self.stream.write(self.output.get(self.written..).unwrap_or_default()) {
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => self.broken = true,
+            }
+        }
+        if self.is_flushed() {
+            self.output.clear();
+            self.written = 0;
+            self.output.shrink_to(ANSWERS_MAX);
+        }
+    }
+}

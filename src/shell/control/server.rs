@@ -1,0 +1,371 @@
+//! The daemon's side of the control sockets: never blocks, never waits for a slow reader.
+
+use std::collections::VecDeque;
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use mio::net::{UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
+use serde_json::{Value, json};
+use slab::Slab;
+
+use super::super::counters::Counters;
+use super::super::paths::Socket;
+use super::super::sys;
+use super::connection::{Connection, Input};
+use super::{ControlError, EXIT_USAGE};
+use crate::time::{Duration, Instant};
+
+/// Open connections at most; beyond that the one that was idle for longest goes.
+const CONNECTIONS_MAX: usize = 128;
+/// Requests that one turn answers.
+pub(in super::super) const REQUESTS_IN_TURN: usize = 8;
+/// How long nobody is accepted after the descriptors ran out.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+/// Tokens of the control sockets: the two listeners, then the connections.
+const FIRST_TOKEN: usize = 1 << 32;
+const FIRST_CONNECTION: usize = FIRST_TOKEN + 2;
+const LISTENERS: [(Socket, u32); 2] = [(Socket::Observe, 0o666), (Socket::Control, 0o660)];
+
+/// Names a connection; a later one never has the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct ConnectionId {
+    key: usize,
+    serial: u64,
+}
+
+/// A request.
+#[derive(Debug)]
+pub(in super::super) struct Request {
+    /// Who asked.
+    pub(in super::super) from: ConnectionId,
+    /// It came by the control socket, so it may change things.
+    pub(in super::super) control: bool,
+    /// What was asked.
+    pub(in super::super) body: Value,
+}
+
+impl Request {
+    /// The name of the command.
+    pub(in super::super) fn command(&self) -> &str {
+        self.text("cmd").unwrap_or_default()
+    }
+
+    /// A text in the request.
+    pub(in super::super) fn text(&self, key: &str) -> Option<&str> {
+        self.body.get(key).and_then(Value::as_str)
+    }
+
+    /// A text that the request must have.
+    pub(in super::super) fn required(&self, key: &str) -> Result<&str, ControlError> {
+        let missing = || ControlError::new(EXIT_USAGE, format!("the request {} lacks {key}", self.command()));
+        self.text(key).ok_or_else(missing)
+    }
+
+    /// A switch in the request; absent means off.
+    pub(in super::super) fn flag(&self, key: &str) -> bool {
+        self.body.get(key).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// Refuses what changes something when it comes by the observe socket.
+    pub(in super::super) fn need_control(&self) -> Result<(), ControlError> {
+        if self.control {
+            return Ok(());
+        }
+        let message = format!("{} needs the control socket, this is the observe socket", self.command());
+        Err(ControlError::new(EXIT_USAGE, message))
+    }
+}
+
+/// The two listeners and their connections.
+#[derive(Debug)]
+pub(in super::super) struct ControlServer {
+    directory: PathBuf,
+    listeners: Vec<(UnixListener, Socket)>,
+    connections: Slab<Connection>,
+    /// Listeners (0, 1) and connections (from 2) that may have something: edge-triggered.
+    ready: VecDeque<usize>,
+    next_serial: u64,
+    accept_again: Option<Instant>,
+}
+
+impl ControlServer {
+    /// Opens both sockets in the first of `directories` where that is possible.
+    pub(in super::super) fn open(registry: &Registry, directories: &[PathBuf]) -> io::Result<Self> {
+        let mut failure = io::Error::new(ErrorKind::NotFound, "no directory for the control sockets");
+        for directory in directories {
+            match open_in(registry, directory) {
+                Ok(listeners) => {
+                    return Ok(Self {
+                        directory: directory.clone(),
+                        listeners,
+                        connections: Slab::new(),
+                        ready: VecDeque::new(),
+                        next_serial: 0,
+                        accept_again: None,
+                    });
+                }
+                Err(error) => {
+                    log::debug!("control sockets in {}: {error}", directory.display());
+                    failure = io::Error::new(error.kind(), format!("{}: {error}", directory.display()));
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// Where the sockets are.
+    pub(in super::super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Takes a readiness event; says whether it was for one of these sockets.
+    pub(in super::super) fn handle_event(&mut self, event: &mio::event::Event) -> bool {
+        let Some(work) = event.token().0.checked_sub(FIRST_TOKEN) else { return false };
+        let connection = work.checked_sub(LISTENERS.len()).and_then(|key| self.connections.get_mut(key));
+        if let Some(connection) = connection {
+            connection.writable |= event.is_writable();
+            connection.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        }
+        self.queue(work);
+        true
+    }
+
+    fn queue(&mut self, work: usize) {
+        if !self.ready.contains(&work) {
+            self.ready.push_back(work);
+        }
+    }
+
+    /// There is something left to do.
+    pub(in super::super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When to accept again after the descriptors ran out.
+    pub(in super::super) const fn accept_again(&self) -> Option<Instant> {
+        self.accept_again
+    }
+
+    /// Accepts, reads and writes a little; returns the next request if one is whole.
+    pub(in super::super) fn next_request(
+        &mut self,
+        now: Instant,
+        registry: &Registry,
+        counters: &mut Counters,
+    ) -> Option<Request> {
+        if self.accept_again.is_some_and(|at| now >= at) {
+            self.accept_again = None;
+            (0..self.listeners.len()).for_each(|listener| self.queue(listener));
+        }
+        for _ in 0..self.ready.len().min(CONNECTIONS_MAX) {
+            let work = self.ready.pop_front()?;
+            match work.checked_sub(LISTENERS.len()) {
+                None => self.accept(now, work, registry, counters),
+                Some(key) => {
+                    if let Some(request) = self.serve(now, key, registry) {
+                        return Some(request);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn accept(&mut self, now: Instant, listener: usize, registry: &Registry, counters: &mut Counters) {
+        let Some((socket, kind)) = self.listeners.get(listener) else { return };
+        match socket.accept() {
+            Ok((stream, _)) => {
+                let control = *kind == Socket::Control;
+                self.queue(listener);
+                if let Err(error) = self.add(now, stream, control, registry) {
+                    counters.count(now, "accept", &error, "");
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::ConnectionAborted => self.queue(listener),
+            Err(error) => {
+                // Out of descriptors: those who wait stay in the listener's queue.
+                counters.count(now, "accept", &error, "");
+                self.accept_again = Some(now + ACCEPT_AGAIN);
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        now: Instant,
+        mut stream: UnixStream,
+        control: bool,
+        registry: &Registry,
+    ) -> io::Result<()> {
+        if self.connections.len() >= CONNECTIONS_MAX {
+            self.drop_idlest(registry);
+        }
+        let entry = self.connections.vacant_entry();
+        let key = entry.key();
+        let token = Token(FIRST_CONNECTION + key);
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        self.next_serial += 1;
+        entry.insert(Connection::new(stream, self.next_serial, control, now));
+        self.queue(key + LISTENERS.len());
+        Ok(())
+    }
+
+    /// Makes room: a connection that has nothing to do goes before one that listens to events.
+    fn drop_idlest(&mut self, registry: &Registry) {
+        let idlest = self.connections.iter().min_by_key(|(_, one)| (one.is_busy(), one.last_active));
+        if let Some(key) = idlest.map(|(key, _)| key) {
+            self.close(key, registry);
+        }
+    }
+
+    fn close(&mut self, key: usize, registry: &Registry) {
+        if let Some(mut connection) = self.connections.try_remove(key) {
+            // The descriptor is closed right after; a failure here has no consequence.
+            let _ = registry.deregister(&mut connection.stream);
+        }
+    }
+
+    fn serve(&mut self, now: Instant, key: usize, registry: &Registry) -> Option<Request> {
+        let connection = self.connections.get_mut(key)?;
+        connection.flush();
+        let input = connection.next_line();
+        let id = ConnectionId { key, serial: connection.serial };
+        let control = connection.control;
+        match input {
+            Input::Nothing => None,
+            Input::More => {
+                self.queue(key + LISTENERS.len());
+                None
+            }
+            Input::Closed => {
+                self.close(key, registry);
+                None
+            }
+            Input::Line(line) => {
+                connection.last_active = now;
+                self.queue(key + LISTENERS.len());
+                match serde_json::from_slice::<Value>(&line) {
+                    Ok(body) if body.is_object() => Some(Request { from: id, control, body }),
+                    _ => {
+                        let message = "not a JSON object on one line: {\"cmd\": ...}";
+                        self.answer(id, Err(ControlError::new(EXIT_USAGE, message)));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn get(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(id.key).filter(|connection| connection.serial == id.serial)
+    }
+
+    /// Answers a request, if the one who asked is still there.
+    pub(in super::super) fn answer(&mut self, to: ConnectionId, answer: Result<Value, ControlError>) {
+        if let Some(connection) = self.get(to) {
+            let line = match answer {
+                Ok(value) => json!({ "ok": value }),
+                Err(error) => error.to_line(),
+            };
+            connection.send(&line, true);
+            self.queue(to.key + LISTENERS.len());
+        }
+    }
+
+    /// Lets a connection have the events of `realm`, or all.
+    pub(in super::super) fn subscribe(&mut self, to: ConnectionId, realm: Option<String>) {
+        if let Some(connection) = self.get(to) {
+            connection.stream_of = Some(realm);
+        }
+    }
+
+    /// Gives an event to all who listen. A reader that is too slow misses some and is told to look again.
+    pub(in super::super) fn publish(&mut self, event: &Value) {
+        let realm = event.get("row").and_then(|row| row.get("realm")).and_then(Value::as_str);
+        let mut wake = Vec::new();
+        for (key, connection) in &mut self.connections {
+            let wants = match &connection.stream_of {
+                None => false,
+                Some(None) => true,
+                Some(Some(wanted)) => realm.is_none_or(|realm| realm == wanted),
+            };
+            if wants {
+                connection.send_event(event);
+                wake.push(key + LISTENERS.len());
+            }
+        }
+        wake.into_iter().for_each(|work| self.queue(work));
+    }
+
+    /// Somebody listens to events.
+    pub(in super::super) fn has_subscribers(&self) -> bool {
+        self.connections.iter().any(|(_, connection)| connection.stream_of.is_some())
+    }
+
+    /// Everything that was answered has been taken.
+    pub(in super::super) fn is_flushed(&self) -> bool {
+        self.connections.iter().all(|(_, connection)| connection.stream_of.is_some() || connection.is_flushed())
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        for (kind, _) in LISTENERS {
+            // Whoever comes next sees at once that nobody is there.
+            let _ = fs::remove_file(self.directory.join(kind.file_name()));
+        }
+        let _ = fs::remove_dir(&self.directory);
+    }
+}
+
+fn open_in(registry: &Registry, directory: &Path) -> io::Result<Vec<(UnixListener, Socket)>> {
+    make_directory(directory)?;
+    let mut listeners = Vec::new();
+    for (index, (kind, mode)) in LISTENERS.into_iter().enumerate() {
+        let path = directory.join(kind.file_name());
+        // The state directory's lock is ours, so nobody of ours is here; but the directory may be shared.
+        if UnixStream::connect(&path).is_ok() {
+            return Err(io::Error::new(ErrorKind::AddrInUse, "another daemon has its sockets there"));
+        }
+        let _ = fs::remove_file(&path);
+        let mut listener = UnixListener::bind(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(mode))?;
+        registry.register(&mut listener, Token(FIRST_TOKEN + index), Interest::READABLE)?;
+        listeners.push((listener, kind));
+    }
+    Ok(listeners)
+}
+
+/// Makes the directory and its parent; both must be ours (or the system's), for whoever owns them can put another
+/// socket in the place of ours.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    for path in [directory.parent(), Some(directory)].into_iter().flatten() {
+        match fs::DirBuilder::new().mode(0o755).create(path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let meta = fs::symlink_metadata(path)?;
+        let owner = meta.uid();
+        if !(meta.is_dir() && (owner == 0 || owner == sys::effective_uid())) {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "belongs to another user"));
+        }
+    }
+    Ok(())
+}
+
+/// Reads what is there into `buffer`, without waiting; `Ok(0)` is the end.
+pub(super) fn read_some(stream: &mut UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
