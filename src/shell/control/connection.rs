@@ -6,8 +6,8 @@ use mio::net::UnixStream;
 use serde_json::{Value, json};
 
 use super::ControlError;
-use super::server::read_some;
 use super::EXIT_USAGE;
+use super::server::read_some;
 use crate::time::Instant;
 
 /// Longest request.

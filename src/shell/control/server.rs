@@ -308,7 +308,9 @@ impl ControlServer {
 
     /// Everything that was answered has been taken.
     pub(in super::super) fn is_flushed(&self) -> bool {
-        self.connections.iter().all(|(_, connection)| connection.stream_of.is_some() || connection.is_flushed())
+        self.connections
+            .iter()
+            .all(|(_, connection)| connection.stream_of.is_some() || connection.is_flushed())
     }
 }
 

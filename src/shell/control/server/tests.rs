@@ -40,7 +40,9 @@ impl World {
             for event in &events {
                 assert!(self.server.handle_event(event));
             }
-            if let Some(request) = self.server.next_request(self.now, self.poll.registry(), &mut self.counters) {
+            if let Some(request) =
+                self.server.next_request(self.now, self.poll.registry(), &mut self.counters)
+            {
                 return Some(request);
             }
             if idle {
