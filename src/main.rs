@@ -1,2 +1,7 @@
 //! The `hms` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hms::cli::run(std::env::args_os())
+}

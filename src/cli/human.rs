@@ -1,0 +1,74 @@
+//! Times and counts as people read them.
+
+/// "800 ms", "12 s", "3 min 5 s", "2 h 10 min", "4 d 3 h".
+pub(super) fn span(ms: u64) -> String {
+    let s = ms / 1000;
+    let (min, h, d) = (s / 60, s / 3600, s / 86_400);
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{s} s"),
+        60_000..3_600_000 => two(min, "min", s % 60, "s"),
+        3_600_000..86_400_000 => two(h, "h", min % 60, "min"),
+        _ => two(d, "d", h % 24, "h"),
+    }
+}
+
+fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+}
+
+/// "1 host", "2 hosts".
+pub(super) fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
+}
+
+/// "a", "a and b", "a, b and c".
+pub(super) fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// The time of day of an RFC 3339 time, `10:13:05`; the whole text if it is none.
+pub(super) fn time_of_day(rfc3339: &str) -> &str {
+    let time = rfc3339.split_once('T').map(|(_, time)| time);
+    time.and_then(|time| time.get(..8)).unwrap_or(rfc3339)
+}
+
+/// The time to the second, `2026-01-01 10:13:05 UTC`; the whole text if it is none.
+pub(super) fn date_time(rfc3339: &str) -> String {
+    match rfc3339.split_once('T') {
+        Some((date, _)) => format!("{date} {} UTC", time_of_day(rfc3339)),
+        None => rfc3339.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_at_most_two_units() {
+        let shown: Vec<String> =
+            [0, 999, 1_000, 59_999, 60_000, 185_000, 3_600_000, 7_800_000, 86_400_000, 356_400_000]
+                .into_iter()
+                .map(span)
+                .collect();
+        let wanted =
+            ["0 ms", "999 ms", "1 s", "59 s", "1 min", "3 min 5 s", "1 h", "2 h 10 min", "1 d", "4 d 3 h"];
+        assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn counts_lists_and_times() {
+        assert_eq!((count(1, "host"), count(0, "host")), ("1 host".to_owned(), "0 hosts".to_owned()));
+        let words: Vec<String> = ["a", "b", "c"].map(str::to_owned).to_vec();
+        assert_eq!((list(&words[..1]).as_str(), list(&words[..2]).as_str()), ("a", "a and b"));
+        assert_eq!((list(&words).as_str(), list(&[]).as_str()), ("a, b and c", ""));
+        assert_eq!(time_of_day("2026-01-01T10:13:05.25Z"), "10:13:05");
+        assert_eq!(time_of_day("soon"), "soon");
+        assert_eq!(date_time("2026-01-01T10:13:05Z"), "2026-01-01 10:13:05 UTC");
+    }
+}

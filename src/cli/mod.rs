@@ -1,0 +1,80 @@
+//! The commands of `hms`: what an admin, a person at a host and an application type and read.
+//!
+//! One file per command. Daemons run in `shell`; everything else asks them over their control sockets, or reads their files.
+
+mod args;
+mod ask;
+mod check;
+mod config;
+mod fail;
+mod hosts;
+mod human;
+mod other;
+mod out;
+mod reload;
+mod rows;
+mod settings_file;
+mod status;
+mod table;
+mod watch;
+mod why;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Global};
+use fail::{CONFIG, Failure, OK, Outcome, USAGE};
+
+/// Runs the command line `args`, the program's name first, and returns how the process is to end.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are what was asked for: stdout, exit 0. clap knows which is which.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { OK });
+        }
+    };
+    start_log(cli.global.verbose);
+    match dispatch(cli.command, &cli.global) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                out::note(format_args!("hms: {failure}"));
+            }
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn dispatch(command: Command, global: &Global) -> Outcome {
+    match command {
+        Command::Check(args) => check::run(&args, global),
+        Command::Config(args) => config::run(&args, global),
+        Command::Status(args) => status::run(&args, global),
+        Command::Hosts(args) => hosts::run(&args, global),
+        Command::Watch(args) => watch::run(&args, global),
+        Command::Why(args) => why::run(&args, global),
+        Command::Reload(args) => reload::run(&args, global),
+        Command::Other(words) => other::run(&words),
+        _ => Err(Failure::new(CONFIG, "not yet")),
+    }
+}
+
+/// `HMS_LOG` wins over `-v`; without both only warnings are shown.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let environment = env_logger::Env::new().filter_or("HMS_LOG", level).write_style("HMS_LOG_STYLE");
+    // A second start in one process (tests) is no reason to end.
+    let _ = env_logger::Builder::from_env(environment).format_target(false).try_init();
+}
+
+#[cfg(test)]
+mod tests;

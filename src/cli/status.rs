@@ -1,0 +1,116 @@
+//! `hms status`: what an admin wants to know first.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use super::args::{Global, Status};
+use super::fail::{Failure, NO, OK, Outcome, REFUSED};
+use super::out::Look;
+use super::{ask, human, out};
+
+pub(super) fn run(args: &Status, global: &Global) -> Outcome {
+    let answer = ask::server(global, &json!({"cmd": "status"}))?;
+    if args.json {
+        out::json(&answer);
+    } else {
+        let view = View::deserialize(&answer)
+            .map_err(|e| Failure::new(NO, format!("the HMS's answer is not understood ({e}): is it of another version?")))?;
+        out::text(&show(&view, out::colours()));
+    }
+    let refused = answer.get("role").and_then(Value::as_str) == Some("refused");
+    Ok(if refused { REFUSED } else { OK })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct View {
+    name: String,
+    version: String,
+    role: String,
+    since: String,
+    elapsed_s: u64,
+    realms: Vec<Value>,
+    hosts: Counts,
+    heartbeats_per_s: f64,
+    drops: BTreeMap<String, u64>,
+    listen: Vec<String>,
+    message: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counts {
+    known: usize,
+    up: usize,
+    late: usize,
+    unconfirmed: usize,
+}
+
+fn show(view: &View, colours: bool) -> String {
+    let role = if view.role == "refused" { Look::Red } else { Look::Bold };
+    let mut lines = vec![format!(
+        "{}, {}, up for {} (since {})",
+        view.name,
+        role.paint(&view.role, colours),
+        human::span(view.elapsed_s.saturating_mul(1000)),
+        human::date_time(&view.since),
+    )];
+    let mut field = |name: &str, text: String| lines.push(format!("  {name:<11} {text}"));
+    field("hosts", counts(&view.hosts));
+    field("realms", view.realms.iter().map(realm).collect::<Vec<_>>().join(", "));
+    field("heartbeats", format!("{:.1} per second", view.heartbeats_per_s));
+    field("listening", view.listen.join(", "));
+    field("dropped", drops(&view.drops));
+    field("version", view.version.clone());
+    if let Some(message) = &view.message {
+        lines.push(Look::Yellow.paint(message, colours));
+    }
+    lines.join("\n")
+}
+
+fn counts(hosts: &Counts) -> String {
+    let Counts { known, up, late, unconfirmed } = hosts;
+    let known = human::count(*known, "host");
+    let mut text = format!("{known}: {up} up, {late} late");
+    if *unconfirmed > 0 {
+        text.push_str(&format!(", {unconfirmed} unconfirmed (known from before the start, not heard yet)"));
+    }
+    text
+}
+
+fn realm(realm: &Value) -> String {
+    let name = realm.as_str().or_else(|| realm.get("name").and_then(Value::as_str));
+    name.map_or_else(|| realm.to_string(), str::to_owned)
+}
+
+fn drops(drops: &BTreeMap<String, u64>) -> String {
+    let parts: Vec<String> = drops.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{n} {reason}")).collect();
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_says_everything_in_words() {
+        let view: View = serde_json::from_value(json!({
+            "name": "atlas", "version": "0.1.0", "role": "standalone", "since": "2026-01-01T10:13:05Z", "elapsed_s": 185,
+            "realms": ["7q2m"], "hosts": {"known": 3, "up": 2, "late": 0, "unconfirmed": 1}, "heartbeats_per_s": 0.1,
+            "drops": {"tag": 3, "replay": 0}, "peers": [], "listen": ["[::]:6710"], "overridden": {}, "message": null
+        }))
+        .expect("a view");
+        assert_eq!(
+            show(&view, false),
+            "\
+atlas, standalone, up for 3 min 5 s (since 2026-01-01 10:13:05 UTC)
+  hosts       3 hosts: 2 up, 0 late, 1 unconfirmed (known from before the start, not heard yet)
+  realms      7q2m
+  heartbeats  0.1 per second
+  listening   [::]:6710
+  dropped     3 tag
+  version     0.1.0"
+        );
+    }
+}
