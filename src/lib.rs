@@ -7,6 +7,7 @@ mod shows;
 
 pub mod auth;
 pub mod chance;
+pub mod cli;
 pub mod config;
 pub mod discovery;
 pub mod ident;

@@ -1,5 +1,6 @@
 //! The command line as clap sees it: every command, option, help text and example.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -107,7 +108,7 @@ pub(super) enum Command {
     Leave(Leave),
     /// `hms NAME` runs `hms-NAME`, if it is installed.
     #[command(external_subcommand)]
-    Other(Vec<std::ffi::OsString>),
+    Other(Vec<OsString>),
 }
 
 /// Run a host management server

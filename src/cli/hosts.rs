@@ -1,6 +1,6 @@
 //! `hms hosts`: the registered hosts.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::{Global, Hosts};
 use super::fail::{OK, Outcome};
@@ -14,7 +14,7 @@ pub(super) fn run(args: &Hosts, global: &Global) -> Outcome {
         return Ok(OK);
     }
     if args.jsonl {
-        answer.as_array().map(Vec::as_slice).unwrap_or_default().iter().for_each(out::line::<&Value>);
+        answer.as_array().map(Vec::as_slice).unwrap_or_default().iter().for_each(out::line);
         return Ok(OK);
     }
     let rows = rows::read(&answer)?;
