@@ -31,7 +31,10 @@ fn path(named: Option<&Path>, global: &Global) -> Outcome {
         Some(file) => out::line(file.path.display()),
         None => {
             let new = settings_file::new_path(global);
-            out::note(format_args!("there is no settings file; `hms config set` would make {}", new.display()));
+            out::note(format_args!(
+                "there is no settings file; `hms config set` would make {}",
+                new.display()
+            ));
             return Ok(super::fail::NO);
         }
     }
@@ -49,7 +52,11 @@ fn current(named: Option<&Path>, global: &Global) -> Result<(String, String), Fa
 fn get(named: Option<&Path>, key: &str, as_json: bool, global: &Global) -> Outcome {
     let (text, file) = current(named, global)?;
     let setting = config::get(&text, &file, key).map_err(refused)?;
-    if as_json { out::json(&to_json(&setting)) } else { out::line(&setting.value) }
+    if as_json {
+        out::json(&to_json(&setting))
+    } else {
+        out::line(&setting.value)
+    }
     Ok(OK)
 }
 
@@ -62,7 +69,13 @@ fn get_all(named: Option<&Path>, as_json: bool, global: &Global) -> Outcome {
     }
     let rows: Vec<Vec<Cell>> = settings
         .iter()
-        .map(|s| vec![s.key.as_str().into(), s.value.as_str().into(), if s.set { file.as_str() } else { "default" }.into()])
+        .map(|s| {
+            vec![
+                s.key.as_str().into(),
+                s.value.as_str().into(),
+                if s.set { file.as_str() } else { "default" }.into(),
+            ]
+        })
         .collect();
     out::text(&table(&["KEY", "VALUE", "FROM"], &rows, out::colours()));
     Ok(OK)
@@ -88,7 +101,10 @@ fn set(named: Option<&Path>, key: &str, value: &str, global: &Global) -> Outcome
     let checked = config::check(&edited, &shown);
     if !checked.usable() {
         let problems = settings_file::list(&checked.problems);
-        return Err(Failure::new(CONFIG, format!("{key} is set in {shown}, which still cannot be used:\n{problems}")));
+        return Err(Failure::new(
+            CONFIG,
+            format!("{key} is set in {shown}, which still cannot be used:\n{problems}"),
+        ));
     }
     out::note(format_args!("{key} is set in {shown}"));
     match ask::command_server(global, &json!({"cmd": "config_changed"})) {

@@ -19,7 +19,9 @@ pub(super) fn run(args: &Hosts, global: &Global) -> Outcome {
     }
     let rows = rows::read(&answer)?;
     if rows.is_empty() {
-        out::note("no host is registered; `hms token USER` prints the line that adds one, `hms why` what was refused");
+        out::note(
+            "no host is registered; `hms token USER` prints the line that adds one, `hms why` what was refused",
+        );
         return Ok(OK);
     }
     out::text(&rows::show(&rows, List::Hosts, out::colours()));

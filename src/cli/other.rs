@@ -39,5 +39,7 @@ fn unknown(name: &str) -> Failure {
         Some(near) => format!("did you mean `hms {near}`?"),
         None => "`hms --help` lists the commands".to_owned(),
     };
-    Failure::usage(format!("there is no command `hms {name}`, and no program hms-{name} is installed; {hint}"))
+    Failure::usage(format!(
+        "there is no command `hms {name}`, and no program hms-{name} is installed; {hint}"
+    ))
 }

@@ -8,7 +8,11 @@ use super::{ask, human, out};
 
 pub(super) fn run(args: &Reload, global: &Global) -> Outcome {
     let answer = ask::command_server(global, &json!({"cmd": "reload"}))?;
-    if args.json { out::json(&answer) } else { tell(&answer) }
+    if args.json {
+        out::json(&answer)
+    } else {
+        tell(&answer)
+    }
     Ok(OK)
 }
 

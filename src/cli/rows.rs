@@ -58,7 +58,10 @@ impl Row {
 /// Reads the rows of a JSON array.
 pub(super) fn read(value: &Value) -> Result<Vec<Row>, Failure> {
     Vec::<Row>::deserialize(value).map_err(|error| {
-        Failure::new(NO, format!("the daemon's answer is not understood ({error}): is it of another version?"))
+        Failure::new(
+            NO,
+            format!("the daemon's answer is not understood ({error}): is it of another version?"),
+        )
     })
 }
 
@@ -74,7 +77,19 @@ pub(super) enum List {
 /// The hosts as a table.
 pub(super) fn show(rows: &[Row], list: List, colours: bool) -> String {
     let one_realm = rows.windows(2).all(|pair| matches!(pair, [a, b] if a.realm == b.realm));
-    let heading = ["REALM", "USER", "HOST", "STATE", "STATUS", "ADDRESS", "CONFERENCE", "REACHABLE AT", "FIXED", "HEARD", "VIA"];
+    let heading = [
+        "REALM",
+        "USER",
+        "HOST",
+        "STATE",
+        "STATUS",
+        "ADDRESS",
+        "CONFERENCE",
+        "REACHABLE AT",
+        "FIXED",
+        "HEARD",
+        "VIA",
+    ];
     let lines: Vec<Vec<Cell>> = rows
         .iter()
         .map(|row| {

@@ -31,7 +31,8 @@ pub(super) fn find(option: Option<&Path>, global: &Global) -> Result<Option<Sett
                 return Err(Failure::new(CONFIG, message));
             }
             Err(error) if error.kind() == ErrorKind::InvalidData => {
-                let message = format!("{}: not a text file in UTF-8; write it anew", candidate.path.display());
+                let message =
+                    format!("{}: not a text file in UTF-8; write it anew", candidate.path.display());
                 return Err(Failure::new(CONFIG, message));
             }
             Err(error) => return Err(Failure { exit: CONFIG, ..Failure::file(&candidate.path, &error) }),

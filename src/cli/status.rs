@@ -14,8 +14,9 @@ pub(super) fn run(args: &Status, global: &Global) -> Outcome {
     if args.json {
         out::json(&answer);
     } else {
-        let view = View::deserialize(&answer)
-            .map_err(|e| Failure::new(NO, format!("the HMS's answer is not understood ({e}): is it of another version?")))?;
+        let view = View::deserialize(&answer).map_err(|e| {
+            Failure::new(NO, format!("the HMS's answer is not understood ({e}): is it of another version?"))
+        })?;
         out::text(&show(&view, out::colours()));
     }
     let refused = answer.get("role").and_then(Value::as_str) == Some("refused");
@@ -85,7 +86,8 @@ fn realm(realm: &Value) -> String {
 }
 
 fn drops(drops: &BTreeMap<String, u64>) -> String {
-    let parts: Vec<String> = drops.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{n} {reason}")).collect();
+    let parts: Vec<String> =
+        drops.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{n} {reason}")).collect();
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 

@@ -24,7 +24,8 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// Lines with a heading, every column as wide as its widest cell.
 pub(super) fn table(heading: &[&str], rows: &[Vec<Cell>], colours: bool) -> String {
-    let filled = |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.text.is_empty()));
+    let filled =
+        |column: usize| rows.iter().any(|row| row.get(column).is_some_and(|cell| !cell.text.is_empty()));
     let columns: Vec<usize> = (0..heading.len()).filter(|column| filled(*column)).collect();
     let heads: Vec<Cell> = heading.iter().map(|text| Cell::new(*text, Look::Bold)).collect();
     let all = || std::iter::once(&heads).chain(rows);

@@ -34,7 +34,10 @@ fn now() -> String {
 
 fn show(event: &Value, now: &str, colours: bool) -> String {
     let kind = event.get("event").and_then(Value::as_str).unwrap_or("unknown");
-    let row = event.get("row").and_then(|row| rows::read(&json!([row])).ok()).and_then(|rows| rows.into_iter().next());
+    let row = event
+        .get("row")
+        .and_then(|row| rows::read(&json!([row])).ok())
+        .and_then(|rows| rows.into_iter().next());
     let look = match kind {
         "join" => Look::Green,
         "late" => Look::Yellow,
@@ -44,14 +47,18 @@ fn show(event: &Value, now: &str, colours: bool) -> String {
     let kind = look.paint(&format!("{kind:<8}"), colours);
     match row {
         Some(row) => format!("{} {kind} {}", human::time_of_day(now), describe(&row)),
-        None => format!("{} {kind} the list was sent anew: compare with `hms hosts`", human::time_of_day(now)),
+        None => {
+            format!("{} {kind} the list was sent anew: compare with `hms hosts`", human::time_of_day(now))
+        }
     }
 }
 
 fn describe(row: &Row) -> String {
     let mut words = vec![format!("{} ({})", row.user, row.host), row.state.clone()];
     words.extend(row.conference.iter().map(|conference| format!("in {conference}")));
-    words.push(row.address.as_ref().map_or_else(|| "no address".to_owned(), |address| format!("at {address}")));
+    words.push(
+        row.address.as_ref().map_or_else(|| "no address".to_owned(), |address| format!("at {address}")),
+    );
     words.extend(Some(row.reachable()).filter(|ports| !ports.is_empty()));
     words.extend(row.realm.iter().map(|realm| format!("realm {realm}")));
     words.join(", ")
