@@ -1,0 +1,70 @@
+//! What the host says of itself, and what the HMS has of it (R-FMT-11, R-REG-31, R-REG-32).
+
+use crate::limits::{DATAGRAM_MAX, HEADER_LEN, TAG_LEN};
+use crate::wire::{Content, ContentRef, View};
+
+/// Content, view and their version.
+#[derive(Debug)]
+pub(super) struct Own {
+    content: Content,
+    bytes: Vec<u8>,
+    /// Rises with every change; goes on from session to session.
+    pub(super) version: u32,
+    /// The version that the HMS named last.
+    pub(super) held: u32,
+    /// The HMS asked for it.
+    pub(super) wanted: bool,
+    pub(super) view: View,
+    pub(super) push: bool,
+}
+
+impl Own {
+    pub(super) fn new(content: Content, view: View, push: bool) -> Self {
+        let bytes = content.to_bytes();
+        Self { content, bytes, version: 1, held: 0, wanted: false, view, push }
+    }
+
+    pub(super) const fn content(&self) -> &Content {
+        &self.content
+    }
+
+    /// The content's TLVs.
+    pub(super) fn bytes(&self) -> ContentRef<'_> {
+        ContentRef::trusted(&self.bytes)
+    }
+
+    /// Whether the next heartbeat carries it (R-REG-32).
+    pub(super) const fn is_due(&self) -> bool {
+        self.wanted || self.held < self.version
+    }
+
+    /// Takes new content or view; `false` if nothing changed.
+    pub(super) fn change(&mut self, content: Content, view: View, push: bool) -> bool {
+        if content == self.content && view == self.view && push == self.push {
+            return false;
+        }
+        self.bytes = content.to_bytes();
+        (self.content, self.view, self.push) = (content, view, push);
+        self.version = self.version.saturating_add(1);
+        true
+    }
+
+    /// The HMS named the version that it holds.
+    pub(super) fn acknowledged(&mut self, held: u32, wanted: bool) {
+        // A version that this process never sent comes from an earlier one: go on above it.
+        if held > self.version {
+            self.version = held.saturating_add(1);
+        }
+        (self.held, self.wanted) = (held, wanted);
+    }
+}
+
+/// Whether content and view fit into a REGISTER (R-FMT-01).
+pub(super) fn fits(content: &Content, view: &View) -> bool {
+    let view_len = match view {
+        View::Group(name) => name.as_str().len(),
+        View::Named(users) => users.len() * 8,
+        View::None | View::Realm | View::Unknown(_) => 0,
+    };
+    HEADER_LEN + 44 + content.to_bytes().len() + 5 + view_len + TAG_LEN <= DATAGRAM_MAX
+}
