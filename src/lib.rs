@@ -9,6 +9,7 @@ pub mod auth;
 pub mod chance;
 pub mod cli;
 pub mod config;
+pub mod directory;
 pub mod discovery;
 pub mod ident;
 pub mod limits;
