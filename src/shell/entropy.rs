@@ -12,6 +12,14 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoEntropy> {
     Ok(bytes)
 }
 
+/// Fills `place` with random bytes, for values that cannot report a failure: try [`bytes`] first.
+///
+/// # Panics
+/// When the system, against its promise, has none after it had some: a guessable key would be worse.
+pub fn fill(place: &mut [u8]) {
+    assert!(SystemRandom::new().fill(place).is_ok(), "{NoEntropy}");
+}
+
 /// A random number.
 ///
 /// # Errors
