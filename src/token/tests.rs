@@ -43,7 +43,6 @@ fn goes_there_and_back() {
 
 #[test]
 fn is_laid_out_as_the_specification_says() {
-    shows!("R-AUT-02");
     let bytes = payload(&token());
     let expected = [
         [1, 1, 2, 3, 4, 1, 0, 0, 0, 0, 0, 0, 0, 5].as_slice(),
