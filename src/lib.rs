@@ -14,6 +14,7 @@ pub mod discovery;
 pub mod ident;
 pub mod limits;
 pub mod net;
+pub mod registry;
 pub mod relay;
 pub mod server;
 pub mod shell;

@@ -1,0 +1,147 @@
+//! Silence: who is removed when, and the brake against mass expiry (R-REG-41, R-REG-43, R-REG-44).
+
+use super::rows::bit;
+use super::timing::Timing;
+use super::{Registry, RowId};
+use crate::time::{Duration, Instant};
+
+/// Rows looked at before the caller gets its turn back.
+const LOOKS: usize = 1024;
+
+/// What has become of a silent row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// To be removed by the caller, with reason expiry. Until then it comes up again.
+    Expired,
+    /// The brake keeps it; it is late now.
+    Late,
+}
+
+impl Registry {
+    /// Sets check time and expiry (factor of the check time) for all realms. The check time of a row changes when its
+    /// host is told, by [`Self::set_check_time`].
+    pub fn set_timing(&mut self, check_time: Duration, expiry_factor: f64) {
+        self.timing = Timing::new(check_time, expiry_factor);
+    }
+
+    /// Notes that a heartbeat was accepted (R-REG-30): the row is up again if it has an address. Says whether the
+    /// directory changed.
+    pub fn heard(&mut self, now: Instant, id: RowId) -> bool {
+        let Some(row) = self.rows.get_mut(id.0) else { return false };
+        row.set_heard(now);
+        if !row.has(bit::SUSPECT | bit::LATE) {
+            return false;
+        }
+        let back = row.has(bit::LATE) && row.has(bit::PUBLISHED);
+        self.clear_suspect(id.0);
+        if back {
+            self.change(id.0, |registry| registry.set_late(id.0, false));
+        }
+        back
+    }
+
+    /// Sets the check time that the host was told.
+    pub fn set_check_time(&mut self, now: Instant, id: RowId, check_time: Duration) {
+        let check_ms = u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX);
+        if let Some(row) = self.rows.get_mut(id.0)
+            && std::mem::replace(&mut row.check_ms, check_ms) != check_ms
+        {
+            self.reschedule(now, id.0);
+        }
+    }
+
+    /// Puts all expiries off by the length of a stall or of dropped input that ended now (R-REG-44). To be called
+    /// before [`Self::expire`].
+    pub fn defer(&mut self, now: Instant, by: Duration) {
+        self.deferrals.add(now, by, self.timing.check_time / 10);
+    }
+
+    /// When [`Self::expire`] has something to do next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.wheel.next()
+    }
+
+    /// The next row whose silence has come to something. To be called until `None`; if there is more to be looked at
+    /// than one turn should take, [`Self::next_deadline`] is then still in the past.
+    pub fn expire(&mut self, now: Instant) -> Option<(RowId, Fate)> {
+        for _ in 0..LOOKS {
+            let id = self.wheel.pop(&mut self.rows, now)?;
+            let fate = self.look(now, id);
+            self.schedule(now, id);
+            if let Some(fate) = fate {
+                return Some((RowId(id), fate));
+            }
+        }
+        None
+    }
+
+    /// How long the host is silent, without what the HMS slept through.
+    fn silence(&self, now: Instant, heard: Instant) -> Duration {
+        now.since(heard).saturating_sub(self.deferrals.since(heard))
+    }
+
+    fn look(&mut self, now: Instant, id: u32) -> Option<Fate> {
+        let row = self.rows.get(id)?;
+        let (check, realm, late) = (row.check_ms, row.realm, row.has(bit::LATE));
+        let (silence, expiry) = (self.silence(now, row.heard()), self.timing.expiry(check));
+        if !row.has(bit::CONFIRMED) {
+            return (silence >= expiry).then_some(Fate::Expired);
+        }
+        if silence < self.timing.suspicion(check) {
+            return None;
+        }
+        self.suspect(id);
+        if silence < expiry {
+            return None;
+        }
+        let braking = self.realms.get(usize::from(realm)).is_some_and(super::realm::Realm::braking);
+        if !braking || silence >= self.timing.limit(check) {
+            return Some(Fate::Expired);
+        }
+        if late {
+            return None;
+        }
+        self.change(id, |registry| registry.set_late(id, true));
+        Some(Fate::Late)
+    }
+
+    /// Puts a row that is in no slot into the wheel.
+    pub(super) fn schedule(&mut self, now: Instant, id: u32) {
+        let Some(row) = self.rows.get(id) else { return };
+        let (check, silence) = (row.check_ms, self.silence(now, row.heard()));
+        let (suspicion, expiry) = (self.timing.suspicion(check), self.timing.expiry(check));
+        let wait = if silence < suspicion && row.has(bit::CONFIRMED) {
+            suspicion.saturating_sub(silence)
+        } else if silence < expiry {
+            expiry.saturating_sub(silence)
+        } else {
+            // Kept by the brake, which may let go of it any time, or not removed by the caller yet.
+            let step = Duration::from_millis(u64::from(check)) / 16;
+            self.timing.limit(check).saturating_sub(silence).clamp(step / 16, step)
+        };
+        self.wheel.insert(&mut self.rows, id, now + wait);
+    }
+
+    pub(super) fn reschedule(&mut self, now: Instant, id: u32) {
+        self.wheel.remove(&mut self.rows, id);
+        self.schedule(now, id);
+    }
+
+    fn suspect(&mut self, id: u32) {
+        let Some(row) = self.rows.get_mut(id).filter(|row| !row.has(bit::SUSPECT)) else { return };
+        row.set(bit::SUSPECT, true);
+        let realm = row.realm;
+        if let Some(realm) = self.realm_mut(realm) {
+            realm.suspects += 1;
+        }
+    }
+
+    pub(super) fn clear_suspect(&mut self, id: u32) {
+        let Some(row) = self.rows.get_mut(id).filter(|row| row.has(bit::SUSPECT)) else { return };
+        row.set(bit::SUSPECT, false);
+        let realm = row.realm;
+        if let Some(realm) = self.realm_mut(realm) {
+            realm.suspects -= 1;
+        }
+    }
+}

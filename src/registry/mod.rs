@@ -1,0 +1,151 @@
+//! The table of hosts (spec 4.1): rows, indexes, change lists, deadlines. Knows neither wire nor keys: content is
+//! opaque bytes, and what a row's digest is, is a function of the caller's.
+//!
+//! Built for a million rows: 152 bytes a row, the content in pages, indexes that hold ids only, lists and timers
+//! whose links are in the rows. Every operation is O(1) (O(log n) in group views), whatever the number of rows.
+
+mod blobs;
+mod change;
+mod expiry;
+mod index;
+mod list;
+mod push;
+mod realm;
+mod register;
+mod removed;
+mod row;
+mod rows;
+mod subscribe;
+mod timing;
+mod users;
+mod view;
+mod walk;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+use slab::Slab;
+
+use crate::ident::{RealmId, ServerId, SessionId, Stamp, UserId};
+use crate::time::Instant;
+use blobs::Blobs;
+use index::Index;
+use realm::Realm;
+use removed::Removed;
+use rows::Rows;
+use subscribe::Sub;
+use timing::{Deferrals, Timing};
+use view::{Member, View};
+use wheel::Wheel;
+
+pub use expiry::Fate;
+pub use push::PushTarget;
+pub use realm::Counts;
+pub use register::{AddressChange, NewContent, NewRow, Registered};
+pub use row::{FixedSignature, RowView, Status};
+pub use subscribe::ViewSpec;
+pub use view::{GoneRow, Reason, ViewHandle};
+pub use walk::{Change, Changes};
+
+/// Names a row as long as it exists; later the same id may name another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(u32);
+
+/// The digest of a row's visible content (R-DIR-02): user, late, published address, content.
+pub type DigestFn = fn(UserId, bool, Option<IpAddr>, &[u8]) -> u64;
+
+/// The table.
+pub struct Registry {
+    rows: Rows,
+    blobs: Blobs,
+    sessions: Index,
+    addresses: Index,
+    wheel: Wheel,
+    timing: Timing,
+    deferrals: Deferrals,
+    realms: Slab<Realm>,
+    realm_slots: BTreeMap<RealmId, u16>,
+    /// Server ids, named by number in the rows.
+    servers: Vec<ServerId>,
+    views: Slab<View>,
+    view_names: Index,
+    members: Slab<Member>,
+    subs: Slab<Sub>,
+    /// Who follows a user by name: (realm, user, subscription).
+    watchers: BTreeSet<(u16, UserId, u32)>,
+    pushes: VecDeque<push::Push>,
+    removed: Removed,
+    signatures: BTreeMap<u32, FixedSignature>,
+    digest: DigestFn,
+}
+
+impl Registry {
+    /// An empty table. `seed` goes into the hash indexes.
+    pub fn new(seed: u64, digest: DigestFn, now: Instant) -> Self {
+        Self {
+            rows: Rows::default(),
+            blobs: Blobs::default(),
+            sessions: Index::new(seed),
+            addresses: Index::new(seed ^ 1),
+            wheel: Wheel::new(now),
+            timing: Timing::default(),
+            deferrals: Deferrals::default(),
+            realms: Slab::new(),
+            realm_slots: BTreeMap::new(),
+            servers: Vec::new(),
+            views: Slab::new(),
+            view_names: Index::new(seed ^ 2),
+            members: Slab::new(),
+            subs: Slab::new(),
+            watchers: BTreeSet::new(),
+            pushes: VecDeque::new(),
+            removed: Removed::default(),
+            signatures: BTreeMap::new(),
+            digest,
+        }
+    }
+
+    /// Number of rows in all realms.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.len() == 0
+    }
+
+    /// The row of a session.
+    pub fn by_session(&self, session: SessionId) -> Option<RowId> {
+        let same = |id: u32| self.rows.get(id).is_some_and(|row| row.session == session);
+        self.sessions.find(self.sessions.hash(session), same).map(RowId)
+    }
+
+    /// The row of a user.
+    pub fn by_user(&self, realm: RealmId, user: UserId) -> Option<RowId> {
+        self.realm(realm)?.users.find(&self.rows, user).map(RowId)
+    }
+
+    /// What is known of a row.
+    pub fn row(&self, id: RowId) -> Option<RowView<'_>> {
+        self.rows.get(id.0).map(|row| RowView::new(self, row, id))
+    }
+
+    /// The first row behind `after`, in no particular order but each once; for going through all of them in pieces.
+    pub fn next_row(&self, after: Option<RowId>) -> Option<RowId> {
+        self.rows.next_from(after.map_or(0, |id| id.0.saturating_add(1))).map(RowId)
+    }
+
+    /// The stamp of a user's row that was removed within the last 30 s (R-AUT-12).
+    pub fn removed_stamp(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
+        self.removed.get(now, realm, user)
+    }
+
+    fn realm(&self, realm: RealmId) -> Option<&Realm> {
+        self.realms.get(usize::from(*self.realm_slots.get(&realm)?))
+    }
+}

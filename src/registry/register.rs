@@ -1,0 +1,423 @@
+//! Making, changing and removing rows (spec 4.2 to 4.5).
+
+use std::hash::BuildHasher;
+use std::net::{IpAddr, SocketAddr};
+
+use foldhash::fast::FixedState;
+
+use super::list::Link;
+use super::rows::{Family, NIL, Row, Rows, bit};
+use super::view::Reason;
+use super::wheel::NO_SLOT;
+use super::{FixedSignature, Registry, RowId};
+use crate::ident::{InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use crate::time::{Duration, Instant, UnixMillis};
+
+/// A registration that was accepted, or a row from a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRow<'a> {
+    /// The realm.
+    pub realm: RealmId,
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+    /// Its key.
+    pub key: &'a [u8; 32],
+    /// The stamp.
+    pub stamp: Stamp,
+    /// The HMS that stamped.
+    pub server: ServerId,
+    /// The host's installation.
+    pub instance: InstanceId,
+    /// What the host says of itself.
+    pub content: &'a [u8],
+    /// The version of the content.
+    pub content_version: u32,
+    /// The group in which the content puts the host.
+    pub group: Option<&'a str>,
+    /// The proven address; a row from a snapshot may have none.
+    pub address: Option<SocketAddr>,
+    /// When the registration was made.
+    pub since: UnixMillis,
+    /// The check time that the host is told.
+    pub check_time: Duration,
+}
+
+/// New content of a row (R-REG-31).
+#[derive(Clone, Copy, Debug)]
+pub struct NewContent<'a> {
+    /// What the host says of itself.
+    pub bytes: &'a [u8],
+    /// Its version.
+    pub version: u32,
+    /// The group in which it puts the host.
+    pub group: Option<&'a str>,
+}
+
+/// What a registration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The row.
+    pub row: RowId,
+    /// The session that it had before.
+    pub replaced: Option<SessionId>,
+    /// The older row that lost the address (R-REG-25).
+    pub displaced: Option<RowId>,
+    /// Whether the directory changed (R-REG-17).
+    pub visible: bool,
+}
+
+/// What a new address of a row did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AddressChange {
+    /// The older row that lost the address (R-REG-25).
+    pub displaced: Option<RowId>,
+    /// Whether the directory changed.
+    pub visible: bool,
+}
+
+impl Registry {
+    /// Makes or replaces the row of a user, confirmed and up, with an empty window; `None` if the realm is not there.
+    /// Whether the order of sessions allows it (R-REG-01) is for the caller to know.
+    pub fn register(&mut self, now: Instant, new: &NewRow<'_>) -> Option<Registered> {
+        let realm = *self.realm_slots.get(&new.realm)?;
+        let found = self.by_user(new.realm, new.user).map(|id| id.0);
+        let displaced = new.address.and_then(|address| self.displace(realm, address, found));
+        let registered = match found {
+            Some(id) => self.replace(now, id, new),
+            None => Registered { row: RowId(self.create(now, realm, new, true)), replaced: None, displaced, visible: true },
+        };
+        Some(Registered { displaced, ..registered })
+    }
+
+    /// Takes a row from a snapshot: unconfirmed, removed one expiry from `now` (R-REG-41). A row of the same user that
+    /// is there stays; the answer is then `None`.
+    pub fn load(&mut self, now: Instant, old: &NewRow<'_>) -> Option<RowId> {
+        let realm = *self.realm_slots.get(&old.realm)?;
+        if self.by_user(old.realm, old.user).is_some() {
+            return None;
+        }
+        Some(RowId(self.create(now, realm, old, false)))
+    }
+
+    fn create(&mut self, now: Instant, realm: u16, new: &NewRow<'_>, confirmed: bool) -> u32 {
+        let mut row = self.make_row(realm, new);
+        row.set(bit::CONFIRMED, confirmed);
+        row.set(bit::PUBLISHED, new.address.is_some());
+        row.set(bit::LATE, new.address.is_none());
+        row.set_heard(now);
+        let id = self.rows.insert(row);
+        self.index_session(id, new.session);
+        if confirmed {
+            self.index_address(id);
+        }
+        if let Some(realm) = self.realms.get_mut(usize::from(realm)) {
+            realm.users.insert(&mut self.rows, new.user, id);
+            realm.rows += 1;
+            realm.unconfirmed += usize::from(!confirmed);
+            realm.late += usize::from(confirmed && new.address.is_none());
+        }
+        self.enter(id, new.group);
+        self.schedule(now, id);
+        id
+    }
+
+    fn make_row(&mut self, realm: u16, new: &NewRow<'_>) -> Row {
+        let (family, ip, port) = self.keep_address(new.address);
+        Row {
+            session: new.session,
+            key: *new.key,
+            window: (0, 0),
+            user: new.user,
+            stamp: new.stamp,
+            instance: new.instance,
+            ip,
+            content: self.blobs.insert(new.content),
+            since_s: u32::try_from(new.since.secs()).unwrap_or(u32::MAX),
+            heard_low: 0,
+            content_version: new.content_version,
+            revision: Revision::default(),
+            check_ms: millis(new.check_time),
+            change: Link::NONE,
+            timer: Link::NONE,
+            next_user: NIL,
+            member: NIL,
+            sub: NIL,
+            port,
+            realm,
+            server: self.server_number(new.server),
+            content_len: u16::try_from(new.content.len()).unwrap_or(u16::MAX),
+            heard_high: 0,
+            timer_slot: NO_SLOT,
+            bad_tags: 0,
+            bits: 0,
+            family,
+        }
+    }
+
+    fn replace(&mut self, now: Instant, id: u32, new: &NewRow<'_>) -> Registered {
+        let server = self.server_number(new.server);
+        let session = self.rows.get(id).map(|row| row.session);
+        if let Some(session) = session {
+            self.sessions.remove(self.sessions.hash(session), id);
+        }
+        if let Some(row) = self.rows.get_mut(id) {
+            row.session = new.session;
+            row.key = *new.key;
+            row.window = (0, 0);
+            row.stamp = new.stamp;
+            row.server = server;
+            row.instance = new.instance;
+            row.since_s = u32::try_from(new.since.secs()).unwrap_or(u32::MAX);
+            row.check_ms = millis(new.check_time);
+            row.bad_tags = 0;
+            row.set(bit::HEARTBEAT, false);
+        }
+        self.index_session(id, new.session);
+        self.set_told(RowId(id), Revision::default());
+        let content = NewContent { bytes: new.content, version: new.content_version, group: new.group };
+        let mut visible = self.set_content(RowId(id), &content);
+        if let Some(address) = new.address {
+            visible |= self.confirm(now, RowId(id), address).visible;
+        }
+        self.reschedule(now, id);
+        Registered { row: RowId(id), replaced: session, displaced: None, visible }
+    }
+
+    /// The host proved itself from `address`: the row is confirmed, heard, up, and published there (R-REG-13, 4.4 #9).
+    /// The window is for the caller to set.
+    pub fn confirm(&mut self, now: Instant, id: RowId, address: SocketAddr) -> AddressChange {
+        let Some(row) = self.rows.get_mut(id.0) else { return AddressChange::default() };
+        let (realm, was, late) = (row.realm, row.has(bit::CONFIRMED), row.has(bit::LATE));
+        row.set(bit::CONFIRMED, true);
+        if let Some(realm) = self.realm_mut(realm).filter(|_| !was) {
+            realm.unconfirmed -= 1;
+            realm.late += usize::from(late);
+        }
+        let mut change = self.set_address(id, address);
+        if !was {
+            // An unconfirmed row is not in the index even at an equal address.
+            self.unindex_address(id.0);
+            self.index_address(id.0);
+        }
+        change.visible |= self.heard(now, id);
+        if !was {
+            self.reschedule(now, id.0);
+        }
+        change
+    }
+
+    /// Publishes a proven address; another row that held it loses it and turns late (R-REG-25). *Late* of this row is
+    /// for [`Self::heard`] to clear.
+    pub fn set_address(&mut self, id: RowId, address: SocketAddr) -> AddressChange {
+        let Some(row) = self.row(id) else { return AddressChange::default() };
+        let old = row.address();
+        let Some(realm) = self.rows.get(id.0).map(|row| row.realm) else { return AddressChange::default() };
+        let displaced = self.displace(realm, address, Some(id.0));
+        if old == Some(address) {
+            return AddressChange { displaced, visible: false };
+        }
+        let publish = |registry: &mut Self| {
+            registry.unindex_address(id.0);
+            registry.drop_address(id.0);
+            let (family, ip, port) = registry.keep_address(Some(address));
+            if let Some(row) = registry.rows.get_mut(id.0) {
+                (row.family, row.ip, row.port) = (family, ip, port);
+                row.set(bit::PUBLISHED, true);
+            }
+            registry.index_address(id.0);
+        };
+        let visible = old.map(|old| old.ip()) != Some(address.ip());
+        if visible {
+            self.change(id.0, publish);
+        } else {
+            publish(self);
+        }
+        AddressChange { displaced, visible }
+    }
+
+    /// Takes `address` away from the row that holds it, unless that is `keep`.
+    fn displace(&mut self, realm: u16, address: SocketAddr, keep: Option<u32>) -> Option<RowId> {
+        let id = self.find_address(realm, address).filter(|id| Some(*id) != keep)?;
+        self.change(id, |registry| {
+            registry.unindex_address(id);
+            if let Some(row) = registry.rows.get_mut(id) {
+                row.set(bit::PUBLISHED, false);
+            }
+            registry.set_late(id, true);
+        });
+        Some(RowId(id))
+    }
+
+    /// Replaces the content; says whether the directory changed.
+    pub fn set_content(&mut self, id: RowId, new: &NewContent<'_>) -> bool {
+        let Some(row) = self.row(id) else { return false };
+        let visible = row.content() != new.bytes;
+        if let Some(row) = self.rows.get_mut(id.0) {
+            row.content_version = new.version;
+        }
+        if visible {
+            self.change_group(id.0, new.group, |registry| registry.put_content(id.0, new.bytes));
+        }
+        visible
+    }
+
+    fn put_content(&mut self, id: u32, bytes: &[u8]) {
+        let Some(row) = self.rows.get_mut(id) else { return };
+        self.blobs.remove(row.content, usize::from(row.content_len));
+        row.content = self.blobs.insert(bytes);
+        row.content_len = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    }
+
+    /// Sets the content version alone.
+    pub fn set_content_version(&mut self, id: RowId, version: u32) {
+        if let Some(row) = self.rows.get_mut(id.0) {
+            row.content_version = version;
+        }
+    }
+
+    /// Stores the window of sequences.
+    pub fn set_window(&mut self, id: RowId, window: (u64, u64)) {
+        if let Some(row) = self.rows.get_mut(id.0) {
+            row.window = window;
+        }
+    }
+
+    /// Notes that a heartbeat of the session was accepted (R-REG-12).
+    pub fn set_had_heartbeat(&mut self, id: RowId) {
+        if let Some(row) = self.rows.get_mut(id.0) {
+            row.set(bit::HEARTBEAT, true);
+        }
+    }
+
+    /// Counts a bad tag against the row; the answer is how many there are since the last good one.
+    pub fn bad_tag(&mut self, id: RowId) -> u8 {
+        let Some(row) = self.rows.get_mut(id.0) else { return 0 };
+        row.bad_tags = row.bad_tags.saturating_add(1);
+        row.bad_tags
+    }
+
+    /// Forgets the bad tags.
+    pub fn good_tag(&mut self, id: RowId) {
+        if let Some(row) = self.rows.get_mut(id.0) {
+            row.bad_tags = 0;
+        }
+    }
+
+    /// Keeps the signature of a fixed address, or drops it.
+    pub fn set_signature(&mut self, id: RowId, signature: Option<FixedSignature>) {
+        let Some(row) = self.rows.get_mut(id.0) else { return };
+        row.set(bit::SIGNED, signature.is_some());
+        match signature {
+            Some(signature) => self.signatures.insert(id.0, signature),
+            None => self.signatures.remove(&id.0),
+        };
+    }
+
+    /// Removes a row at once; what it was can be read before. `false` if it was not there.
+    pub fn remove(&mut self, now: Instant, id: RowId, reason: Reason) -> bool {
+        let Some(row) = self.rows.get(id.0) else { return false };
+        let (session, user, realm, stamp) = (row.session, row.user, row.realm, row.stamp);
+        self.unsubscribe(id.0);
+        self.depart(id.0, reason);
+        self.clear_suspect(id.0);
+        self.sessions.remove(self.sessions.hash(session), id.0);
+        self.unindex_address(id.0);
+        self.drop_address(id.0);
+        self.put_content(id.0, &[]);
+        self.wheel.remove(&mut self.rows, id.0);
+        self.signatures.remove(&id.0);
+        if let Some(realm) = self.realms.get_mut(usize::from(realm)) {
+            realm.users.remove(&mut self.rows, user, id.0);
+            self.removed.insert(now, realm.id, user, stamp);
+        }
+        if let Some((row, realm)) = self.rows.remove(id.0).zip(self.realms.get_mut(usize::from(realm))) {
+            realm.rows -= 1;
+            realm.unconfirmed -= usize::from(!row.has(bit::CONFIRMED));
+            realm.late -= usize::from(row.has(bit::CONFIRMED) && row.has(bit::LATE));
+        }
+        true
+    }
+
+    /// The row that holds a published address and proved it at this HMS.
+    pub fn by_address(&self, realm: RealmId, address: SocketAddr) -> Option<RowId> {
+        self.find_address(*self.realm_slots.get(&realm)?, address).map(RowId)
+    }
+
+    fn find_address(&self, realm: u16, address: SocketAddr) -> Option<u32> {
+        let same = |id: u32| {
+            let held = self.rows.get(id).is_some_and(|row| row.realm == realm && row.port == address.port());
+            held && self.row(RowId(id)).and_then(|row| row.address()) == Some(address)
+        };
+        self.addresses.find(self.addresses.hash(address_key(realm, address.port(), Some(address.ip()))), same)
+    }
+
+    fn index_address(&mut self, id: u32) {
+        let Some(key) = self.address_key(id) else { return };
+        let (hash, rows, blobs) = (self.addresses.hash(key), &self.rows, &self.blobs);
+        self.addresses.insert(hash, id, |state, id| {
+            let ip = |row: &Row| match row.family {
+                Family::V4 => Some(IpAddr::V4(row.ip.into())),
+                Family::V6 => blobs.get(row.ip, 16).first_chunk::<16>().map(|o| IpAddr::V6((*o).into())),
+                Family::None => None,
+            };
+            rows.get(id).map_or(0, |row| state.hash_one(address_key(row.realm, row.port, ip(row))))
+        });
+    }
+
+    fn unindex_address(&mut self, id: u32) {
+        if let Some(key) = self.address_key(id) {
+            self.addresses.remove(self.addresses.hash(key), id);
+        }
+    }
+
+    fn address_key(&self, id: u32) -> Option<AddressKey> {
+        let address = self.row(RowId(id))?.address()?;
+        Some(address_key(self.rows.get(id)?.realm, address.port(), Some(address.ip())))
+    }
+
+    fn index_session(&mut self, id: u32, session: SessionId) {
+        let (hash, rows) = (self.sessions.hash(session), &self.rows);
+        self.sessions.insert(hash, id, |state, id| session_hash(rows, state, id));
+    }
+
+    fn keep_address(&mut self, address: Option<SocketAddr>) -> (Family, u32, u16) {
+        match address.map(|a| (a.ip(), a.port())) {
+            None => (Family::None, 0, 0),
+            Some((IpAddr::V4(ip), port)) => (Family::V4, ip.to_bits(), port),
+            Some((IpAddr::V6(ip), port)) => (Family::V6, self.blobs.insert(&ip.octets()), port),
+        }
+    }
+
+    fn drop_address(&mut self, id: u32) {
+        if let Some(row) = self.rows.get_mut(id)
+            && std::mem::replace(&mut row.family, Family::None) == Family::V6
+        {
+            self.blobs.remove(row.ip, 16);
+        }
+    }
+
+    fn server_number(&mut self, server: ServerId) -> u16 {
+        let known = self.servers.iter().position(|known| *known == server);
+        let number = known.unwrap_or_else(|| {
+            self.servers.push(server);
+            self.servers.len() - 1
+        });
+        u16::try_from(number).unwrap_or(u16::MAX)
+    }
+}
+
+type AddressKey = (u16, u16, Option<IpAddr>);
+
+const fn address_key(realm: u16, port: u16, ip: Option<IpAddr>) -> AddressKey {
+    (realm, port, ip)
+}
+
+fn session_hash(rows: &Rows, state: &FixedState, id: u32) -> u64 {
+    rows.get(id).map_or(0, |row| state.hash_one(row.session))
+}
+
+fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
+}

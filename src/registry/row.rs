@@ -1,0 +1,197 @@
+//! A row as others see it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::rows::{Family, NIL, Row, bit};
+use super::view::ViewHandle;
+use super::{Registry, RowId};
+use crate::ident::{InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use crate::time::{Duration, Instant, UnixMillis};
+
+/// What a row's host is (spec 4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Confirmed by this process.
+    Up,
+    /// Kept by the brake, or without an address.
+    Late,
+    /// From a snapshot; this process never verified it.
+    Unconfirmed,
+}
+
+/// The cluster's signature of a fixed address (R-AUT-40), opaque here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedSignature {
+    /// When it was made, Unix seconds.
+    pub issued: u64,
+    /// The signature.
+    pub bytes: [u8; 64],
+}
+
+/// A row in its registry.
+#[derive(Clone, Copy)]
+pub struct RowView<'a> {
+    registry: &'a Registry,
+    row: &'a Row,
+    id: RowId,
+}
+
+impl<'a> RowView<'a> {
+    pub(super) const fn new(registry: &'a Registry, row: &'a Row, id: RowId) -> Self {
+        Self { registry, row, id }
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> RowId {
+        self.id
+    }
+
+    /// The realm.
+    pub fn realm(&self) -> RealmId {
+        self.registry.realms.get(usize::from(self.row.realm)).map(|r| r.id).unwrap_or_default()
+    }
+
+    /// The user.
+    pub const fn user(&self) -> UserId {
+        self.row.user
+    }
+
+    /// The session.
+    pub const fn session(&self) -> SessionId {
+        self.row.session
+    }
+
+    /// The session's key.
+    pub const fn key(&self) -> &'a [u8; 32] {
+        &self.row.key
+    }
+
+    /// The stamp.
+    pub const fn stamp(&self) -> Stamp {
+        self.row.stamp
+    }
+
+    /// The HMS that stamped.
+    pub fn server(&self) -> ServerId {
+        self.registry.servers.get(usize::from(self.row.server)).copied().unwrap_or_default()
+    }
+
+    /// The host's installation.
+    pub const fn instance(&self) -> InstanceId {
+        self.row.instance
+    }
+
+    /// What the host says of itself.
+    pub fn content(&self) -> &'a [u8] {
+        self.registry.blobs.get(self.row.content, usize::from(self.row.content_len))
+    }
+
+    /// The version of the content.
+    pub const fn content_version(&self) -> u32 {
+        self.row.content_version
+    }
+
+    /// The published address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        if self.row.has(bit::PUBLISHED) { self.observed() } else { None }
+    }
+
+    /// The address that the host proved last, published or not.
+    pub fn observed(&self) -> Option<SocketAddr> {
+        let ip = match self.row.family {
+            Family::None => return None,
+            Family::V4 => IpAddr::V4(Ipv4Addr::from_bits(self.row.ip)),
+            Family::V6 => {
+                let octets = self.registry.blobs.get(self.row.ip, 16);
+                IpAddr::V6(Ipv6Addr::from(*octets.first_chunk::<16>()?))
+            }
+        };
+        Some(SocketAddr::new(ip, self.row.port))
+    }
+
+    /// When the registration was made, to the second; only shown.
+    pub const fn since(&self) -> UnixMillis {
+        UnixMillis(self.row.since_s as u64 * 1000)
+    }
+
+    /// The last accepted heartbeat or registration; for an unconfirmed row the time at which it was loaded.
+    pub fn last_heard(&self) -> Instant {
+        self.row.heard()
+    }
+
+    /// The window of sequences, opaque.
+    pub const fn window(&self) -> (u64, u64) {
+        self.row.window
+    }
+
+    /// The status; unconfirmed comes before late.
+    pub const fn status(&self) -> Status {
+        if self.is_unconfirmed() {
+            Status::Unconfirmed
+        } else if self.is_late() {
+            Status::Late
+        } else {
+            Status::Up
+        }
+    }
+
+    /// Shown as late.
+    pub const fn is_late(&self) -> bool {
+        self.row.has(bit::LATE)
+    }
+
+    /// Not verified by this process.
+    pub const fn is_unconfirmed(&self) -> bool {
+        !self.row.has(bit::CONFIRMED)
+    }
+
+    /// Confirmed by this process (R-REG-40).
+    pub const fn is_live(&self) -> bool {
+        self.row.has(bit::CONFIRMED)
+    }
+
+    /// Whether a heartbeat of the session was accepted already (R-REG-12).
+    pub const fn had_heartbeat(&self) -> bool {
+        self.row.has(bit::HEARTBEAT)
+    }
+
+    /// The last change.
+    pub const fn revision(&self) -> Revision {
+        self.row.revision
+    }
+
+    /// The check time that the host was told.
+    pub const fn check_time(&self) -> Duration {
+        Duration::from_millis(self.row.check_ms as u64)
+    }
+
+    /// Bad tags since the last good one.
+    pub const fn bad_tags(&self) -> u8 {
+        self.row.bad_tags
+    }
+
+    /// The signature of the fixed address.
+    pub fn signature(&self) -> Option<&'a FixedSignature> {
+        if self.row.has(bit::SIGNED) { self.registry.signatures.get(&self.id.0) } else { None }
+    }
+
+    /// The view that the session follows; none if it follows nothing.
+    pub fn view(&self) -> Option<ViewHandle> {
+        self.registry.view_of(self.row)
+    }
+
+    /// Whether changes are to be pushed.
+    pub fn wants_push(&self) -> bool {
+        self.registry.sub_of(self.row).is_some_and(|sub| sub.push)
+    }
+
+    /// The revision that the session acknowledged, or that was sent to it last; 0 means none.
+    pub fn told(&self) -> Revision {
+        self.registry.sub_of(self.row).map(|sub| sub.told).unwrap_or_default()
+    }
+
+    /// Whether the host is in a group (has a conference).
+    pub const fn in_group(&self) -> bool {
+        self.row.member != NIL
+    }
+}

@@ -1,0 +1,93 @@
+//! Check time, expiry, and the stalls by which expiries are put off (R-REG-41, R-REG-44).
+
+use std::collections::VecDeque;
+
+use crate::limits::{BRAKE_LIMIT, CHECK_TIME, EXPIRY_FACTOR};
+use crate::time::{Duration, Instant};
+
+/// How long silence lasts until what happens.
+pub(super) struct Timing {
+    /// Expiry in thousandths of a check time.
+    factor: u64,
+    /// What newly registered hosts are told.
+    pub(super) check_time: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self::new(CHECK_TIME, EXPIRY_FACTOR)
+    }
+}
+
+impl Timing {
+    pub(super) fn new(check_time: Duration, factor: f64) -> Self {
+        Self { factor: (factor * 1000.0) as u64, check_time }
+    }
+
+    /// Silence after which a row is removed.
+    pub(super) const fn expiry(&self, check_ms: u32) -> Duration {
+        Duration::from_micros((check_ms as u64).saturating_mul(self.factor))
+    }
+
+    /// Silence after which a row would expire within one check time, and has missed a heartbeat.
+    pub(super) fn suspicion(&self, check_ms: u32) -> Duration {
+        let check = Duration::from_millis(u64::from(check_ms));
+        let expiry = self.expiry(check_ms);
+        expiry.saturating_sub(check).max(check * 5 / 4).min(expiry)
+    }
+
+    /// Silence after which the brake lets go of a row.
+    pub(super) fn limit(&self, check_ms: u32) -> Duration {
+        self.expiry(check_ms) * BRAKE_LIMIT
+    }
+}
+
+/// Stalls kept; they are joined when they lie close together.
+const KEPT: usize = 128;
+
+/// Stalls close together, as one.
+struct Stall {
+    first: Instant,
+    last: Instant,
+    /// The sum of all stalls up to `last`.
+    sum: Duration,
+}
+
+/// The time by which the silence of rows is overstated.
+#[derive(Default)]
+pub(super) struct Deferrals {
+    log: VecDeque<Stall>,
+    /// The sum of those no longer in the log.
+    base: Duration,
+}
+
+impl Deferrals {
+    /// Adds a stall that ended at `now`. Those within `grain` become one, so that a row last heard between them lasts
+    /// longer than it must, never shorter.
+    pub(super) fn add(&mut self, now: Instant, by: Duration, grain: Duration) {
+        let sum = self.total().saturating_add(by);
+        match self.log.back_mut() {
+            Some(stall) if now.since(stall.first) < grain => {
+                stall.last = now;
+                stall.sum = sum;
+            }
+            _ => self.log.push_back(Stall { first: now, last: now, sum }),
+        }
+        if self.log.len() > KEPT
+            && let Some(stall) = self.log.pop_front()
+        {
+            self.base = stall.sum;
+        }
+    }
+
+    fn total(&self) -> Duration {
+        self.log.back().map_or(self.base, |stall| stall.sum)
+    }
+
+    /// What came after `heard`.
+    pub(super) fn since(&self, heard: Instant) -> Duration {
+        let before = self.log.partition_point(|stall| stall.last <= heard);
+        let last = before.checked_sub(1).and_then(|last| self.log.get(last));
+        self.total().saturating_sub(last.map_or(self.base, |stall| stall.sum))
+    }
+}

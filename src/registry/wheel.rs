@@ -1,0 +1,130 @@
+//! Deadlines in O(1): a hierarchical wheel over the rows' own links. A slot is opened at or before the deadlines in
+//! it and each row is then looked at; what is not due yet goes into a finer slot. So a heartbeat only writes a time.
+
+use super::list::List;
+use super::rows::{Rows, TimerLinks};
+use crate::time::Instant;
+
+/// A tick is 2^14 µs, about 16 ms.
+const TICK_BITS: u32 = 14;
+const LEVELS: usize = 8;
+const SLOTS: usize = 256;
+const WORDS: usize = SLOTS / 64;
+/// Each level is eight times as coarse as the one before: a slot is at most 1/31 of the time until it is opened.
+const SHIFT: u32 = 3;
+/// Not in the wheel.
+pub(super) const NO_SLOT: u16 = u16::MAX;
+
+/// The wheel.
+pub(super) struct Wheel {
+    /// All slots that begin before this tick are empty.
+    at: u64,
+    slots: Box<[List]>,
+    /// One bit for each slot that holds rows.
+    used: [[u64; WORDS]; LEVELS],
+}
+
+impl Wheel {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            at: now.micros() >> TICK_BITS,
+            slots: vec![List::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
+            used: [[0; WORDS]; LEVELS],
+        }
+    }
+
+    /// Puts a row in, to be looked at no later than one tick after `deadline`.
+    pub(super) fn insert(&mut self, rows: &mut Rows, id: u32, deadline: Instant) {
+        let tick = deadline.micros().div_ceil(1 << TICK_BITS);
+        let slot = self.slot_for(tick);
+        let Some(row) = rows.get_mut(id) else { return };
+        row.timer_slot = slot as u16;
+        if let Some(list) = self.slots.get_mut(slot) {
+            list.push_back(&mut TimerLinks(rows), id);
+            self.mark(slot, true);
+        }
+    }
+
+    /// Takes a row out.
+    pub(super) fn remove(&mut self, rows: &mut Rows, id: u32) {
+        let Some(row) = rows.get_mut(id) else { return };
+        let slot = usize::from(std::mem::replace(&mut row.timer_slot, NO_SLOT));
+        if let Some(list) = self.slots.get_mut(slot) {
+            list.remove(&mut TimerLinks(rows), id);
+            if list.is_empty() {
+                self.mark(slot, false);
+            }
+        }
+    }
+
+    /// Takes out a row whose slot is to be opened by `now`.
+    pub(super) fn pop(&mut self, rows: &mut Rows, now: Instant) -> Option<u32> {
+        let now = now.micros() >> TICK_BITS;
+        let Some((tick, slot)) = self.earliest().filter(|(tick, _)| *tick <= now) else {
+            self.at = self.at.max(now);
+            return None;
+        };
+        self.at = self.at.max(tick);
+        let id = self.slots.get(slot)?.head;
+        self.remove(rows, id);
+        Some(id)
+    }
+
+    /// When the next slot is to be opened.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.earliest().map(|(tick, _)| Instant::from_micros(tick << TICK_BITS))
+    }
+
+    fn slot_for(&self, tick: u64) -> usize {
+        let tick = tick.max(self.at + 1);
+        for level in 0..LEVELS {
+            let shift = SHIFT * level as u32;
+            // One less than all slots: the slot that is being emptied is never filled.
+            if tick - self.at < (SLOTS as u64 - 1) << shift {
+                return level * SLOTS + (tick >> shift) as usize % SLOTS;
+            }
+        }
+        // Farther than the wheel reaches: looked at in between.
+        let shift = SHIFT * (LEVELS as u32 - 1);
+        (LEVELS - 1) * SLOTS + ((self.at >> shift) as usize + SLOTS - 2) % SLOTS
+    }
+
+    fn mark(&mut self, slot: usize, used: bool) {
+        if let Some(word) =
+            self.used.get_mut(slot / SLOTS).and_then(|level| level.get_mut(slot % SLOTS / 64))
+        {
+            let bit = 1 << (slot % 64);
+            *word = if used { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// The slot that is to be opened first, and its first tick.
+    fn earliest(&self) -> Option<(u64, usize)> {
+        let of_level = |(level, words): (usize, &[u64; WORDS])| {
+            let shift = SHIFT * level as u32;
+            let here = self.at >> shift;
+            let offset = first_used(words, here as usize % SLOTS)?;
+            let place = here + offset as u64;
+            Some((place << shift, level * SLOTS + place as usize % SLOTS))
+        };
+        self.used.iter().enumerate().filter_map(of_level).min()
+    }
+}
+
+/// Distance from slot `start` to the first used slot, around the circle.
+fn first_used(words: &[u64; WORDS], start: usize) -> Option<usize> {
+    let turned = |step: usize| {
+        let number = (start / 64 + step) % WORDS;
+        let word = words.get(number).copied().unwrap_or(0);
+        // The word in which the circle begins is seen twice: its upper part first, its lower part last.
+        let mask = u64::MAX << (start % 64);
+        let word = match step {
+            0 => word & mask,
+            WORDS => word & !mask,
+            _ => word,
+        };
+        (word != 0).then(|| number * 64 + word.trailing_zeros() as usize)
+    };
+    let slot = (0..=WORDS).find_map(turned)?;
+    Some((slot + SLOTS - start) % SLOTS)
+}
