@@ -24,7 +24,9 @@ impl Registry {
         let before = self.digest_of(id);
         edit(self);
         let after = self.digest_of(id);
-        let Some((realm, member, user)) = self.rows.get(id).map(|r| (r.realm, r.member, r.user)) else { return };
+        let Some((realm, member, user)) = self.rows.get(id).map(|r| (r.realm, r.member, r.user)) else {
+            return;
+        };
         let Some(revision) = self.take_revision(realm) else { return };
         self.unlink_change(realm, id);
         self.link_change(realm, id, revision, before, after);
@@ -125,7 +127,9 @@ impl Registry {
     /// Joins the group of this name, with the row's revision and digest.
     fn join_group(&mut self, id: u32, name: &str) {
         let digest = self.digest_of(id);
-        let Some((realm, user, revision)) = self.rows.get(id).map(|r| (r.realm, r.user, r.revision)) else { return };
+        let Some((realm, user, revision)) = self.rows.get(id).map(|r| (r.realm, r.user, r.revision)) else {
+            return;
+        };
         let number = self.group_view(realm, name);
         let member = self.members.insert(Member { row: id, view: number, link: Link::NONE }) as u32;
         if let Some(row) = self.rows.get_mut(id) {
@@ -160,7 +164,8 @@ impl Registry {
             let full = realm.group_gone >= GROUP_GONE_KEPT;
             let limit = if full { GROUP_GONE_LEAST } else { DELETIONS_KEPT };
             realm.group_gone += 1;
-            realm.group_gone -= view.push_gone(GoneRow { user, revision, reason }, limit).min(realm.group_gone);
+            realm.group_gone -=
+                view.push_gone(GoneRow { user, revision, reason }, limit).min(realm.group_gone);
         }
         self.members.try_remove(number as usize);
         self.mark(at);
@@ -178,7 +183,9 @@ impl Registry {
         let (hash, views) = (self.view_names.hash((realm, name)), &self.views);
         self.view_names.insert(hash, number, |state, other| {
             use std::hash::BuildHasher;
-            views.get(other as usize).map_or(0, |v| state.hash_one((v.realm, v.name.as_deref().unwrap_or(""))))
+            views
+                .get(other as usize)
+                .map_or(0, |v| state.hash_one((v.realm, v.name.as_deref().unwrap_or(""))))
         });
         number
     }

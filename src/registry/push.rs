@@ -48,7 +48,9 @@ impl Registry {
 
     /// Notes that a view changed.
     pub(super) fn mark(&mut self, number: u32) {
-        let Some(view) = self.views.get_mut(number as usize).filter(|view| !view.push.is_empty()) else { return };
+        let Some(view) = self.views.get_mut(number as usize).filter(|view| !view.push.is_empty()) else {
+            return;
+        };
         if view.push_queued {
             view.push_again = true;
             return;

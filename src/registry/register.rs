@@ -86,7 +86,12 @@ impl Registry {
         let displaced = new.address.and_then(|address| self.displace(realm, address, found));
         let registered = match found {
             Some(id) => self.replace(now, id, new),
-            None => Registered { row: RowId(self.create(now, realm, new, true)), replaced: None, displaced, visible: true },
+            None => Registered {
+                row: RowId(self.create(now, realm, new, true)),
+                replaced: None,
+                displaced,
+                visible: true,
+            },
         };
         Some(Registered { displaced, ..registered })
     }

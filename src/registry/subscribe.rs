@@ -133,7 +133,9 @@ impl Registry {
     }
 
     pub(super) fn unsubscribe(&mut self, id: u32) {
-        let Some(number) = self.rows.get_mut(id).map(|row| std::mem::replace(&mut row.sub, NIL)) else { return };
+        let Some(number) = self.rows.get_mut(id).map(|row| std::mem::replace(&mut row.sub, NIL)) else {
+            return;
+        };
         let Some(sub) = self.subs.get(number as usize) else { return };
         let (push, realm) = (sub.push, sub.realm);
         if let (true, Target::List(view)) = (push, &sub.target) {

@@ -82,7 +82,12 @@ impl Registry {
             return id.map(RowId);
         };
         if list.name.is_none() {
-            return self.realms.get(usize::from(list.realm))?.users.next(&self.rows, after, wanted).map(RowId);
+            return self
+                .realms
+                .get(usize::from(list.realm))?
+                .users
+                .next(&self.rows, after, wanted)
+                .map(RowId);
         }
         let above = match after {
             Some(after) => (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded),
@@ -166,7 +171,9 @@ impl Registry {
         let mut changes: Vec<_> =
             self.named_rows(view).filter_map(row).filter(|(revision, _)| *revision > from).collect();
         let gone = self.views.get(realm.view as usize).map(|view| &view.gone);
-        for lost in gone.into_iter().flat_map(|gone| gone.iter().rev()).take_while(|gone| gone.revision > from) {
+        for lost in
+            gone.into_iter().flat_map(|gone| gone.iter().rev()).take_while(|gone| gone.revision > from)
+        {
             if users.binary_search(&lost.user).is_ok() && realm.users.find(&self.rows, lost.user).is_none() {
                 changes.push((lost.revision, Change::Gone(*lost)));
             }

@@ -90,8 +90,7 @@ impl Wheel {
     }
 
     fn mark(&mut self, slot: usize, used: bool) {
-        if let Some(word) =
-            self.used.get_mut(slot / SLOTS).and_then(|level| level.get_mut(slot % SLOTS / 64))
+        if let Some(word) = self.used.get_mut(slot / SLOTS).and_then(|level| level.get_mut(slot % SLOTS / 64))
         {
             let bit = 1 << (slot % 64);
             *word = if used { *word | bit } else { *word & !bit };
