@@ -170,6 +170,19 @@ impl Registry {
         self.subs.get(row.sub as usize)
     }
 
+    /// What a row's session wants to follow, as it was given to [`Self::subscribe`].
+    pub fn view_spec(&self, id: RowId) -> ViewSpec<'_> {
+        let sub = self.rows.get(id.0).and_then(|row| self.sub_of(row));
+        match sub.map(|sub| &sub.target) {
+            None => ViewSpec::None,
+            Some(Target::Named(users)) => ViewSpec::Named(users),
+            Some(Target::List(view)) => match self.views.get(*view as usize).and_then(|v| v.name.as_deref()) {
+                Some(name) => ViewSpec::Group(name),
+                None => ViewSpec::Realm,
+            },
+        }
+    }
+
     pub(super) fn view_of(&self, row: &Row) -> Option<ViewHandle> {
         let sub = self.sub_of(row)?;
         Some(match &sub.target {

@@ -26,6 +26,11 @@ impl TokenBucket {
         Self { rate, burst, level: burst as u64 * TOKEN, at: Instant::ZERO }
     }
 
+    /// Tokens a second.
+    pub(super) const fn rate(&self) -> u32 {
+        self.rate
+    }
+
     /// Takes `count` tokens if they are there.
     pub(super) fn take(&mut self, now: Instant, count: u32) -> bool {
         self.refill(now);

@@ -1,18 +1,106 @@
 //! The HMS as one machine: datagrams, time and commands in; datagrams and events out.
+//!
+//! A heartbeat's way: [`Server::handle_datagram`] reads the header, `session.rs` finds the row, verifies the tag and
+//! asks the window, `heartbeat.rs` touches the row and writes the ACK into a buffer that [`Server::poll_output`] swaps
+//! out. Nothing is allocated on it.
 
+mod answer;
+mod budget;
 mod clock;
 mod comeback;
+mod commands;
+mod discover;
 mod event;
+mod heartbeat;
 mod limiter;
 mod output;
+mod pages;
+mod reach;
+mod receive;
 mod refusals;
+mod register;
+mod session;
 mod settings;
+mod setup;
+mod show;
+mod timing;
 mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rand_chacha::ChaCha20Rng;
+
+use crate::auth::{ClusterKey, CookieKey, Keyring};
+use crate::directory::Directory;
+use crate::discovery::OfferQueue;
+use crate::ident::{Name, RealmId, ServerId};
+use crate::net::Interface;
+use crate::registry::Registry;
+use crate::time::Instant;
+use answer::Answers;
+use budget::Budgets;
+use clock::{StampClock, Wall};
+use comeback::ComeBack;
+use limiter::{HintLimit, Unverified};
+use refusals::Refusals;
+use timing::Rate;
 
 pub use event::{Event, Level};
 pub use refusals::Verdict;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
+pub use setup::Setup;
 pub use view::{
     CommandError, HostCounts, HostRow, PeerRow, PortsView, RealmRow, RevokeView, StatusView, WatchEvent,
     WhyRow, rfc3339,
 };
+
+/// One HMS. All it knows of the world comes in through its methods.
+pub struct Server {
+    name: Name,
+    server: ServerId,
+    settings: ServerSettings,
+    interfaces: Vec<Interface>,
+    keyring: Keyring,
+    cluster: ClusterKey,
+    cookies: CookieKey,
+    default_realm: Option<RealmId>,
+
+    registry: Registry,
+    directory: Directory,
+    offers: OfferQueue,
+    answers: Answers,
+    events: VecDeque<Event>,
+
+    start: Instant,
+    stamps: StampClock,
+    wall: Wall,
+    come_back: ComeBack,
+    /// Hosts that may come back after a restart (R-REG-37).
+    last_known: usize,
+    rng: ChaCha20Rng,
+
+    budgets: Budgets,
+    unverified: Unverified,
+    hints: HintLimit,
+    refusals: Refusals,
+    drops: BTreeMap<&'static str, u64>,
+    heartbeats: Rate,
+
+    /// The last entry into the machine, and the last full second.
+    turned: Instant,
+    ticked: Instant,
+    /// Until then ACKs carry check time and mode: by then every reachable host has heard of them.
+    tell_until: Instant,
+    push_after: Instant,
+    announce_due: Option<Instant>,
+    announced: Option<Instant>,
+
+    watched: bool,
+    watch_seq: u64,
+    stopping: bool,
+    /// Why the secrets could not be stored.
+    unstored: Option<String>,
+}

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use crate::time::UnixMillis;
+use crate::time::{Duration, UnixMillis};
 use crate::wire::{ContentRef, HostState};
 
 /// `hms status`.
@@ -212,7 +212,7 @@ pub(super) struct RowFacts<'a> {
     pub(super) observed: Option<SocketAddr>,
     pub(super) since: UnixMillis,
     pub(super) age_ms: u64,
-    pub(super) check_time_ms: u32,
+    pub(super) check_time: Duration,
     pub(super) via: &'a str,
     pub(super) revision: u32,
 }
@@ -236,7 +236,7 @@ pub(super) fn host_row(facts: &RowFacts<'_>, content: ContentRef<'_>) -> HostRow
         fixed: content.fixed(),
         since: rfc3339(facts.since),
         age_ms: facts.age_ms,
-        check_time_s: f64::from(facts.check_time_ms) / 1000.0,
+        check_time_s: facts.check_time.as_secs_f64(),
         via: facts.via.to_owned(),
         revision: facts.revision,
     }

@@ -1,0 +1,159 @@
+//! An accepted HEARTBEAT: time, content, and the ACK with what changed (R-REG-30, R-REG-31, R-DIR-06).
+
+use super::Server;
+use super::answer::Ask;
+use super::pages::Difference;
+use super::register::unfit;
+use super::session::Proof;
+use crate::auth::{StoredKey, Window};
+use crate::limits::{DATAGRAM_MAX, TAG_LEN};
+use crate::registry::{FixedSignature, NewContent, RowId};
+use crate::time::Instant;
+use crate::wire::{Ack, ContentRef, Header, Heartbeat, Kind, Settings};
+
+impl Server {
+    /// Row 9 of the table: the source is proven, the row is this process's (spec 4.4).
+    pub(super) fn prove(&mut self, ask: &Ask, id: RowId) {
+        let unconfirmed = self.registry.row(id).is_some_and(|row| row.is_unconfirmed());
+        let change = self.registry.confirm(ask.now, id, ask.from);
+        self.registry.set_window(id, Window::start_at(ask.header.sequence).into_parts());
+        self.sign(ask.now, id);
+        self.displaced(ask.now, change.displaced);
+        if change.visible || unconfirmed {
+            self.watch(ask.now, "update", id);
+        }
+    }
+
+    /// Tells that an older row lost its address to a proven newcomer (R-REG-25).
+    pub(super) fn displaced(&mut self, now: Instant, row: Option<RowId>) {
+        if let Some(row) = row {
+            self.registry.set_signature(row, None);
+            self.watch(now, "late", row);
+        }
+    }
+
+    /// Signs a host with a fixed address, so that others may keep it for use without an HMS (R-AUT-40).
+    pub(super) fn sign(&mut self, now: Instant, id: RowId) {
+        let Some(row) = self.registry.row(id) else { return };
+        let fixed = ContentRef::trusted(row.content()).fixed();
+        let signature = row.address().filter(|_| fixed).map(|address| {
+            let issued = self.wall.read(now).secs();
+            let bytes = self.cluster.sign_fixed(row.realm(), row.user(), issued, address, row.content());
+            FixedSignature { issued, bytes }
+        });
+        self.registry.set_signature(id, signature);
+    }
+
+    /// An accepted HEARTBEAT.
+    pub(super) fn heartbeat(&mut self, ask: &Ask, id: RowId, heartbeat: &Heartbeat<'_>, proof: Proof) {
+        let Some(row) = self.registry.row(id) else { return };
+        let (held, check_time) = (row.content_version(), row.check_time());
+        if let Some((content, ..)) = heartbeat.content.as_ref().filter(|_| heartbeat.content_version > held)
+            && let Some((verdict, code, value)) = unfit(row.realm(), row.user(), *content)
+        {
+            self.answers.reject(ask, code, value, &StoredKey(row.key()));
+            return self.refused(ask, verdict);
+        }
+        self.heartbeats.count();
+        let back = self.registry.heard(ask.now, id);
+        self.registry.set_had_heartbeat(id);
+        let news = self.take_content(ask.now, id, heartbeat, held);
+        if back || news {
+            self.watch(ask.now, "update", id);
+        }
+        // A shorter check time counts when the host must have heard of it: not before it was told long enough.
+        let wanted = self.settings.check_time;
+        if check_time != wanted && (wanted > check_time || ask.now >= self.tell_until) {
+            self.registry.set_check_time(ask.now, id, wanted);
+        }
+        let lacks_content = heartbeat.content.is_none() && heartbeat.content_version > held;
+        self.acknowledge(ask, id, heartbeat, proof, lacks_content);
+    }
+
+    /// R-REG-31; says whether the directory changed.
+    fn take_content(&mut self, now: Instant, id: RowId, heartbeat: &Heartbeat<'_>, held: u32) -> bool {
+        let Some((content, view, push)) = &heartbeat.content else { return false };
+        if heartbeat.content_version <= held {
+            return false;
+        }
+        let new = NewContent {
+            bytes: content.as_bytes(),
+            version: heartbeat.content_version,
+            group: content.conference(),
+        };
+        let visible = self.registry.set_content(id, &new);
+        self.follow(id, view, *push);
+        if visible {
+            self.sign(now, id);
+        }
+        visible
+    }
+
+    fn acknowledge(
+        &mut self,
+        ask: &Ask,
+        id: RowId,
+        heartbeat: &Heartbeat<'_>,
+        proof: Proof,
+        want_content: bool,
+    ) {
+        let difference = self.difference(ask.now, id, heartbeat);
+        let settings = self.settings_to_tell(ask, id, heartbeat, proof, &difference);
+        let Some(row) = self.registry.row(id) else { return };
+        let ack = Ack {
+            want_content,
+            resync: difference == Difference::Resync,
+            equal: matches!(difference, Difference::Adopt(_)),
+            incarnation: self.answers.incarnation(),
+            number: self.answers.number(),
+            revision: row.view().map(|view| self.registry.revision(view)).unwrap_or_default(),
+            content_version: row.content_version(),
+            settings,
+            changes: None,
+        };
+        let header = Header { flags: ack.flags(), ..ask.header.answer(Kind::Ack) };
+        let (registry, directory) = (&self.registry, &mut self.directory);
+        let (mut page, mut length) = (None, 0);
+        self.answers.send(ask.back(), &header, &StoredKey(row.key()), |buf| {
+            ack.emit_head(buf);
+            let space = DATAGRAM_MAX.saturating_sub(buf.len() + TAG_LEN);
+            page = difference.write(registry, directory, space, buf);
+            length = buf.len();
+        });
+        if page.is_some() {
+            self.budgets.sent(ask.now, ask.header.realm, length);
+        }
+        self.note_told(id, &difference, page.as_ref());
+    }
+
+    /// What the host may not know yet. Steady ACKs carry nothing of it.
+    fn settings_to_tell(
+        &mut self,
+        ask: &Ask,
+        id: RowId,
+        heartbeat: &Heartbeat<'_>,
+        proof: Proof,
+        difference: &Difference,
+    ) -> Settings {
+        let mut settings = Settings::default();
+        let fresh = proof == Proof::Fresh;
+        if fresh {
+            settings.observed = Some(ask.from);
+        }
+        if fresh || ask.now < self.tell_until {
+            settings.check_time_ms = Some(self.settings.check_time_ms());
+            settings.mode = Some(self.settings.update);
+        }
+        if fresh {
+            settings.hms = vec![self.hms_info(ask.arrival, ask.from)];
+            settings.cluster_key = Some(self.cluster.public());
+        }
+        let refused = self.registry.row(id).is_some_and(|row| row.view().is_some())
+            && self.granted_view(id).is_none();
+        if refused || heartbeat.content.is_some() || *difference == Difference::Resync {
+            let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
+            settings.granted = Some(self.granted(id, asked));
+        }
+        settings
+    }
+}

@@ -1,0 +1,244 @@
+//! INIT and REGISTER: from nothing to a row (spec 4.2).
+
+use super::Server;
+use super::answer::Ask;
+use super::budget::Over;
+use super::refusals::Verdict;
+use crate::auth::{Registrant, SessionKey, StoredKey, UserKey, open, user_id};
+use crate::ident::{RealmId, SessionId, Stamp, UserId};
+use crate::limits::DATAGRAM_MAX;
+use crate::registry::{NewRow, RowId};
+use crate::time::Duration;
+use crate::wire::{
+    ContentRef, Header, HintCode, Kind, PageMessage, Register, Registered as RegisteredBody, RejectCode,
+    Request, Settings, Unverified, View,
+};
+
+impl Server {
+    /// INIT, REGISTER or DISCOVER: signed with the user's key.
+    pub(super) fn user_request(&mut self, ask: &Ask, datagram: Unverified<'_>) {
+        let header = &ask.header;
+        if !self.keyring.serves(header.realm) {
+            self.refused(ask, Verdict::Realm);
+            return self.dropped("realm");
+        }
+        if header.session != SessionId(0) {
+            return self.dropped("malformed");
+        }
+        if !self.unverified.allow(ask.now, ask.from) {
+            return self.dropped("budget");
+        }
+        let Ok(key) = self.keyring.user_key(header.realm, header.epoch, header.user) else {
+            self.refused(ask, Verdict::UnknownEpoch);
+            self.hint(ask, HintCode::UnknownEpoch);
+            return self.dropped("epoch");
+        };
+        let Some(verified) = open(&key, datagram) else { return self.old_user_key(ask, datagram) };
+        match verified.request() {
+            Ok(Request::Init(_)) => self.challenge(ask, &key),
+            Ok(Request::Register(register)) => self.register(ask, &key, &register),
+            Ok(Request::Discover(_)) => self.discover(ask),
+            Ok(_) => self.dropped("type"),
+            Err(error) => self.dropped(error.reason()),
+        }
+    }
+
+    /// The key of the generation before signs a REJECT (R-AUT-05); without any, a hint is all that can be said.
+    fn old_user_key(&mut self, ask: &Ask, datagram: Unverified<'_>) {
+        let header = &ask.header;
+        let key = self
+            .keyring
+            .previous_user_key(header.realm, header.epoch, header.user)
+            .filter(|key| open(key, datagram).is_some());
+        match key {
+            Some(key) => self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0),
+            None => {
+                self.refused(ask, Verdict::WrongKey);
+                self.hint(ask, HintCode::WrongKey);
+                self.dropped("tag");
+            }
+        }
+    }
+
+    fn reject(&mut self, ask: &Ask, key: &UserKey, verdict: Verdict, code: RejectCode, value: u32) {
+        self.refused(ask, verdict);
+        self.answers.reject(ask, code, value, key);
+    }
+
+    /// What a registration cookie for this datagram is bound to (R-AUT-11, R-AUT-12).
+    fn registrant(&self, ask: &Ask) -> Registrant {
+        let (realm, user) = (ask.header.realm, ask.header.user);
+        let row = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id));
+        let stamp = row
+            .map(|row| row.stamp())
+            .or_else(|| self.registry.removed_stamp(ask.now, realm, user))
+            .unwrap_or_default();
+        Registrant { source: ask.from, realm, user, nonce: ask.header.sequence, stamp }
+    }
+
+    /// INIT changes nothing (R-REG-10).
+    fn challenge(&mut self, ask: &Ask, key: &UserKey) {
+        let cookie = self.cookies.register(ask.now, &self.registrant(ask));
+        self.answers.short(ask, Kind::Challenge, cookie, key);
+    }
+
+    /// REGISTER: with an accepted cookie the source is proven and the row is made (R-REG-11 to R-REG-15).
+    fn register(&mut self, ask: &Ask, key: &UserKey, register: &Register<'_>) {
+        let (realm, user) = (ask.header.realm, ask.header.user);
+        if let Some((verdict, code, value)) = unfit(realm, user, register.content) {
+            return self.reject(ask, key, verdict, code, value);
+        }
+        let session = key.session_id(ask.header.sequence, register.cookie);
+        if let Some(id) = self.registry.by_session(session) {
+            return self.registered_again(ask, id, &register.view);
+        }
+        let registrant = self.registrant(ask);
+        if !self.cookies.register_holds(ask.now, &registrant, register.cookie) {
+            return self.challenge(ask, key);
+        }
+        if let Err((verdict, code, value)) = self.may_register(ask, register) {
+            return self.reject(ask, key, verdict, code, value);
+        }
+        let stamp = self.stamps.stamp(ask.now, registrant.stamp, register.last_stamp);
+        self.admit(ask, &key.session_key(session), session, stamp, register);
+    }
+
+    /// The same REGISTER once more (R-REG-12): the answer was lost, or somebody replays it.
+    fn registered_again(&mut self, ask: &Ask, id: RowId, asked: &View) {
+        let lost = self.registry.row(id).is_some_and(|row| {
+            (row.realm(), row.user()) == (ask.header.realm, ask.header.user)
+                && row.is_live()
+                && !row.had_heartbeat()
+                && row.address() == Some(ask.from)
+        });
+        if lost { self.registered(ask, id, asked) } else { self.dropped("replay") }
+    }
+
+    /// R-REG-14 and R-REG-15.
+    fn may_register(&mut self, ask: &Ask, register: &Register<'_>) -> Result<(), (Verdict, RejectCode, u32)> {
+        let realm = ask.header.realm;
+        let row = self.registry.by_user(realm, ask.header.user).and_then(|id| self.registry.row(id));
+        let other = row.filter(|row| row.instance() != register.instance);
+        if !register.takeover && other.is_some_and(|row| register.last_stamp < row.stamp()) {
+            return Err((Verdict::Taken, RejectCode::Taken, 0));
+        }
+        let (adds, known) = (row.is_none(), self.registry.counts(realm).known);
+        match self.budgets.register(ask.now, realm, known, adds) {
+            Ok(()) => Ok(()),
+            Err(Over::Full) => Err((Verdict::Full, RejectCode::Full, self.settings.check_time_ms())),
+            Err(Over::Rate(wait)) => {
+                // Those who wait come one after the other, not all at the first free moment.
+                let spread = self.come_back.first_delay_ms(SessionId(ask.header.sequence), RATE_SPREAD);
+                let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+                Err((Verdict::Rate, RejectCode::Rate, wait.saturating_add(spread).max(1)))
+            }
+        }
+    }
+
+    /// Makes or replaces the row.
+    fn admit(
+        &mut self,
+        ask: &Ask,
+        key: &SessionKey,
+        session: SessionId,
+        stamp: Stamp,
+        register: &Register<'_>,
+    ) {
+        let (realm, user) = (ask.header.realm, ask.header.user);
+        let before = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id));
+        let same_machine = before.as_ref().map(|row| row.instance() == register.instance);
+        let kept = before.is_some_and(|row| {
+            row.content() == register.content.as_bytes() && row.address() == Some(ask.from)
+        });
+        let registered = self.registry.register(
+            ask.now,
+            &NewRow {
+                realm,
+                user,
+                session,
+                key: key.as_bytes(),
+                stamp,
+                server: self.server,
+                instance: register.instance,
+                content: register.content.as_bytes(),
+                content_version: register.content_version,
+                group: register.content.conference(),
+                address: Some(ask.from),
+                since: self.wall.read(ask.now),
+                check_time: self.settings.check_time,
+            },
+        );
+        let Some(registered) = registered else { return self.dropped("realm") };
+        let id = registered.row;
+        self.follow(id, &register.view, register.push);
+        if !kept {
+            self.sign(ask.now, id);
+        }
+        self.displaced(ask.now, registered.displaced);
+        let event = if same_machine == Some(false) { "replace" } else { "join" };
+        self.watch(ask.now, event, id);
+        self.tell_if_current(id, register);
+        self.registered(ask, id, &register.view);
+    }
+
+    /// A host that registers anew with what it had needs no copy: pushes may go on from there.
+    fn tell_if_current(&mut self, id: RowId, register: &Register<'_>) {
+        let Some(view) = self.granted_view(id) else { return };
+        let revision = self.registry.revision(view);
+        let own = register.incarnation == self.answers.incarnation() && register.revision == revision;
+        if own && self.registry.root(view) == register.digest {
+            self.registry.set_told(id, revision);
+        }
+    }
+
+    /// Sends REGISTERED for a row as it is.
+    fn registered(&mut self, ask: &Ask, id: RowId, asked: &View) {
+        let granted = self.granted(id, Some(asked));
+        let view = self.granted_view(id);
+        let hms = self.hms_info(ask.arrival, ask.from);
+        let Some(row) = self.registry.row(id) else { return };
+        let body = RegisteredBody {
+            incarnation: self.answers.incarnation(),
+            number: self.answers.number(),
+            stamp: row.stamp(),
+            server: self.server,
+            revision: view.map(|view| self.registry.revision(view)).unwrap_or_default(),
+            content_version: row.content_version(),
+            check_time_ms: u32::try_from(row.check_time().as_millis()).unwrap_or(u32::MAX),
+            first_delay_ms: self.come_back.first_delay_ms(row.session(), row.check_time()),
+            settings: Settings {
+                observed: row.address(),
+                hms: vec![hms],
+                cluster_key: Some(self.cluster.public()),
+                realm_name: self.keyring.realm(row.realm()).map(|realm| realm.name.clone()),
+                check_time_ms: None,
+                granted: Some(granted),
+                mode: Some(self.settings.update),
+                replicated: None,
+            },
+        };
+        let header = Header { session: row.session(), ..ask.header.answer(Kind::Registered) };
+        self.answers.send(ask.back(), &header, &StoredKey(row.key()), |buf| body.emit(buf));
+    }
+}
+
+/// An ENTRY without its content: head, fixed part, ADDRESS and SIGNATURE.
+const ENTRY_OVERHEAD: usize = 3 + 33 + (3 + 19) + (3 + 72);
+/// Room for content: a page with this one row fits into a datagram.
+const CONTENT_MAX: usize = DATAGRAM_MAX - PageMessage::OVERHEAD - ENTRY_OVERHEAD;
+/// The TLV that is named when content is too long: services are what makes it long.
+const SERVICE: u32 = 0x05;
+/// How far those that a full rate sends away are spread.
+const RATE_SPREAD: Duration = Duration::from_secs(2);
+
+/// Why content cannot be taken: its name is another user's (R-AUT-03), or no page has room for it.
+pub(super) fn unfit(
+    realm: RealmId,
+    user: UserId,
+    content: ContentRef<'_>,
+) -> Option<(Verdict, RejectCode, u32)> {
+    if user_id(realm, content.user_name()) != user {
+        return Some((Verdict::Name, RejectCode::Name, 0));
+    }
+    (content.as_bytes().len() > CONTENT_MAX).then_some((Verdict::Content, RejectCode::Content, SERVICE))
+}

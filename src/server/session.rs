@@ -1,0 +1,178 @@
+//! Requests within a session, in the order of the table of spec 4.4.
+
+use super::Server;
+use super::answer::Ask;
+use super::refusals::Verdict;
+use crate::auth::{SessionKey, StoredKey, UserKey, Window, open};
+use crate::ident::Incarnation;
+use crate::limits::BAD_TAGS;
+use crate::registry::{Reason, RowId};
+use crate::wire::{Kind, RejectCode, Request, Unverified};
+
+/// What an accepted request did to its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing: the source and the process are the same as before.
+    Steady,
+    /// A cookie confirmed the row or moved it to its source.
+    Fresh,
+}
+
+impl Server {
+    /// HEARTBEAT, LEAVE, PULL or FIND.
+    pub(super) fn session_request(&mut self, ask: &Ask, datagram: Unverified<'_>) {
+        // Row 1.
+        if !self.keyring.serves(ask.header.realm) {
+            return self.dropped("realm");
+        }
+        let named = self.registry.by_session(ask.header.session);
+        let of_user = |row: &RowId| {
+            self.registry
+                .row(*row)
+                .is_some_and(|r| r.realm() == ask.header.realm && r.user() == ask.header.user)
+        };
+        match named.filter(of_user) {
+            Some(row) => self.of_row(ask, row, datagram),
+            None => self.without_row(ask, datagram),
+        }
+    }
+
+    /// Row 2: the tag must hold under the row's key.
+    fn of_row(&mut self, ask: &Ask, id: RowId, datagram: Unverified<'_>) {
+        let Some(row) = self.registry.row(id) else { return };
+        let own_source = row.address() == Some(ask.from);
+        // A known host at its own address is not slowed down by a flood (spec chapter 6).
+        if !(own_source && row.bad_tags() < BAD_TAGS) && !self.unverified.allow(ask.now, ask.from) {
+            return self.dropped("budget");
+        }
+        let Some(verified) = open(&StoredKey(row.key()), datagram) else {
+            if own_source {
+                self.registry.bad_tag(id);
+            }
+            return self.dropped("tag");
+        };
+        if row.bad_tags() != 0 {
+            self.registry.good_tag(id);
+        }
+        match verified.request() {
+            Ok(request) => self.request_of_row(ask, id, request),
+            Err(error) => self.dropped(error.reason()),
+        }
+    }
+
+    /// Rows 7 to 10.
+    fn request_of_row(&mut self, ask: &Ask, id: RowId, request: Request<'_>) {
+        let Some(row) = self.registry.row(id) else { return };
+        let sequence = ask.header.sequence;
+        let (confirmed, own_source) = (row.is_live(), row.address() == Some(ask.from));
+        let mut window = Window::from_parts(row.window());
+        if confirmed && !window.would_accept(sequence) {
+            return self.dropped("replay");
+        }
+        if matches!(request, Request::Leave(_)) {
+            self.answers.short(ask, Kind::Left, 0, &StoredKey(row.key()));
+            return self.remove_row(ask.now, id, Reason::Leave, "leave");
+        }
+        let steady = confirmed && own_source && incarnation_named(&request) == Some(self.answers.incarnation());
+        if steady {
+            window.accept(sequence);
+            self.registry.set_window(id, window.into_parts());
+            return self.accepted(ask, id, request, Proof::Steady);
+        }
+        if !self.cookie_holds(ask, &request) {
+            let cookie =
+                self.cookies.session(ask.now, ask.from, ask.header.session, self.answers.incarnation());
+            return self.answers.short(ask, Kind::Challenge, cookie, &StoredKey(row.key()));
+        }
+        // Row 9: nothing that was sent before may confirm or move a row.
+        if sequence <= window.highest() {
+            return self.dropped("replay");
+        }
+        self.prove(ask, id);
+        self.accepted(ask, id, request, Proof::Fresh);
+    }
+
+    /// Whether the request is a HEARTBEAT with a cookie for this source.
+    fn cookie_holds(&self, ask: &Ask, request: &Request<'_>) -> bool {
+        let Request::Heartbeat(heartbeat) = request else { return false };
+        heartbeat.cookie.is_some_and(|cookie| {
+            let by = self.answers.incarnation();
+            self.cookies.session_holds(ask.now, ask.from, ask.header.session, by, cookie)
+        })
+    }
+
+    fn accepted(&mut self, ask: &Ask, id: RowId, request: Request<'_>, proof: Proof) {
+        match request {
+            Request::Heartbeat(heartbeat) => self.heartbeat(ask, id, &heartbeat, proof),
+            Request::Pull(pull) => self.pull(ask, id, &pull),
+            Request::Find(find) => self.find(ask, id, &find),
+            Request::Init(_) | Request::Register(_) | Request::Leave(_) | Request::Discover(_) => {}
+        }
+    }
+
+    /// Rows 3 to 6: no row has this session.
+    fn without_row(&mut self, ask: &Ask, datagram: Unverified<'_>) {
+        if !self.unverified.allow(ask.now, ask.from) {
+            return self.dropped("budget");
+        }
+        let header = &ask.header;
+        let Ok(user_key) = self.keyring.user_key(header.realm, header.epoch, header.user) else {
+            self.refused(ask, Verdict::UnknownEpoch);
+            return self.dropped("epoch");
+        };
+        let key = self.session_key(ask, &user_key);
+        let Some(verified) = open(&key, datagram) else { return self.old_key(ask, datagram) };
+        match verified.request() {
+            Ok(Request::Leave(_)) => self.answers.short(ask, Kind::Left, 0, &key),
+            Ok(_) => self.superseded_or_unknown(ask, &key),
+            Err(error) => self.dropped(error.reason()),
+        }
+    }
+
+    fn session_key(&self, ask: &Ask, user_key: &UserKey) -> SessionKey {
+        user_key.session_key(ask.header.session)
+    }
+
+    /// Row 3: the key of the generation before signs a REJECT (R-AUT-05).
+    fn old_key(&mut self, ask: &Ask, datagram: Unverified<'_>) {
+        let header = &ask.header;
+        let key = self
+            .keyring
+            .previous_user_key(header.realm, header.epoch, header.user)
+            .map(|user_key| self.session_key(ask, &user_key))
+            .filter(|key| open(key, datagram).is_some());
+        match key {
+            Some(key) => {
+                self.refused(ask, Verdict::Revoked);
+                self.answers.reject(ask, RejectCode::Revoked, 0, &key);
+            }
+            None => {
+                self.refused(ask, Verdict::WrongKey);
+                self.dropped("tag");
+            }
+        }
+    }
+
+    /// Rows 5 and 6: only a live row supersedes (R-REG-22).
+    fn superseded_or_unknown(&mut self, ask: &Ask, key: &SessionKey) {
+        let row = self.registry.by_user(ask.header.realm, ask.header.user);
+        let live = row.and_then(|id| self.registry.row(id)).filter(|row| row.is_live());
+        match live {
+            Some(row) => self.answers.short(ask, Kind::Superseded, row.stamp().0, key),
+            None => {
+                let delay = self.come_back.delay_ms(ask.header.user, self.last_known);
+                self.answers.short(ask, Kind::Reregister, u64::from(delay), key);
+            }
+        }
+    }
+}
+
+/// The HMS process that the request names.
+const fn incarnation_named(request: &Request<'_>) -> Option<Incarnation> {
+    match request {
+        Request::Heartbeat(m) => Some(m.incarnation),
+        Request::Pull(m) => Some(m.incarnation),
+        Request::Find(m) => Some(m.incarnation),
+        _ => None,
+    }
+}

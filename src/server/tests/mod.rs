@@ -1,0 +1,1 @@
+//! The server alone, driven by a small host in memory.
