@@ -176,10 +176,12 @@ impl Registry {
         match sub.map(|sub| &sub.target) {
             None => ViewSpec::None,
             Some(Target::Named(users)) => ViewSpec::Named(users),
-            Some(Target::List(view)) => match self.views.get(*view as usize).and_then(|v| v.name.as_deref()) {
-                Some(name) => ViewSpec::Group(name),
-                None => ViewSpec::Realm,
-            },
+            Some(Target::List(view)) => {
+                match self.views.get(*view as usize).and_then(|v| v.name.as_deref()) {
+                    Some(name) => ViewSpec::Group(name),
+                    None => ViewSpec::Realm,
+                }
+            }
         }
     }
 

@@ -19,7 +19,8 @@ impl Server {
     /// when every host that is reachable must have heard of it.
     pub fn reload(&mut self, now: Instant, settings: ServerSettings) {
         let expiry = self.settings.expiry().max(settings.expiry());
-        let telling = settings.check_time != self.settings.check_time || settings.update != self.settings.update;
+        let telling =
+            settings.check_time != self.settings.check_time || settings.update != self.settings.update;
         self.settings = settings;
         if telling {
             self.tell_until = self.tell_until.max(now + expiry);
@@ -37,7 +38,10 @@ impl Server {
                 Some(_) => {}
                 None => self.log(
                     Level::Warn,
-                    &format!("hms.toml limits realm {0}, which does not exist: hms realm new {0}", limits.name),
+                    &format!(
+                        "hms.toml limits realm {0}, which does not exist: hms realm new {0}",
+                        limits.name
+                    ),
                 ),
             }
         }
@@ -78,7 +82,10 @@ impl Server {
             (None, _) => Err(CommandError::new(2, "there is no realm: hms realm new NAME")),
             _ => {
                 let names: Vec<_> = self.keyring.realms().map(|r| r.name.to_string()).collect();
-                Err(CommandError::new(2, format!("several realms: name one with --realm ({})", names.join(", "))))
+                Err(CommandError::new(
+                    2,
+                    format!("several realms: name one with --realm ({})", names.join(", ")),
+                ))
             }
         }
     }

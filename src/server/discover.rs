@@ -49,8 +49,7 @@ impl Server {
         if !reach::on_link(ask.arrival, ask.from.ip(), &self.interfaces) {
             return self.dropped("source");
         }
-        let offer =
-            PendingOffer { discover: ask.header, to: ask.from, arrival: ask.arrival, room: ask.len };
+        let offer = PendingOffer { discover: ask.header, to: ask.from, arrival: ask.arrival, room: ask.len };
         if !self.offers.push(ask.now, &mut self.rng, offer) {
             self.dropped("offer");
         }
@@ -79,7 +78,8 @@ impl Server {
                 server: self.server,
                 hms: vec![me.clone()],
             };
-            let header = Header { session: SessionId(0), flags: offer.flags(), ..discover.answer(Kind::Offer) };
+            let header =
+                Header { session: SessionId(0), flags: offer.flags(), ..discover.answer(Kind::Offer) };
             buf.clear();
             header.emit(buf);
             offer.emit(buf);

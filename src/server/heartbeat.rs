@@ -148,8 +148,8 @@ impl Server {
             settings.hms = vec![self.hms_info(ask.arrival, ask.from)];
             settings.cluster_key = Some(self.cluster.public());
         }
-        let refused = self.registry.row(id).is_some_and(|row| row.view().is_some())
-            && self.granted_view(id).is_none();
+        let refused =
+            self.registry.row(id).is_some_and(|row| row.view().is_some()) && self.granted_view(id).is_none();
         if refused || heartbeat.content.is_some() || *difference == Difference::Resync {
             let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
             settings.granted = Some(self.granted(id, asked));

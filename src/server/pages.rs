@@ -10,8 +10,8 @@ use crate::net::{Destination, Transmit};
 use crate::registry::{PushTarget, Registry, RowId, ViewHandle, ViewSpec};
 use crate::time::{Duration, Instant};
 use crate::wire::{
-    Buckets, Digests, Find, GrantReason, Granted, Header, Heartbeat, Kind, PageInfo, PageKind, PageMessage, Pattern, Pull,
-    PullKind, UpdateMode, View, flag,
+    Buckets, Digests, Find, GrantReason, Granted, Header, Heartbeat, Kind, PageInfo, PageKind, PageMessage,
+    Pattern, Pull, PullKind, UpdateMode, View, flag,
 };
 
 /// What a PAGE has room for, PAGE-INFO included.
@@ -49,9 +49,11 @@ impl Difference {
             Self::Delta(view, from) => directory
                 .write_delta(registry, view, from, space, buf)
                 .or_else(|| pull_it(PageKind::Delta, from, registry.view_len(view), space, buf)),
-            Self::Copy(view) => directory
-                .write_copy(registry, view, UserId::default(), &Buckets::ALL, space, buf)
-                .or_else(|| pull_it(PageKind::Copy, Revision::default(), registry.view_len(view), space, buf)),
+            Self::Copy(view) => {
+                directory.write_copy(registry, view, UserId::default(), &Buckets::ALL, space, buf).or_else(
+                    || pull_it(PageKind::Copy, Revision::default(), registry.view_len(view), space, buf),
+                )
+            }
             Self::None | Self::Adopt(_) | Self::Resync => None,
         }
     }
@@ -189,7 +191,8 @@ impl Server {
         let (registry, directory) = (&self.registry, &mut self.directory);
         let Some(row) = registry.row(id) else { return };
         let key = StoredKey(row.key());
-        let page = self.answers.page(ask, &key, |buf| directory.write_delta(registry, view, from, PAGE_SPACE, buf));
+        let page =
+            self.answers.page(ask, &key, |buf| directory.write_delta(registry, view, from, PAGE_SPACE, buf));
         self.page_sent(ask, id, &Difference::Delta(view, from), page.as_ref());
     }
 
@@ -197,9 +200,9 @@ impl Server {
         let (registry, directory) = (&self.registry, &self.directory);
         let Some(row) = registry.row(id) else { return };
         let key = StoredKey(row.key());
-        let page = self.answers.page(ask, &key, |buf| {
-            directory.write_copy(registry, view, after, buckets, PAGE_SPACE, buf)
-        });
+        let page = self
+            .answers
+            .page(ask, &key, |buf| directory.write_copy(registry, view, after, buckets, PAGE_SPACE, buf));
         self.page_sent(ask, id, &Difference::Copy(view), page.as_ref());
     }
 
@@ -257,9 +260,8 @@ impl Server {
         let (registry, directory) = (&self.registry, &self.directory);
         let Some(row) = registry.row(id) else { return };
         let key = StoredKey(row.key());
-        let page = self
-            .answers
-            .page(ask, &key, |buf| directory.write_find(registry, realm, &rows, PAGE_SPACE, buf));
+        let page =
+            self.answers.page(ask, &key, |buf| directory.write_find(registry, realm, &rows, PAGE_SPACE, buf));
         self.page_sent(ask, id, &Difference::None, page.as_ref());
     }
 

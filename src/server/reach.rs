@@ -116,23 +116,31 @@ mod tests {
     #[test]
     fn the_interface_of_the_discover_comes_first() {
         crate::shows!("R-DSC-03");
-        let arrival =
-            Arrival { local: Some(ip("239.255.67.10")), interface: Some(3), multicast: true };
+        let arrival = Arrival { local: Some(ip("239.255.67.10")), interface: Some(3), multicast: true };
         assert_eq!(
             texts("[::]:6710", arrival, "10.9.0.7"),
             ["10.9.0.1:6710", "[fe80::2]:6710", "10.0.0.1:6710", "[2001:db8::1]:6710"]
         );
         let arrival = Arrival { local: Some(ip("ff12::6710")), interface: Some(3), multicast: true };
-        assert_eq!(texts("[::]:6710", arrival, "fe80::9").first().map(String::as_str), Some("[fe80::2]:6710"));
+        assert_eq!(
+            texts("[::]:6710", arrival, "fe80::9").first().map(String::as_str),
+            Some("[fe80::2]:6710")
+        );
         assert_eq!(texts("0.0.0.0:7", arrival, "fe80::9"), ["10.9.0.1:7", "10.0.0.1:7"]);
     }
 
     #[test]
     fn the_address_that_was_asked_comes_first() {
         let arrival = Arrival { local: Some(ip("10.9.0.1")), interface: Some(2), multicast: false };
-        assert_eq!(texts("[::]:6710", arrival, "10.0.0.9").first().map(String::as_str), Some("10.9.0.1:6710"));
+        assert_eq!(
+            texts("[::]:6710", arrival, "10.0.0.9").first().map(String::as_str),
+            Some("10.9.0.1:6710")
+        );
         let loopback = Arrival { local: Some(ip("::ffff:127.0.0.1")), interface: Some(1), multicast: false };
-        assert_eq!(texts("[::]:6710", loopback, "127.0.0.1").first().map(String::as_str), Some("127.0.0.1:6710"));
+        assert_eq!(
+            texts("[::]:6710", loopback, "127.0.0.1").first().map(String::as_str),
+            Some("127.0.0.1:6710")
+        );
         assert_eq!(texts("10.0.0.1:6710", loopback, "127.0.0.1"), ["10.0.0.1:6710"]);
     }
 

@@ -73,7 +73,8 @@ impl Server {
             self.answers.short(ask, Kind::Left, 0, &StoredKey(row.key()));
             return self.remove_row(ask.now, id, Reason::Leave, "leave");
         }
-        let steady = confirmed && own_source && incarnation_named(&request) == Some(self.answers.incarnation());
+        let steady =
+            confirmed && own_source && incarnation_named(&request) == Some(self.answers.incarnation());
         if steady {
             window.accept(sequence);
             self.registry.set_window(id, window.into_parts());

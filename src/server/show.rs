@@ -55,7 +55,10 @@ impl Server {
         }
         for realm in self.keyring.realms().filter(|realm| self.registry.braking(realm.id)) {
             let late = self.registry.counts(realm.id).late;
-            lines.push(format!("realm {}: many hosts fell silent at once; {late} are kept as late", realm.name));
+            lines.push(format!(
+                "realm {}: many hosts fell silent at once; {late} are kept as late",
+                realm.name
+            ));
         }
         (!lines.is_empty()).then(|| lines.join("; "))
     }
@@ -178,8 +181,12 @@ impl Server {
             .filter(|row| ContentRef::trusted(row.content()).host_name() == name)
             .collect();
         if hosts.len() > 1 {
-            let users: Vec<_> = hosts.iter().map(|row| ContentRef::trusted(row.content()).user_name()).collect();
-            return Err(CommandError::new(1, format!("several hosts are called {name}: {}", users.join(", "))));
+            let users: Vec<_> =
+                hosts.iter().map(|row| ContentRef::trusted(row.content()).user_name()).collect();
+            return Err(CommandError::new(
+                1,
+                format!("several hosts are called {name}: {}", users.join(", ")),
+            ));
         }
         Ok(hosts.first().map(|row| (row.realm(), row.user())))
     }
