@@ -49,7 +49,7 @@ Exit codes: 0 ok, 1 negative answer, 2 usage, 3 timeout, 4 refused, 8 daemon not
 Environment: HMS_STATE (as --state), HMS_CONFIG (the settings file), HMS_TOKEN (for join), HMS_LOG (as -v: error, warn, info, debug, trace).";
 
 const TEMPLATE: &str =
-    "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}\n\n{after-help}";
+    "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}";
 
 /// Host management server: the directory of a conference system, and the host side of it.
 #[derive(Debug, Parser)]
@@ -75,10 +75,10 @@ pub(super) struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Global {
     /// The daemon's state directory, if it is not the default [env: HMS_STATE]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     pub(super) state: Option<PathBuf>,
     /// Tell more on stderr; -vv still more [env: HMS_LOG]
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 901)]
     pub(super) verbose: u8,
 }
 
@@ -494,7 +494,7 @@ pub(super) struct Ip {
 
 /// The URI to call a user
 ///
-/// The user's SIP service if there is one, else the first named service, else hms://USER@IP with the ports.
+/// The user's SIP or H.323 service if there is one, else hms://USER@IP with the ports.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::args::Global;
-use super::fail::Failure;
-use crate::shell::control::Client;
+use super::fail::{Failure, NOT_RUNNING};
+use crate::shell::control::{Client, ControlError};
 use crate::shell::paths::{Role, Socket};
 
 /// Asks the HMS without changing anything.
@@ -29,9 +29,23 @@ pub(super) fn command_agent(global: &Global, request: &Value) -> Result<Value, F
 
 /// Opens a connection to a daemon of `role`.
 pub(super) fn open(role: Role, socket: Socket, global: &Global) -> Result<Client, Failure> {
-    Client::open(role, global.state.as_deref(), socket).map_err(Failure::from)
+    Client::open(role, global.state.as_deref(), socket).map_err(|error| explained(role, error))
+}
+
+/// What to do if the daemon does not run.
+fn explained(role: Role, error: ControlError) -> Failure {
+    let mut failure = Failure::from(error);
+    if failure.exit == NOT_RUNNING {
+        failure.message.push_str(match role {
+            Role::Server => "; start the HMS with `hms serve`, or name its state directory with --state",
+            Role::Agent => {
+                "; start the agent with `hms join TOKEN` or `hms agent`, or name its state directory with --state"
+            }
+        });
+    }
+    failure
 }
 
 fn ask(role: Role, socket: Socket, global: &Global, request: &Value) -> Result<Value, Failure> {
-    open(role, socket, global)?.request(request).map_err(Failure::from)
+    open(role, socket, global)?.request(request).map_err(|error| explained(role, error))
 }

@@ -4,19 +4,29 @@
 
 mod args;
 mod ask;
+mod call;
 mod check;
 mod config;
 mod fail;
 mod hosts;
 mod human;
+mod leave;
+mod me;
+mod names;
 mod other;
 mod out;
+mod realm;
 mod reload;
+mod revoke;
 mod rows;
+mod secrets;
+mod set;
 mod settings_file;
 mod status;
 mod table;
+mod token;
 mod watch;
+mod who;
 mod why;
 
 use std::ffi::OsString;
@@ -57,7 +67,17 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
         Command::Hosts(args) => hosts::run(&args, global),
         Command::Watch(args) => watch::run(&args, global),
         Command::Why(args) => why::run(&args, global),
+        Command::Token(args) => token::run(&args, global),
+        Command::Revoke(args) => revoke::run(&args, global),
+        Command::Realm(args) => realm::run(&args, global),
         Command::Reload(args) => reload::run(&args, global),
+        Command::Who(args) => who::run(&args, global),
+        Command::Me(args) => me::run(&args, global),
+        Command::Ip(args) => call::ip(&args, global),
+        Command::Uri(args) => call::uri(&args, global),
+        Command::Env(args) => call::env(&args, global),
+        Command::Set(args) => set::run(&args, global),
+        Command::Leave(args) => leave::run(&args, global),
         Command::Other(words) => other::run(&words),
         _ => Err(Failure::new(CONFIG, "not yet")),
     }

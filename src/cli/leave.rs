@@ -1,0 +1,35 @@
+//! `hms leave`: unregister and stop the agent.
+
+use serde_json::json;
+
+use super::args::{Global, Leave};
+use super::fail::{Failure, NOT_RUNNING, OK, Outcome};
+use super::{ask, out};
+use crate::shell::files::HOST_STORE;
+use crate::shell::paths::{Role, state_dir};
+use crate::shell::state_dir::StateDir;
+
+pub(super) fn run(args: &Leave, global: &Global) -> Outcome {
+    match ask::command_agent(global, &json!({"cmd": "leave", "forget": args.forget})) {
+        Ok(_) => {
+            let token = if args.forget { "; the token is deleted" } else { "; `hms agent` registers again" };
+            out::note(format_args!("left{token}"));
+            Ok(OK)
+        }
+        Err(failure) if failure.exit == NOT_RUNNING && args.forget => forget(global),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Without an agent there is nothing to unregister, but the token can go.
+fn forget(global: &Global) -> Outcome {
+    let dir = StateDir::new(state_dir(Role::Agent, global.state.as_deref()));
+    let path = dir.file(HOST_STORE);
+    if !path.exists() {
+        return Err(Failure::no(format!("there is no token to delete: {} does not exist", path.display())));
+    }
+    let _lock = dir.lock().map_err(|error| Failure::usage(error.to_string()))?;
+    dir.remove(HOST_STORE).map_err(|error| Failure::no(error.to_string()))?;
+    out::note("no agent runs; the token is deleted");
+    Ok(OK)
+}

@@ -1,0 +1,96 @@
+//! `hms realm`: a company's own world of users, keys and hosts.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use serde_json::{Value, json};
+
+use super::args::{Global, RealmAction, RealmArgs};
+use super::fail::{Failure, OK, Outcome};
+use super::table::{Cell, table};
+use super::{human, out, secrets};
+use crate::shell::entropy;
+use crate::shell::paths::Socket;
+
+pub(super) fn run(args: &RealmArgs, global: &Global) -> Outcome {
+    match &args.action {
+        RealmAction::List { json } => list(*json, global),
+        RealmAction::New { name } => new(name, global),
+        RealmAction::Remove { name, yes } => remove(name, *yes, global),
+    }
+}
+
+fn list(as_json: bool, global: &Global) -> Outcome {
+    let answer = match secrets::tell(global, Socket::Observe, &json!({"cmd": "realm_list"}))? {
+        Some(answer) => answer,
+        None => stored(global)?,
+    };
+    let rows = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+    if as_json {
+        out::json(&answer);
+    } else if rows.is_empty() {
+        out::note("there is no realm; `hms realm new NAME` makes one");
+    } else {
+        out::text(&show(rows, out::colours()));
+    }
+    Ok(OK)
+}
+
+/// Without a daemon the secrets tell the names; nobody knows how many hosts there are.
+fn stored(global: &Global) -> Result<Value, Failure> {
+    let secrets = secrets::load(global)?;
+    let row = |name: &str, id: String, default: bool| {
+        json!({"name": name, "id": id, "default": default, "hosts": null, "max_hosts": null, "max_rate": null})
+    };
+    Ok(secrets.realms.iter().map(|realm| row(realm.name.as_str(), realm.id.to_string(), realm.default)).collect())
+}
+
+fn show(rows: &[Value], colours: bool) -> String {
+    let number = |row: &Value, key: &str| row.get(key).and_then(Value::as_u64).map(|n| n.to_string());
+    let text = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let lines: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            vec![
+                text(row, "name").into(),
+                text(row, "id").into(),
+                number(row, "hosts").unwrap_or_else(|| "HMS not running".to_owned()).into(),
+                number(row, "max_hosts").unwrap_or_default().into(),
+                number(row, "max_rate").map(|rate| format!("{rate} per second")).unwrap_or_default().into(),
+            ]
+        })
+        .collect();
+    table(&["REALM", "ID", "HOSTS", "MAX HOSTS", "MAX RATE"], &lines, colours)
+}
+
+fn new(name: &str, global: &Global) -> Outcome {
+    // What is drawn under the lock cannot report a failure, so the source is tried first.
+    entropy::number().map_err(|error| Failure::no(error.to_string()))?;
+    if secrets::tell(global, Socket::Control, &json!({"cmd": "realm_new", "name": name}))?.is_none() {
+        secrets::change(global, |secrets| secrets.new_realm(entropy::fill, name).map(|_| ()))?;
+    }
+    out::note(format_args!("realm {name} is made; `hms token USER --realm {name}` prints the line that adds a host"));
+    Ok(OK)
+}
+
+fn remove(name: &str, yes: bool, global: &Global) -> Outcome {
+    if !yes && io::stdin().is_terminal() && io::stderr().is_terminal() && !confirmed(name) {
+        return Err(Failure::no("nothing was removed"));
+    }
+    let hosts = match secrets::tell(global, Socket::Control, &json!({"cmd": "realm_remove", "name": name}))? {
+        Some(answer) => answer.get("hosts").and_then(Value::as_u64),
+        None => {
+            secrets::change(global, |secrets| secrets.remove_realm(name).map(|_| ()))?;
+            None
+        }
+    };
+    let hosts = hosts.and_then(|n| usize::try_from(n).ok());
+    let hosts = hosts.map(|n| format!(" with {}", human::count(n, "host"))).unwrap_or_default();
+    out::note(format_args!("realm {name} is removed{hosts}; its tokens are worthless"));
+    Ok(OK)
+}
+
+fn confirmed(name: &str) -> bool {
+    out::note(format_args!("this removes realm {name} with its hosts and keys, for good; type its name to go on:"));
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed).is_ok() && typed.trim() == name
+}

@@ -1,0 +1,134 @@
+//! `hms token`: the one line that lets a user's machine join.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde_json::{Value, json};
+
+use super::args::{Global, TokenArgs};
+use super::fail::{Failure, OK, Outcome};
+use super::{human, out, secrets, settings_file};
+use crate::config::{Config, parse_address};
+use crate::limits::PORT;
+use crate::net::Interface;
+use crate::shell::interfaces;
+use crate::shell::paths::Socket;
+
+/// Addresses that a token carries at most when nobody named them: it has to be copied by people.
+const ADDRESSES_MAX: usize = 6;
+
+pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
+    let secrets = secrets::load(global)?;
+    let addresses = if args.multicast { Vec::new() } else { addresses(args, global)? };
+    let token = secrets.token(&args.user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
+    let word = token.encode();
+    let command = format!("hms join {word}");
+    if args.json {
+        let addresses: Vec<String> = token.addresses.iter().map(ToString::to_string).collect();
+        let (user, realm) = (token.user_name.as_str(), token.realm_name.as_str());
+        out::json(&json!({"user": user, "realm": realm, "token": word, "command": command, "addresses": addresses}));
+    } else if args.bare {
+        out::line(word);
+    } else {
+        out::line(command);
+    }
+    let told: Vec<String> = token.addresses.iter().map(ToString::to_string).collect();
+    match told.as_slice() {
+        [] => out::note("carries no address: the host looks for the HMS by multicast in its own network"),
+        _ => log::info!("the token carries {}", human::list(&told)),
+    }
+    Ok(OK)
+}
+
+fn addresses(args: &TokenArgs, global: &Global) -> Result<Vec<SocketAddr>, Failure> {
+    let config = settings_file::load(args.config.as_deref(), global)?.config;
+    let listen = listening(&config, global);
+    if args.address.is_empty() {
+        let report = interfaces::look(&config.interfaces).unwrap_or_default();
+        return Ok(reachable(&listen, &report.usable));
+    }
+    let port = listen.iter().map(SocketAddr::port).find(|port| *port != 0).unwrap_or(PORT);
+    let parse = |text: &String| {
+        parse_address(text, port).map_err(|remedy| Failure::usage(format!("--address {text}: {remedy}")))
+    };
+    args.address.iter().map(parse).collect()
+}
+
+/// Where the HMS listens: what it says itself if it runs, else what the settings say.
+fn listening(config: &Config, global: &Global) -> Vec<SocketAddr> {
+    let status = secrets::tell(global, Socket::Observe, &json!({"cmd": "status"})).ok().flatten();
+    let listen = status.as_ref().and_then(|status| status.get("listen")).and_then(Value::as_array);
+    let running: Vec<SocketAddr> =
+        listen.into_iter().flatten().filter_map(|text| text.as_str()?.parse().ok()).collect();
+    if running.is_empty() { config.listen.clone() } else { running }
+}
+
+/// The addresses under which hosts can reach what listens at `listen`, IPv4 first. Says so where only this machine can.
+fn reachable(listen: &[SocketAddr], usable: &[Interface]) -> Vec<SocketAddr> {
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for address in listen {
+        let own = usable.iter().flat_map(|interface| &interface.addresses).copied();
+        let ips: Vec<IpAddr> = match address.ip() {
+            IpAddr::V4(any) if any.is_unspecified() => own.filter(IpAddr::is_ipv4).collect(),
+            IpAddr::V6(any) if any.is_unspecified() => own.collect(),
+            ip => vec![ip],
+        };
+        let explicit = !address.ip().is_unspecified();
+        let wanted = ips.into_iter().filter(|ip| explicit || !is_local(ip));
+        all.extend(wanted.map(|ip| SocketAddr::new(ip, address.port())));
+    }
+    all.sort_by_key(SocketAddr::is_ipv6);
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    all.into_iter().for_each(|address| if !unique.contains(&address) { unique.push(address) });
+    unique.truncate(ADDRESSES_MAX);
+    if unique.is_empty() {
+        let port = listen.first().map_or(PORT, SocketAddr::port);
+        unique.push(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    if unique.iter().all(|address| address.ip().is_loopback()) {
+        let told: Vec<String> = unique.iter().map(ToString::to_string).collect();
+        out::note(format_args!(
+            "carries {}: only hosts on this machine reach that; --address names another",
+            human::list(&told)
+        ));
+    }
+    unique
+}
+
+/// Of no use on another machine, or in another network.
+fn is_local(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unicast_link_local(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interface(addresses: &[&str]) -> Interface {
+        let addresses = addresses.iter().map(|text| text.parse().expect("an IP")).collect();
+        Interface { index: 2, name: "eno1".to_owned(), addresses }
+    }
+
+    fn shown(listen: &[&str], usable: &[Interface]) -> Vec<String> {
+        let listen: Vec<SocketAddr> = listen.iter().map(|text| text.parse().expect("an address")).collect();
+        reachable(&listen, usable).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_token_carries_what_other_machines_reach() {
+        let lan = [interface(&["fd00::5", "fe80::1", "10.1.0.5"])];
+        assert_eq!(shown(&["[::]:6710"], &lan), ["10.1.0.5:6710", "[fd00::5]:6710"]);
+        assert_eq!(shown(&["[::]:6710", "0.0.0.0:6710"], &lan), ["10.1.0.5:6710", "[fd00::5]:6710"]);
+        assert_eq!(shown(&["0.0.0.0:7000"], &lan), ["10.1.0.5:7000"]);
+        assert_eq!(shown(&["10.9.0.1:6710"], &lan), ["10.9.0.1:6710"]);
+    }
+
+    #[test]
+    fn without_a_network_it_carries_the_loopback_address() {
+        assert_eq!(shown(&["[::]:6710"], &[interface(&["127.0.0.1", "::1"])]), ["127.0.0.1:6710"]);
+        assert_eq!(shown(&["[::]:7000"], &[]), ["127.0.0.1:7000"]);
+        assert_eq!(shown(&["127.0.0.1:7000"], &[interface(&["10.1.0.5"])]), ["127.0.0.1:7000"]);
+    }
+}
