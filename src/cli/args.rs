@@ -48,8 +48,7 @@ Examples:
 Exit codes: 0 ok, 1 negative answer, 2 usage, 3 timeout, 4 refused, 8 daemon not running, 78 error in the settings.
 Environment: HMS_STATE (as --state), HMS_CONFIG (the settings file), HMS_TOKEN (for join), HMS_LOG (as -v: error, warn, info, debug, trace).";
 
-const TEMPLATE: &str =
-    "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}";
+const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}";
 
 /// Host management server: the directory of a conference system, and the host side of it.
 #[derive(Debug, Parser)]

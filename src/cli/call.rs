@@ -28,7 +28,9 @@ pub(super) fn uri(args: &Uri, global: &Global) -> Outcome {
     let ip = address(&row)?;
     let uri = match &args.service {
         Some(kind) => service_uri(&row, ip, kind).ok_or_else(|| no_service(&row, kind))?,
-        None => CALLS.iter().find_map(|kind| service_uri(&row, ip, kind)).unwrap_or_else(|| plain_uri(&row, ip)),
+        None => {
+            CALLS.iter().find_map(|kind| service_uri(&row, ip, kind)).unwrap_or_else(|| plain_uri(&row, ip))
+        }
     };
     if args.json {
         out::json(&json!({"user": row.user, "host": row.host, "uri": uri}));
@@ -53,7 +55,10 @@ pub(super) fn env(args: &Env, global: &Global) -> Outcome {
 
 fn address(row: &Row) -> Result<IpAddr, Failure> {
     row.ip().ok_or_else(|| {
-        Failure::no(format!("{} has no proven address at the moment; it gets one with its next heartbeat", row.user))
+        Failure::no(format!(
+            "{} has no proven address at the moment; it gets one with its next heartbeat",
+            row.user
+        ))
     })
 }
 
@@ -75,7 +80,8 @@ fn split(service: &str) -> Option<(&str, u16, &str)> {
 /// The URI of the row's first service of this kind.
 fn service_uri(row: &Row, ip: IpAddr, kind: &str) -> Option<String> {
     let services = row.services.iter().filter_map(|service| split(service));
-    let (kind, port, transport) = services.into_iter().find(|(found, ..)| found.eq_ignore_ascii_case(kind))?;
+    let (kind, port, transport) =
+        services.into_iter().find(|(found, ..)| found.eq_ignore_ascii_case(kind))?;
     let (user, at) = (escaped(&row.user), authority(ip));
     let kind = kind.to_ascii_lowercase();
     Some(match kind.as_str() {
@@ -88,7 +94,8 @@ fn service_uri(row: &Row, ip: IpAddr, kind: &str) -> Option<String> {
 /// Without a service that can be called: the user, the address and the ports.
 fn plain_uri(row: &Row, ip: IpAddr) -> String {
     let ports = [("data", row.ports.data), ("video", row.ports.video), ("audio", row.ports.audio)];
-    let ports: Vec<String> = ports.into_iter().filter_map(|(name, port)| Some(format!("{name}={}", port?))).collect();
+    let ports: Vec<String> =
+        ports.into_iter().filter_map(|(name, port)| Some(format!("{name}={}", port?))).collect();
     let query = if ports.is_empty() { String::new() } else { format!("?{}", ports.join("&")) };
     format!("hms://{}@{}{query}", escaped(&row.user), authority(ip))
 }
@@ -130,7 +137,8 @@ fn assignments(row: &Row) -> Vec<(String, String)> {
         ("AUDIO_PORT", port(row.ports.audio)),
         ("SERVICES", row.services.join(" ")),
     ];
-    let mut all: Vec<(String, String)> = fixed.into_iter().map(|(name, value)| (format!("HMS_{name}"), value)).collect();
+    let mut all: Vec<(String, String)> =
+        fixed.into_iter().map(|(name, value)| (format!("HMS_{name}"), value)).collect();
     for (kind, port, _) in row.services.iter().filter_map(|service| split(service)) {
         let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let name = format!("HMS_{}_PORT", kind.chars().map(letter).collect::<String>());
@@ -166,10 +174,16 @@ mod tests {
     #[test]
     fn uris_can_be_dialled() {
         let (row, ip) = (row(), "fd00::7".parse().expect("an IP"));
-        assert_eq!(service_uri(&row, ip, "sip").as_deref(), Some("sip:Zo%C3%AB%202@[fd00::7]:5060;transport=tcp"));
+        assert_eq!(
+            service_uri(&row, ip, "sip").as_deref(),
+            Some("sip:Zo%C3%AB%202@[fd00::7]:5060;transport=tcp")
+        );
         assert_eq!(service_uri(&row, ip, "web.x").as_deref(), Some("web.x://[fd00::7]:80"));
         assert_eq!(service_uri(&row, ip, "h323"), None);
-        assert_eq!(plain_uri(&row, [10, 0, 0, 1].into()), "hms://Zo%C3%AB%202@10.0.0.1?video=5004&audio=5006");
+        assert_eq!(
+            plain_uri(&row, [10, 0, 0, 1].into()),
+            "hms://Zo%C3%AB%202@10.0.0.1?video=5004&audio=5006"
+        );
         assert_eq!(scheme("4x y"), "x-4x-y");
     }
 

@@ -11,7 +11,11 @@ use super::{ask, human, out};
 pub(super) fn run(args: &Me, global: &Global) -> Outcome {
     let answer = ask::agent(global, &json!({"cmd": "self"}))?;
     let registered = answer.get("registered").and_then(Value::as_bool) == Some(true);
-    if args.json { out::json(&answer) } else { out::line(show(&answer)) }
+    if args.json {
+        out::json(&answer)
+    } else {
+        out::line(show(&answer))
+    }
     Ok(if registered { OK } else { NO })
 }
 
@@ -22,8 +26,12 @@ fn show(answer: &Value) -> String {
     let registered = match (answer.get("registered").and_then(Value::as_bool), age) {
         (Some(true), Some(age)) => format!("registered at HMS {hms}, which answered {age} ago"),
         (Some(true), None) => format!("registered at HMS {hms}"),
-        (_, Some(age)) => format!("not registered ({}); HMS {hms} answered {age} ago", text("phase").unwrap_or("no HMS")),
-        (_, None) => format!("not registered ({}); no HMS has answered yet", text("phase").unwrap_or("no HMS")),
+        (_, Some(age)) => {
+            format!("not registered ({}); HMS {hms} answered {age} ago", text("phase").unwrap_or("no HMS"))
+        }
+        (_, None) => {
+            format!("not registered ({}); no HMS has answered yet", text("phase").unwrap_or("no HMS"))
+        }
     };
     let mut lines = vec![registered];
     let mut field = |name: &str, value: Option<String>| {
@@ -37,7 +45,10 @@ fn show(answer: &Value) -> String {
     field("state", text("state").map(str::to_owned));
     field("conference", text("conference").map(str::to_owned));
     field("reachable", Some(reachable(answer)));
-    field("fixed", answer.get("fixed").and_then(Value::as_bool).filter(|fixed| *fixed).map(|_| "yes".to_owned()));
+    field(
+        "fixed",
+        answer.get("fixed").and_then(Value::as_bool).filter(|fixed| *fixed).map(|_| "yes".to_owned()),
+    );
     field("changes", answer.get("push").and_then(Value::as_bool).map(changes));
     lines.extend(text("message").map(str::to_owned));
     lines.join("\n")
@@ -45,7 +56,8 @@ fn show(answer: &Value) -> String {
 
 fn reachable(answer: &Value) -> String {
     let ports = answer.get("ports").and_then(|ports| RowPorts::deserialize(ports).ok()).unwrap_or_default();
-    let services = answer.get("services").and_then(|services| Vec::deserialize(services).ok()).unwrap_or_default();
+    let services =
+        answer.get("services").and_then(|services| Vec::deserialize(services).ok()).unwrap_or_default();
     Row { ports, services, ..Row::default() }.reachable()
 }
 

@@ -50,7 +50,8 @@ pub(super) fn resolve<'a>(name: &str, rows: &'a [Row]) -> Result<&'a Row, Failur
         [] => Err(Failure::no(unknown(name, rows))),
         several => {
             let lines: Vec<String> = several.iter().map(|row| format!("\n  {}", candidate(row))).collect();
-            let message = format!("{} hosts are called {name}; name the user:{}", several.len(), lines.concat());
+            let message =
+                format!("{} hosts are called {name}; name the user:{}", several.len(), lines.concat());
             Err(Failure::no(message))
         }
     }

@@ -38,10 +38,12 @@ fn list(as_json: bool, global: &Global) -> Outcome {
 /// Without a daemon the secrets tell the names; nobody knows how many hosts there are.
 fn stored(global: &Global) -> Result<Value, Failure> {
     let secrets = secrets::load(global)?;
-    let row = |name: &str, id: String, default: bool| {
-        json!({"name": name, "id": id, "default": default, "hosts": null, "max_hosts": null, "max_rate": null})
-    };
-    Ok(secrets.realms.iter().map(|realm| row(realm.name.as_str(), realm.id.to_string(), realm.default)).collect())
+    let row = |name: &str, id: String, default: bool| json!({"name": name, "id": id, "default": default, "hosts": null, "max_hosts": null, "max_rate": null});
+    Ok(secrets
+        .realms
+        .iter()
+        .map(|realm| row(realm.name.as_str(), realm.id.to_string(), realm.default))
+        .collect())
 }
 
 fn show(rows: &[Value], colours: bool) -> String {
@@ -68,7 +70,9 @@ fn new(name: &str, global: &Global) -> Outcome {
     if secrets::tell(global, Socket::Control, &json!({"cmd": "realm_new", "name": name}))?.is_none() {
         secrets::change(global, |secrets| secrets.new_realm(entropy::fill, name).map(|_| ()))?;
     }
-    out::note(format_args!("realm {name} is made; `hms token USER --realm {name}` prints the line that adds a host"));
+    out::note(format_args!(
+        "realm {name} is made; `hms token USER --realm {name}` prints the line that adds a host"
+    ));
     Ok(OK)
 }
 
@@ -90,7 +94,9 @@ fn remove(name: &str, yes: bool, global: &Global) -> Outcome {
 }
 
 fn confirmed(name: &str) -> bool {
-    out::note(format_args!("this removes realm {name} with its hosts and keys, for good; type its name to go on:"));
+    out::note(format_args!(
+        "this removes realm {name} with its hosts and keys, for good; type its name to go on:"
+    ));
     let mut typed = String::new();
     io::stdin().lock().read_line(&mut typed).is_ok() && typed.trim() == name
 }

@@ -18,7 +18,11 @@ pub(super) fn load(global: &Global) -> Result<Secrets, Failure> {
         Ok(None) => Err(Failure::no(format!(
             "{}: no HMS has run here yet; start one with `hms serve`, or name its state directory with --state{}",
             dir.path().display(),
-            if others(&dir) { " (the machine's HMS keeps it in /var/lib/hms/server: run this as root)" } else { "" },
+            if others(&dir) {
+                " (the machine's HMS keeps it in /var/lib/hms/server: run this as root)"
+            } else {
+                ""
+            },
         ))),
         Err(error) => Err(file_failure(&error)),
     }
@@ -49,11 +53,11 @@ pub(super) fn tell(global: &Global, socket: Socket, request: &Value) -> Result<O
     }
 }
 
-/// Why nothing was done, with the exit code: a missing `--realm` is wrong use, an unknown realm a negative answer.
+/// Why nothing was done, with the exit code: a missing or unknown realm is wrong use.
 pub(super) fn refusal(error: &SecretsError) -> Failure {
     let exit = match error {
-        SecretsError::NoRealm | SecretsError::UnknownRealm { .. } | SecretsError::RealmTaken { .. } => NO,
-        SecretsError::SeveralRealms { .. } | SecretsError::UserName(_) | SecretsError::RealmName(_) => USAGE,
+        SecretsError::RealmTaken { .. } => NO,
+        _ => USAGE,
     };
     Failure::new(exit, error.to_string())
 }

@@ -19,13 +19,16 @@ const ADDRESSES_MAX: usize = 6;
 pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
     let secrets = secrets::load(global)?;
     let addresses = if args.multicast { Vec::new() } else { addresses(args, global)? };
-    let token = secrets.token(&args.user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
+    let token =
+        secrets.token(&args.user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
     let word = token.encode();
     let command = format!("hms join {word}");
     if args.json {
         let addresses: Vec<String> = token.addresses.iter().map(ToString::to_string).collect();
         let (user, realm) = (token.user_name.as_str(), token.realm_name.as_str());
-        out::json(&json!({"user": user, "realm": realm, "token": word, "command": command, "addresses": addresses}));
+        out::json(
+            &json!({"user": user, "realm": realm, "token": word, "command": command, "addresses": addresses}),
+        );
     } else if args.bare {
         out::line(word);
     } else {
@@ -78,7 +81,11 @@ fn reachable(listen: &[SocketAddr], usable: &[Interface]) -> Vec<SocketAddr> {
     }
     all.sort_by_key(SocketAddr::is_ipv6);
     let mut unique: Vec<SocketAddr> = Vec::new();
-    all.into_iter().for_each(|address| if !unique.contains(&address) { unique.push(address) });
+    all.into_iter().for_each(|address| {
+        if !unique.contains(&address) {
+            unique.push(address)
+        }
+    });
     unique.truncate(ADDRESSES_MAX);
     if unique.is_empty() {
         let port = listen.first().map_or(PORT, SocketAddr::port);

@@ -31,7 +31,9 @@ pub(super) fn run(args: &Who, global: &Global) -> Outcome {
 fn restrict(answer: &mut Value, prefix: &str) {
     let prefix = prefix.to_ascii_lowercase();
     let begins = |row: &Value, key: &str| {
-        row.get(key).and_then(Value::as_str).is_some_and(|name| name.to_ascii_lowercase().starts_with(&prefix))
+        row.get(key)
+            .and_then(Value::as_str)
+            .is_some_and(|name| name.to_ascii_lowercase().starts_with(&prefix))
     };
     if let Some(hosts) = answer.get_mut("hosts").and_then(Value::as_array_mut) {
         hosts.retain(|row| begins(row, "user") || begins(row, "host"));
@@ -65,12 +67,17 @@ mod tests {
     #[test]
     fn the_origin_tells_what_the_list_is_worth() {
         let said = |answer: Value| origin(&answer, &[]);
-        assert_eq!(said(json!({"source": "hms", "hms": "atlas", "age_ms": 2000})), "0 hosts; HMS atlas answered 2 s ago");
+        assert_eq!(
+            said(json!({"source": "hms", "hms": "atlas", "age_ms": 2000})),
+            "0 hosts; HMS atlas answered 2 s ago"
+        );
         assert_eq!(
             said(json!({"source": "cache", "hms": "atlas", "age_ms": 90_000})),
             "0 hosts; from storage: HMS atlas answered 1 min 30 s ago"
         );
-        assert!(said(json!({"source": "cache", "hms": null, "age_ms": null})).contains("no HMS has answered yet"));
+        assert!(
+            said(json!({"source": "cache", "hms": null, "age_ms": null})).contains("no HMS has answered yet")
+        );
     }
 
     #[test]
