@@ -121,6 +121,3 @@ impl HostStore {
 fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StorageError> {
     serde_json::from_slice(bytes).map_err(|error| StorageError::json(Document::HostStore, &error))
 }
-
-#[cfg(test)]
-mod tests;

@@ -19,3 +19,6 @@ pub use secrets::{RealmRecord, Secrets};
 pub use snapshot::{Snapshot, SnapshotHeader, SnapshotWriter};
 pub use snapshot_row::SnapshotRow;
 pub use stored_entry::StoredEntry;
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The secrets of an HMS: who it is, its cluster's key, its realms, its revocations.
 
+use ring::digest;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -33,6 +34,9 @@ pub struct Secrets {
     pub realms: Vec<RealmRecord>,
     #[serde(with = "revocations")]
     pub(super) revocations: Vec<Revocation>,
+    /// Of everything above, in the file only: a damaged secret would pass for a good one that fits no token.
+    #[serde(with = "text")]
+    checksum: [u8; 8],
 }
 
 /// A realm with its secret.
@@ -68,6 +72,7 @@ impl Secrets {
             cluster_seed: seed,
             realms: Vec::new(),
             revocations: Vec::new(),
+            checksum: [0; 8],
         };
         secrets.push_realm(random, realm);
         secrets
@@ -82,15 +87,30 @@ impl Secrets {
         }
         let secrets: Self = parse(bytes)?;
         secrets.check()?;
-        Ok(secrets)
+        if secrets.checksum == secrets.sum() {
+            Ok(secrets)
+        } else {
+            let problem = "the values do not fit the checksum: the file is damaged or was edited";
+            Err(StorageError::new(Document::Secrets, Place::Field("checksum".into()), problem))
+        }
     }
 
     /// The secrets as JSON text, wiped when dropped.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Nothing in these types can fail to become JSON: all keys are strings, no number is a float.
-        let mut bytes = Zeroizing::new(serde_json::to_vec_pretty(self).unwrap_or_default());
+        let stored = Self { checksum: self.sum(), ..self.clone() };
+        let mut bytes = Zeroizing::new(serde_json::to_vec_pretty(&stored).unwrap_or_default());
         bytes.push(b'\n');
         bytes
+    }
+
+    /// A checksum over the values, however the text is laid out.
+    fn sum(&self) -> [u8; 8] {
+        let bare = Self { checksum: [0; 8], ..self.clone() };
+        let text = Zeroizing::new(serde_json::to_vec(&bare).unwrap_or_default());
+        let mut sum = [0; 8];
+        sum.copy_from_slice(digest::digest(&digest::SHA256, &text).as_ref().split_at(8).0);
+        sum
     }
 
     /// Names a new process. Random, not counted: where the disk cannot be written, the next process must still

@@ -224,6 +224,3 @@ fn torn(at: usize) -> StorageError {
 fn error(at: usize, problem: impl Into<String>) -> StorageError {
     StorageError::new(Document::Snapshot, Place::Offset(at), problem)
 }
-
-#[cfg(test)]
-mod tests;
