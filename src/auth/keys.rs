@@ -77,6 +77,8 @@ impl DatagramKey for StoredKey<'_> {
 }
 
 /// The secret of a realm for one epoch: all its users' keys come from it.
+///
+/// The bytes are wiped when dropped, the prepared key is not: ring keeps that to itself.
 #[derive(Clone)]
 pub struct RealmSecret {
     bytes: Zeroizing<[u8; LEN]>,

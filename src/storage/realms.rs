@@ -92,11 +92,11 @@ impl Secrets {
     pub fn revoke(&mut self, user: &str, realm: Option<&str>) -> Result<Revocation, SecretsError> {
         let name = Name::new(user).map_err(SecretsError::UserName)?;
         let realm = self.realm(realm)?.id;
+        let previous = self.generation(realm, user_id(realm, name.as_str()));
         let mut keyring = self.keyring();
-        let (user, _) = keyring.revoke_name(realm, &name, self.clock);
+        let (user, current) = keyring.revoke_name(realm, &name, self.clock);
         self.revocations = keyring.revocations().collect();
-        let made = self.revocations.iter().find(|one| one.realm == realm && one.user == user);
-        made.cloned().ok_or(SecretsError::NoRealm)
+        Ok(Revocation { realm, user, user_name: Some(name), current, previous })
     }
 
     /// The generation that a user's keys must have.
