@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::args::Global;
 use super::fail::{Failure, NOT_RUNNING};
 use crate::shell::control::{Client, ControlError};
-use crate::shell::paths::{Role, Socket};
+use crate::shell::paths::{Role, Socket, state_dir};
 
 /// Asks the HMS without changing anything.
 pub(super) fn server(global: &Global, request: &Value) -> Result<Value, Failure> {
@@ -29,23 +29,29 @@ pub(super) fn command_agent(global: &Global, request: &Value) -> Result<Value, F
 
 /// Opens a connection to a daemon of `role`.
 pub(super) fn open(role: Role, socket: Socket, global: &Global) -> Result<Client, Failure> {
-    Client::open(role, global.state.as_deref(), socket).map_err(|error| explained(role, error))
+    Client::open(role, global.state.as_deref(), socket).map_err(|error| explained(role, global, error))
 }
 
-/// What to do if the daemon does not run.
-fn explained(role: Role, error: ControlError) -> Failure {
-    let mut failure = Failure::from(error);
-    if failure.exit == NOT_RUNNING {
-        failure.message.push_str(match role {
-            Role::Server => "; start the HMS with `hms serve`, or name its state directory with --state",
-            Role::Agent => {
-                "; start the agent with `hms join TOKEN` or `hms agent`, or name its state directory with --state"
-            }
-        });
+/// Where it was looked for and what to do, if the daemon does not run.
+fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
+    if error.exit != NOT_RUNNING {
+        return error.into();
     }
-    failure
+    let state = state_dir(role, global.state.as_deref());
+    let (who, start) = match role {
+        Role::Server => ("HMS", "`hms serve`"),
+        Role::Agent => ("agent", "`hms join TOKEN` or `hms agent`"),
+    };
+    let state = state.display();
+    let error = error.message.trim_start_matches("no daemon is running: ");
+    Failure::new(
+        NOT_RUNNING,
+        format!(
+            "no {who} runs on {state} ({error}); start it with {start}, or name its state directory with --state"
+        ),
+    )
 }
 
 fn ask(role: Role, socket: Socket, global: &Global, request: &Value) -> Result<Value, Failure> {
-    open(role, socket, global)?.request(request).map_err(|error| explained(role, error))
+    open(role, socket, global)?.request(request).map_err(|error| explained(role, global, error))
 }

@@ -68,7 +68,7 @@ fn new(name: &str, global: &Global) -> Outcome {
     // What is drawn under the lock cannot report a failure, so the source is tried first.
     entropy::number().map_err(|error| Failure::no(error.to_string()))?;
     if secrets::tell(global, Socket::Control, &json!({"cmd": "realm_new", "name": name}))?.is_none() {
-        secrets::change(global, |secrets| secrets.new_realm(entropy::fill, name).map(|_| ()))?;
+        secrets::new_realm(global, name)?;
     }
     out::note(format_args!(
         "realm {name} is made; `hms token USER --realm {name}` prints the line that adds a host"

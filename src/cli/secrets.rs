@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::args::Global;
 use super::fail::{Failure, NO, NOT_RUNNING, USAGE};
+use crate::ident::Name;
+use crate::limits::REALM_NAME_MAX;
 use crate::shell::control::Client;
+use crate::shell::entropy;
 use crate::shell::files::{self, FileError};
 use crate::shell::paths::{Role, Socket, find_socket, state_dir};
 use crate::shell::state_dir::{StateDir, StateError};
@@ -26,6 +29,23 @@ pub(super) fn load(global: &Global) -> Result<Secrets, Failure> {
         ))),
         Err(error) => Err(file_failure(&error)),
     }
+}
+
+/// Makes a realm on disk; where no HMS ever ran it is the first, in the place of the one that `hms serve` would invent.
+pub(super) fn new_realm(global: &Global, name: &str) -> Result<(), Failure> {
+    let dir = StateDir::create(directory(global).path()).map_err(|error| state_failure(&error))?;
+    let _lock = dir.lock().map_err(|error| state_failure(&error))?;
+    let secrets = match files::load_secrets(&dir).map_err(|error| file_failure(&error))? {
+        Some(mut secrets) => {
+            secrets.new_realm(entropy::fill, name).map_err(|error| refusal(&error))?;
+            secrets
+        }
+        None => {
+            let wrong = |error| refusal(&SecretsError::RealmName(error));
+            Secrets::create(entropy::fill, Name::with_limit(name, REALM_NAME_MAX).map_err(wrong)?)
+        }
+    };
+    files::save_secrets(&dir, &secrets).map_err(|error| state_failure(&error))
 }
 
 /// Changes the secrets on disk, with the directory locked so that no daemon starts meanwhile.

@@ -14,7 +14,23 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// Writes a duration the same way.
+/// Writes a duration the same way, with hours as the largest unit.
 pub fn show_duration(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string()
+    let ms = duration.as_millis();
+    let parts = [(ms / 3_600_000, "h"), (ms / 60_000 % 60, "m"), (ms / 1000 % 60, "s"), (ms % 1000, "ms")];
+    let shown: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if shown.is_empty() { "0s".to_owned() } else { shown.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_shown_as_they_are_read() {
+        for text in ["0s", "1ms", "500ms", "30s", "1m 30s", "24h", "49h 1ms"] {
+            assert_eq!(parse_duration(text).map(show_duration).as_deref(), Ok(text));
+        }
+    }
 }

@@ -195,7 +195,7 @@ fn table_for<'a>(document: &'a mut DocumentMut, target: &Target) -> Option<&'a m
 fn to_value(kind: Kind, typed: &str) -> Value {
     let typed = typed.trim();
     match kind {
-        Kind::Addresses | Kind::Interfaces => match typed.parse::<Value>() {
+        Kind::Listen | Kind::Addresses | Kind::Interfaces => match typed.parse::<Value>() {
             Ok(list @ Value::Array(_)) if list.as_array().is_some_and(|a| a.iter().all(Value::is_str)) => {
                 list
             }

@@ -9,6 +9,8 @@ pub(super) enum Kind {
     /// A name of at most so many bytes.
     Name(usize),
     /// A list of `"IP:PORT"`.
+    Listen,
+    /// A list of `"IP"` or `"IP:PORT"`.
     Addresses,
     /// A list of interface names.
     Interfaces,
@@ -83,7 +85,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// All keys, in the order in which they are shown.
 pub(super) const KEYS: [Key; 22] = [
     key("hms", "name", Kind::Name(NAME_MAX), "(the machine's host name)"),
-    key("hms", "listen", Kind::Addresses, "[\"[::]:6710\"]"),
+    key("hms", "listen", Kind::Listen, "[\"[::]:6710\"]"),
     key("hms", "interfaces", Kind::Interfaces, "(every usable one)"),
     key("hms", "standalone", Kind::Bool, "false"),
     key("hosts", "check_time", Kind::Duration(CHECK_TIME_MIN, CHECK_TIME_MAX), "30s"),

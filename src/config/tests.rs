@@ -7,7 +7,8 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 /// Each mistake alone: the text, the line, and what the message must contain.
-const MISTAKES: [(&str, usize, &[&str]); 27] = [
+const MISTAKES: [(&str, usize, &[&str]); 28] = [
+    ("[hms]\nlisten = [\"::1\"]\n", 2, &["\"::1\" has no port", "write \"[::1]:6710\""]),
     ("[hosts]\nchek_time = \"5s\"\n", 2, &["hosts.chek_time: unknown key", "did you mean check_time?"]),
     ("[hosts]\ncolour = 1\n", 2, &["hosts.colour: unknown key", "check_time, expiry_factor"]),
     ("[hots]\ncheck_time = \"5s\"\n", 1, &["hots: unknown section", "did you mean [hosts]?"]),
@@ -16,7 +17,7 @@ const MISTAKES: [(&str, usize, &[&str]); 27] = [
     ("[hosts]\n\ncheck_time = 5\n", 3, &["a whole number stands where a duration belongs", "\"5s\""]),
     ("[hosts]\ncheck_time = \"5\"\n", 2, &["\"5\" is not a duration", "\"5s\" for seconds"]),
     ("[hosts]\ncheck_time = \"soon\"\n", 2, &["\"soon\" is not a duration", "\"30s\""]),
-    ("[hosts]\ncheck_time = \"10ms\"\n", 2, &["\"10ms\" is out of range", "from \"1s\" to \"1day\""]),
+    ("[hosts]\ncheck_time = \"10ms\"\n", 2, &["\"10ms\" is out of range", "from \"1s\" to \"24h\""]),
     ("[hosts]\nexpiry_factor = 1\n", 2, &["hosts.expiry_factor: 1 is out of range", "from 1.5 to 10"]),
     ("[hosts]\nexpiry_factor = \"2.5\"\n", 2, &["a text stands where a number", "leave the quotes out: 2.5"]),
     ("[hosts]\nupdate = \"on-chnage\"\n", 2, &["\"on-chnage\"", "did you mean \"on-change\"?"]),
@@ -34,7 +35,7 @@ const MISTAKES: [(&str, usize, &[&str]); 27] = [
     ),
     ("[hms]\nlisten = [\"10.0.0.1:99999\"]\n", 2, &["\"99999\" is not a port"]),
     ("[hms]\nlisten = []\n", 2, &["hms.listen: the list is empty"]),
-    ("[hms]\nlisten = [\"10.0.0.1\", \"10.0.0.1:6710\"]\n", 2, &["10.0.0.1:6710 stands twice"]),
+    ("[hms]\nlisten = [\"10.0.0.1:6710\", \"10.0.0.1:6710\"]\n", 2, &["10.0.0.1:6710 stands twice"]),
     ("[hms]\ninterfaces = [\"a very long interface\"]\n", 2, &["is not an interface name", "ip link"]),
     ("[hms]\nname = \" atlas\"\n", 2, &["hms.name: a name cannot begin or end with white space"]),
     ("[realm]\nname = \"acme\"\n", 1, &["realm", "[[realm]] with two brackets"]),
@@ -91,7 +92,7 @@ fn values_are_taken() {
     let text = r#"
 [hms]
 name = "atlas"
-listen = ["0.0.0.0", "[::1]:7000"]
+listen = ["0.0.0.0:6710", "[::1]:7000"]
 interfaces = ["eno1", "wlan0"]
 standalone = true
 [hosts]

@@ -50,7 +50,8 @@ pub(super) fn read(kind: Kind, item: &Item) -> Result<Parsed, Vec<Fault>> {
         )]);
     };
     match kind {
-        Kind::Addresses => addresses(kind, value).map(Parsed::Addresses),
+        Kind::Listen => addresses(kind, value, with_port).map(Parsed::Addresses),
+        Kind::Addresses => addresses(kind, value, address).map(Parsed::Addresses),
         Kind::Interfaces => list(kind, value, "eno1", interface).map(Parsed::Interfaces),
         _ => single(kind, value).map_err(|fault| vec![fault]),
     }
@@ -141,8 +142,12 @@ fn list<T>(
 }
 
 /// At least one address, and none twice.
-fn addresses(kind: Kind, value: &Value) -> Result<Vec<SocketAddr>, Vec<Fault>> {
-    let taken = list(kind, value, "10.1.0.5:6710", address)?;
+fn addresses(
+    kind: Kind,
+    value: &Value,
+    one: fn(&str) -> Result<SocketAddr, (String, String)>,
+) -> Result<Vec<SocketAddr>, Vec<Fault>> {
+    let taken = list(kind, value, "10.1.0.5:6710", one)?;
     if taken.is_empty() {
         return Err(vec![fault(value.span(), "the list is empty", "name an address, or leave the key out")]);
     }
@@ -152,6 +157,15 @@ fn addresses(kind: Kind, value: &Value) -> Result<Vec<SocketAddr>, Vec<Fault>> {
         }
     }
     Ok(taken)
+}
+
+/// With its port: an HMS must not move because a default is forgotten or changed.
+fn with_port(text: &str) -> Result<SocketAddr, (String, String)> {
+    let address = address(text)?;
+    if text.parse::<SocketAddr>().is_ok() {
+        return Ok(address);
+    }
+    Err((format!("{text:?} has no port"), format!("write \"{address}\"")))
 }
 
 fn address(text: &str) -> Result<SocketAddr, (String, String)> {
@@ -240,7 +254,7 @@ fn type_name(value: &Value) -> &'static str {
 const fn wanted(kind: Kind) -> &'static str {
     match kind {
         Kind::Name(_) => "a name",
-        Kind::Addresses => "a list of addresses",
+        Kind::Listen | Kind::Addresses => "a list of addresses",
         Kind::Interfaces => "a list of interface names",
         Kind::Ip => "an IP address",
         Kind::Prefix => "an address prefix",
@@ -255,7 +269,7 @@ const fn wanted(kind: Kind) -> &'static str {
 fn write_like(kind: Kind) -> String {
     match kind {
         Kind::Name(_) => "write a name in quotes, such as \"atlas\"".to_owned(),
-        Kind::Addresses => "write a list such as [\"10.1.0.5:6710\"]".to_owned(),
+        Kind::Listen | Kind::Addresses => "write a list such as [\"10.1.0.5:6710\"]".to_owned(),
         Kind::Interfaces => "write a list such as [\"eno1\"]".to_owned(),
         Kind::Ip => "write an IP address in quotes, such as \"10.9.0.5\"".to_owned(),
         Kind::Prefix => "write an address prefix in quotes, such as \"10.4.0.0/16\"".to_owned(),
