@@ -96,7 +96,7 @@ fn the_list_of_untested_rules_is_true() {
         defined.len()
     );
     for (n, (id, chapter)) in missing.iter().enumerate() {
-        let _ = write!(text, "{}- {id} ({chapter})\n", if n == 0 { "\n" } else { "" });
+        let _ = writeln!(text, "{}- {id} ({chapter})", if n == 0 { "\n" } else { "" });
     }
     let path = root().join(UNTESTED);
     if std::env::var_os("HMS_WRITE").is_some() {
