@@ -5,15 +5,19 @@
 pub mod clock;
 pub mod control;
 mod counters;
+mod engine;
 pub mod entropy;
 pub mod files;
 pub mod interfaces;
 pub mod machine;
 mod net;
 pub mod paths;
+pub mod server_daemon;
+mod signals;
 pub mod state_dir;
 mod sys;
 mod taken;
 mod udp;
 
+pub use engine::DaemonError;
 pub use net::ListenError;

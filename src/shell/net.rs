@@ -156,9 +156,14 @@ impl Net {
         self.next_token
     }
 
-    /// Where the daemon can be asked.
+    /// Where the daemon can be asked; `[::]:P` means both families.
     pub(super) fn listening(&self) -> Vec<SocketAddr> {
-        self.main.iter().map(UdpSocket::local).collect()
+        let all: Vec<SocketAddr> = self.main.iter().map(UdpSocket::local).collect();
+        let covered = |address: &SocketAddr| {
+            let both = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address.port());
+            address.ip() == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && all.contains(&both)
+        };
+        all.iter().filter(|address| !covered(address)).copied().collect()
     }
 
     /// The interfaces that are left out, and why.

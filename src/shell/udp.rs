@@ -162,9 +162,7 @@ fn new_socket(address: SocketAddr) -> io::Result<Socket> {
 
 fn arrival_of(meta: &RecvMeta) -> Arrival {
     let multicast = meta.dst_ip.is_some_and(|ip| ip.is_multicast());
-    // Nobody answers from a group's address.
-    let local = meta.dst_ip.filter(|_| !multicast);
-    Arrival { local, interface: meta.interface_index, multicast }
+    Arrival { local: meta.dst_ip, interface: meta.interface_index, multicast }
 }
 
 /// A link-local address names its interface.

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use mio::net::UnixStream;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::ControlError;
@@ -142,8 +143,8 @@ impl Connection {
     }
 
     /// Queues a line and writes what the socket takes.
-    pub(super) fn send(&mut self, line: &Value, flush: bool) {
-        // Writing to memory cannot fail, and a Value is always JSON.
+    pub(super) fn send(&mut self, line: &impl Serialize, flush: bool) {
+        // Writing to memory cannot fail, and what is sent always becomes JSON.
         let _ = serde_json::to_writer(&mut self.output, line);
         self.output.push(b'\n');
         if flush {

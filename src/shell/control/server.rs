@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use serde::Serialize;
 use serde_json::{Value, json};
 use slab::Slab;
 
@@ -272,6 +273,18 @@ impl ControlServer {
                 Err(error) => error.to_line(),
             };
             connection.send(&line, true);
+            self.queue(to.key + LISTENERS.len());
+        }
+    }
+
+    /// Answers with something long, which is written into the connection's buffer at once.
+    pub(in super::super) fn answer_with(&mut self, to: ConnectionId, answer: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Line<T> {
+            ok: T,
+        }
+        if let Some(connection) = self.get(to) {
+            connection.send(&Line { ok: answer }, true);
             self.queue(to.key + LISTENERS.len());
         }
     }

@@ -1,0 +1,219 @@
+//! The loop that both daemons run: flush, timers, sockets under a budget, then the control sockets.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use mio::{Events, Poll};
+
+use super::clock;
+use super::control::{ControlError, ControlServer, EXIT_USAGE, REQUESTS_IN_TURN, Request};
+use super::net::{Net, Sent};
+use super::paths::POINTER;
+use super::signals::{Signals, Wish};
+use super::state_dir::StateDir;
+use crate::net::{Arrival, Interface, Transmit};
+use crate::time::{Duration, Instant, UnixMillis};
+
+/// Datagrams that one flush sends before the sockets are read again.
+const SENT_IN_TURN: usize = 1024;
+/// Readiness events in one go.
+const EVENTS: usize = 256;
+/// The wall clock is told to the machine this often.
+const TELL_WALL: Duration = Duration::from_secs(1);
+
+/// The verbs of a sans-I/O machine.
+pub(super) trait Machine {
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, arrival: Arrival, bytes: &[u8]);
+    fn handle_timeout(&mut self, now: Instant);
+    fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit>;
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>);
+    fn set_wall(&mut self, now: Instant, wall: UnixMillis);
+}
+
+/// Why a daemon ended, or did not start: what to say, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonError {
+    /// Exit code of the process.
+    pub exit: u8,
+    /// What to tell the user.
+    pub message: String,
+}
+
+impl DaemonError {
+    /// An error with this exit code and message.
+    pub fn new(exit: u8, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string() }
+    }
+
+    /// The daemon cannot start like this.
+    pub(super) fn usage(message: impl fmt::Display) -> Self {
+        Self::new(EXIT_USAGE, message)
+    }
+}
+
+impl fmt::Display for DaemonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for DaemonError {}
+
+/// Everything that a daemon's loop holds beside its machine.
+pub(super) struct Engine {
+    poll: Poll,
+    events: Events,
+    signals: Signals,
+    pub(super) net: Net,
+    pub(super) control: ControlServer,
+    /// The machine's datagram on its way out.
+    buffer: Vec<u8>,
+    /// It waits for room in the send buffer.
+    waiting: Option<Transmit>,
+    /// The machine had more to send than one flush takes.
+    more_output: bool,
+    next_wall: Instant,
+    requests_left: usize,
+    now: Instant,
+}
+
+impl Engine {
+    /// Opens all sockets. `fixed` ports are those that others know.
+    pub(super) fn open(
+        listen: &[SocketAddr],
+        fixed: bool,
+        socket_dirs: &[PathBuf],
+    ) -> Result<Self, DaemonError> {
+        let system = |error: io::Error| DaemonError::usage(format!("the system refuses: {error}"));
+        let poll = Poll::new().map_err(system)?;
+        let signals = Signals::open(poll.registry()).map_err(system)?;
+        let net = Net::open(poll.registry(), listen, fixed).map_err(DaemonError::usage)?;
+        let control = ControlServer::open(poll.registry(), socket_dirs)
+            .map_err(|error| DaemonError::usage(format!("no place for the control sockets: {error}")))?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            signals,
+            net,
+            control,
+            buffer: Vec::new(),
+            waiting: None,
+            more_output: false,
+            next_wall: Instant::ZERO,
+            requests_left: 0,
+            now: clock::now(),
+        })
+    }
+
+    /// The time of this turn.
+    pub(super) const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Waits until something is ready or `deadline` has come; returns what signals asked for.
+    pub(super) fn wait(&mut self, machine: &impl Machine, deadline: Option<Instant>) -> Vec<Wish> {
+        let timeout = self.timeout(machine, deadline);
+        if let Err(error) = self.poll.poll(&mut self.events, timeout) {
+            self.events.clear();
+            if error.kind() != io::ErrorKind::Interrupted {
+                self.net.counters.count(self.now, "poll", &error, "");
+            }
+        }
+        self.now = clock::now();
+        self.requests_left = REQUESTS_IN_TURN;
+        let mut wishes = Vec::new();
+        for event in &self.events {
+            if !self.signals.handle_event(event, &mut wishes) && !self.control.handle_event(event) {
+                self.net.handle_event(event);
+            }
+        }
+        wishes
+    }
+
+    fn timeout(&self, machine: &impl Machine, deadline: Option<Instant>) -> Option<Duration> {
+        let send_again = self.more_output && self.waiting.is_none();
+        if self.net.has_ready() || self.control.has_ready() || send_again {
+            return Some(Duration::ZERO);
+        }
+        let times = [
+            deadline,
+            machine.poll_timeout(),
+            Some(self.net.next_look()),
+            Some(self.next_wall),
+            self.net.wait_deadline(),
+            self.control.accept_again(),
+        ];
+        let now = clock::now();
+        times.into_iter().flatten().min().map(|at| at.since(now))
+    }
+
+    /// One turn for the machine: flush, timers, sockets, flush.
+    pub(super) fn turn(&mut self, machine: &mut impl Machine) {
+        let now = self.now;
+        self.flush(machine);
+        if now >= self.next_wall {
+            self.next_wall = now + TELL_WALL;
+            machine.set_wall(now, clock::wall());
+        }
+        if let Some(usable) = self.net.look(now, self.poll.registry()) {
+            machine.set_interfaces(now, usable);
+        }
+        if machine.poll_timeout().is_some_and(|at| at <= now) {
+            machine.handle_timeout(now);
+        }
+        self.net.receive(now, &mut |from, arrival, bytes| machine.handle_datagram(now, from, arrival, bytes));
+        self.flush(machine);
+    }
+
+    /// Sends what the machine wants sent, within the turn's budget.
+    pub(super) fn flush(&mut self, machine: &mut impl Machine) {
+        let now = self.now;
+        self.more_output = false;
+        if !self.net.writable(now) {
+            self.more_output = true;
+            return;
+        }
+        for _ in 0..SENT_IN_TURN {
+            let next = self.waiting.take().or_else(|| machine.poll_output(now, &mut self.buffer));
+            let Some(transmit) = next else { return };
+            if self.net.send(now, &transmit, &self.buffer) == Sent::Wait {
+                self.waiting = Some(transmit);
+                self.more_output = true;
+                return;
+            }
+        }
+        self.more_output = true;
+    }
+
+    /// The next request, within the turn's budget.
+    pub(super) fn next_request(&mut self) -> Option<Request> {
+        self.requests_left = self.requests_left.checked_sub(1)?;
+        self.control.next_request(self.now, self.poll.registry(), &mut self.net.counters)
+    }
+
+    /// The machine's last words are not out yet.
+    pub(super) const fn has_output(&self) -> bool {
+        self.more_output
+    }
+
+    /// Writes down in the state directory where the control sockets are.
+    pub(super) fn point_from(&self, dir: &StateDir) {
+        let pointer = format!("{}\n", self.sockets().display());
+        if let Err(error) = dir.write(POINTER, pointer.as_bytes()) {
+            log::warn!("{error}");
+        }
+    }
+
+    /// Where the control sockets are.
+    pub(super) fn sockets(&self) -> &Path {
+        self.control.directory()
+    }
+}
+
+/// The refusal of a request that this daemon does not know.
+pub(super) fn unknown_request(request: &Request) -> ControlError {
+    ControlError::new(EXIT_USAGE, format!("unknown request \"{}\"", request.command()))
+}

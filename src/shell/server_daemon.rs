@@ -1,0 +1,337 @@
+//! `hms serve`: the server machine with its sockets, files and signals.
+
+mod requests;
+mod settings;
+mod snapshot;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::{Checked, Config};
+use crate::ident::Name;
+use crate::net::{Arrival, Interface, Transmit};
+use crate::server::{Event, Level, Server, Setup, WatchEvent};
+use crate::storage::Secrets;
+use crate::time::{Duration, Instant, UnixMillis};
+
+use super::clock;
+use super::engine::{DaemonError, Engine, Machine};
+use super::entropy;
+use super::files;
+use super::interfaces::Skipped;
+use super::machine::host_name;
+use super::paths;
+use super::signals::Wish;
+use super::state_dir::{StateDir, StateLock};
+use settings::server_settings;
+use snapshot::Snapshots;
+
+/// Exit code of a settings error.
+const EXIT_CONFIG: u8 = 78;
+/// Secrets that could not be stored are tried again this often.
+const STORE_AGAIN: Duration = Duration::from_secs(5);
+/// A graceful stop takes no longer than this.
+const STOP_MAX: Duration = Duration::from_secs(4);
+/// The secrets keep the stamp clock this often, so that a restart never goes back.
+const STORE_CLOCK: Duration = Duration::from_secs(600);
+
+/// How to run an HMS.
+pub struct ServeOptions<'a> {
+    /// The state directory.
+    pub state: PathBuf,
+    /// `--listen`, in the place of the settings' addresses; empty if not given.
+    pub listen: Vec<SocketAddr>,
+    /// Reads `hms.toml`, at start and at each reload; the error is for a person.
+    pub settings: &'a mut dyn FnMut() -> Result<Checked, String>,
+    /// Shows what happens.
+    pub notify: &'a mut dyn FnMut(ServerNotice),
+}
+
+/// What the admin is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerNotice {
+    /// It serves.
+    Ready(Box<Ready>),
+    /// Something is wrong, but not so that it stops.
+    Warning(String),
+    /// New settings are in force.
+    Reloaded {
+        /// Keys that have another value now.
+        changed: Vec<String>,
+        /// Keys that wait for the next start.
+        restart: Vec<String>,
+    },
+    /// It stops.
+    Stopping,
+}
+
+/// What there is to say when an HMS serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The HMS's name.
+    pub name: Name,
+    /// The realms.
+    pub realms: Vec<Name>,
+    /// The realm was made just now.
+    pub new: bool,
+    /// Where hosts reach it.
+    pub listen: Vec<SocketAddr>,
+    /// Multicast works there.
+    pub interfaces: Vec<Interface>,
+    /// And there it does not.
+    pub skipped: Vec<Skipped>,
+    /// The state directory.
+    pub state: PathBuf,
+    /// Where the control sockets are.
+    pub sockets: PathBuf,
+    /// Rows of the snapshot that wait to be confirmed.
+    pub unconfirmed: usize,
+}
+
+impl Machine for Server {
+    fn handle_datagram(&mut self, now: Instant, from: SocketAddr, arrival: Arrival, bytes: &[u8]) {
+        Self::handle_datagram(self, now, from, arrival, bytes);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Self::handle_timeout(self, now);
+    }
+
+    fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        Self::poll_output(self, now, buf)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Self::poll_timeout(self)
+    }
+
+    fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
+        Self::set_interfaces(self, now, interfaces);
+    }
+
+    fn set_wall(&mut self, now: Instant, wall: UnixMillis) {
+        Self::set_wall(self, now, wall);
+    }
+}
+
+/// Runs an HMS until it is told to stop.
+///
+/// # Errors
+/// With the exit code and what to say, when it cannot start.
+pub fn run(options: ServeOptions<'_>) -> Result<(), DaemonError> {
+    let mut daemon = Daemon::start(options)?;
+    daemon.ready();
+    daemon.serve();
+    Ok(())
+}
+
+struct Daemon<'a> {
+    options: ServeOptions<'a>,
+    config: Config,
+    name: Name,
+    engine: Engine,
+    server: Server,
+    secrets: Secrets,
+    dir: StateDir,
+    _lock: StateLock,
+    snapshots: Snapshots,
+    /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
+    store_at: Instant,
+    new_realm: bool,
+    unconfirmed: usize,
+    stopping: Option<Instant>,
+    stopped: bool,
+}
+
+impl<'a> Daemon<'a> {
+    fn start(mut options: ServeOptions<'a>) -> Result<Self, DaemonError> {
+        let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
+        for warning in &checked.problems {
+            (options.notify)(ServerNotice::Warning(warning.to_string()));
+        }
+        let config = checked.config;
+        let dir = StateDir::create(&options.state).map_err(DaemonError::usage)?;
+        let lock = dir.lock().map_err(DaemonError::usage)?;
+        dir.sweep(&lock);
+
+        let listen = if options.listen.is_empty() { &config.listen } else { &options.listen };
+        let mut engine = Engine::open(listen, true, &paths::socket_dirs(dir.path()))?;
+        engine.net.set_wanted(config.interfaces.clone());
+        engine.point_from(&dir);
+
+        let stored = files::load_secrets(&dir).map_err(DaemonError::usage)?;
+        let new_realm = stored.is_none();
+        let mut secrets = stored.map_or_else(files::new_secrets, Ok).map_err(DaemonError::usage)?;
+        let incarnation = secrets.next_incarnation(entropy::fill);
+        let saved = files::save_secrets(&dir, &secrets);
+
+        let now = engine.now();
+        let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);
+        let unconfirmed = rows.len();
+        let name = config.name.clone().unwrap_or_else(host_name);
+        let mut server = Server::new(
+            now,
+            Setup {
+                name: name.clone(),
+                server: secrets.server,
+                incarnation,
+                seed: entropy::bytes().map_err(DaemonError::usage)?,
+                settings: server_settings(&config, engine.net.listening()),
+                keyring: secrets.keyring(),
+                cluster: secrets.cluster_key(),
+                stamp_base: secrets.clock,
+                wall: clock::wall(),
+                rows,
+            },
+        );
+        server.set_default_realm(secrets.default_realm().map(|realm| realm.id));
+        let mut daemon = Self {
+            options,
+            config,
+            name,
+            engine,
+            server,
+            secrets,
+            dir,
+            _lock: lock,
+            snapshots: Snapshots::new(now),
+            store_at: now + STORE_CLOCK,
+            new_realm,
+            unconfirmed,
+            stopping: None,
+            stopped: false,
+        };
+        daemon.stored(saved.map_err(|error| error.to_string()));
+        Ok(daemon)
+    }
+
+    fn ready(&mut self) {
+        // The first look joins the groups and announces the HMS.
+        self.engine.turn(&mut self.server);
+        let ready = Ready {
+            name: self.name.clone(),
+            realms: self.server.keyring().realms().map(|realm| realm.name.clone()).collect(),
+            new: self.new_realm,
+            listen: self.engine.net.listening(),
+            interfaces: self.engine.net.usable().to_vec(),
+            skipped: self.engine.net.skipped().to_vec(),
+            state: self.dir.path().to_path_buf(),
+            sockets: self.engine.sockets().to_path_buf(),
+            unconfirmed: self.unconfirmed,
+        };
+        self.notify(ServerNotice::Ready(Box::new(ready)));
+    }
+
+    fn notify(&mut self, notice: ServerNotice) {
+        (self.options.notify)(notice);
+    }
+
+    fn serve(&mut self) {
+        loop {
+            let wishes = self.engine.wait(&self.server, self.deadline());
+            for wish in wishes {
+                match wish {
+                    Wish::Reload => self.reload_by_signal(),
+                    // The second one stops at once.
+                    Wish::Stop if self.stopping.is_some() => return,
+                    Wish::Stop => self.stop(),
+                }
+            }
+            self.engine.turn(&mut self.server);
+            self.events();
+            self.requests();
+            self.store_if_due();
+            self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
+            if self.finished() {
+                return;
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let stop = self.stopping.map(|since| since + STOP_MAX);
+        [Some(self.store_at), Some(self.snapshots.next(self.engine.now())), stop].into_iter().flatten().min()
+    }
+
+    fn stop(&mut self) {
+        if self.stopping.is_none() {
+            self.stopping = Some(self.engine.now());
+            self.notify(ServerNotice::Stopping);
+            self.server.stop(self.engine.now());
+            self.snapshots.finish(self.engine.now());
+            self.engine.flush(&mut self.server);
+            self.events();
+        }
+    }
+
+    /// All is said and written, or it takes too long.
+    fn finished(&mut self) -> bool {
+        let Some(since) = self.stopping else { return false };
+        let done = self.stopped && self.snapshots.is_done() && !self.engine.has_output();
+        let late = self.engine.now() >= since + STOP_MAX;
+        if done || late {
+            self.take_secrets();
+            if let Err(error) = files::save_secrets(&self.dir, &self.secrets) {
+                log::error!("{error}");
+            }
+        }
+        done || late
+    }
+
+    fn events(&mut self) {
+        while let Some(event) = self.server.poll_event() {
+            match event {
+                Event::Watch(event) => self.watch(&event),
+                Event::PersistSecrets => self.store_at = self.engine.now(),
+                Event::Log { level, text } => log(level, &text),
+                Event::Stopped => self.stopped = true,
+            }
+        }
+    }
+
+    fn watch(&mut self, event: &WatchEvent) {
+        if self.engine.control.has_subscribers() {
+            // These types always become JSON.
+            let value = serde_json::to_value(event).unwrap_or_default();
+            self.engine.control.publish(&value);
+        }
+    }
+
+    fn take_secrets(&mut self) {
+        let clock = self.server.stamp_clock(self.engine.now());
+        self.secrets.take(self.server.keyring(), clock);
+    }
+
+    /// Stores the secrets now; what cannot be stored is in force all the same, shown, and tried again.
+    fn store(&mut self) -> Result<(), String> {
+        self.take_secrets();
+        let result = files::save_secrets(&self.dir, &self.secrets).map_err(|error| error.to_string());
+        self.stored(result.clone());
+        result
+    }
+
+    fn stored(&mut self, result: Result<(), String>) {
+        let pause = if result.is_ok() { STORE_CLOCK } else { STORE_AGAIN };
+        self.store_at = self.engine.now() + pause;
+        if let Err(message) = &result {
+            log::error!("secrets not stored: {message}");
+        }
+        self.server.persisted(result);
+    }
+
+    fn store_if_due(&mut self) {
+        if self.engine.now() >= self.store_at {
+            // The result is shown by `hms status`.
+            let _ = self.store();
+        }
+    }
+}
+
+pub(super) fn log(level: Level, text: &str) {
+    match level {
+        Level::Error => log::error!("{text}"),
+        Level::Warn => log::warn!("{text}"),
+        Level::Info => log::info!("{text}"),
+        Level::Debug => log::debug!("{text}"),
+    }
+}

@@ -1,0 +1,114 @@
+//! What the control sockets of an HMS answer.
+
+use serde_json::{Value, json};
+
+use super::Daemon;
+use crate::server::CommandError;
+use crate::shell::control::{ControlError, EXIT_NO, EXIT_USAGE, Request};
+use crate::shell::engine::unknown_request;
+
+impl From<CommandError> for ControlError {
+    fn from(error: CommandError) -> Self {
+        Self::new(error.exit, error.message)
+    }
+}
+
+impl Daemon<'_> {
+    pub(super) fn requests(&mut self) {
+        while let Some(request) = self.engine.next_request() {
+            self.handle(&request);
+            self.events();
+        }
+    }
+
+    fn handle(&mut self, request: &Request) {
+        let now = self.engine.now();
+        let realm = request.text("realm");
+        match request.command() {
+            // A listing may be long: it goes into the connection's buffer without a detour.
+            "hosts" => match self.server.hosts(now, realm) {
+                Ok(rows) => self.engine.control.answer_with(request.from, &rows),
+                Err(error) => self.engine.control.answer(request.from, Err(error.into())),
+            },
+            "watch" => match self.check_realm(realm) {
+                Ok(()) => self.engine.control.subscribe(request.from, realm.map(str::to_owned)),
+                Err(error) => self.engine.control.answer(request.from, Err(error)),
+            },
+            _ => {
+                let answer = self.answer(request);
+                self.engine.control.answer(request.from, answer);
+            }
+        }
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<Value, ControlError> {
+        match request.command() {
+            "status" => Ok(self.status()),
+            "peers" => Ok(json!([])),
+            "realm_list" => Ok(value(&self.server.realm_list())),
+            "why" => Ok(value(&self.server.why(request.text("name"), request.text("realm"))?)),
+            "reload" | "config_changed" => {
+                request.need_control()?;
+                self.reload().map(|reloaded| value(&reloaded))
+            }
+            "revoke" => {
+                request.need_control()?;
+                let user = request.required("user")?;
+                let revoked = self.server.revoke(self.engine.now(), request.text("realm"), user)?;
+                self.must_be_stored("the user is revoked")?;
+                Ok(value(&revoked))
+            }
+            "realm_new" => {
+                request.need_control()?;
+                let row = self.server.realm_new(self.engine.now(), request.required("name")?)?;
+                self.must_be_stored("the realm is there")?;
+                Ok(value(&row))
+            }
+            "realm_remove" => {
+                request.need_control()?;
+                let row = self.server.realm_remove(self.engine.now(), request.required("name")?)?;
+                self.must_be_stored("the realm is gone")?;
+                Ok(value(&row))
+            }
+            "stop" => {
+                request.need_control()?;
+                self.stop();
+                Ok(json!({}))
+            }
+            _ => Err(unknown_request(request)),
+        }
+    }
+
+    /// The machine's view, and beside it what went wrong with the sockets.
+    fn status(&self) -> Value {
+        let mut status = value(&self.server.status(self.engine.now()));
+        if let Some(drops) = status.get_mut("drops").and_then(Value::as_object_mut) {
+            for (name, count) in self.engine.net.counters.iter() {
+                drops.insert(name.to_owned(), json!(count));
+            }
+        }
+        status
+    }
+
+    fn check_realm(&self, realm: Option<&str>) -> Result<(), ControlError> {
+        let known = self.server.realm_list();
+        match realm.filter(|name| !known.iter().any(|row| row.name == *name)) {
+            None => Ok(()),
+            Some(name) => Err(ControlError::new(EXIT_USAGE, format!("there is no realm {name}"))),
+        }
+    }
+
+    /// A change that is in force but not on the disk is a negative answer (PROTOCOL 2).
+    fn must_be_stored(&mut self, done: &str) -> Result<(), ControlError> {
+        self.events();
+        self.store().map_err(|error| {
+            let message = format!("{done}, but {} could not store it and tries again: {error}", self.name);
+            ControlError::new(EXIT_NO, message)
+        })
+    }
+}
+
+/// These types always become JSON.
+fn value(view: &impl serde::Serialize) -> Value {
+    serde_json::to_value(view).unwrap_or_default()
+}

@@ -1,0 +1,108 @@
+//! From `hms.toml` to the server's settings, at start and at each reload.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::{Daemon, EXIT_CONFIG, ServerNotice};
+use crate::config::{Config, Update};
+use crate::server::{RealmLimits, ServerSettings, UpdateMode};
+use crate::shell::control::ControlError;
+
+/// What a reload did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Reloaded {
+    changed: Vec<String>,
+    restart: Vec<String>,
+    warnings: Vec<String>,
+}
+
+pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> ServerSettings {
+    ServerSettings {
+        check_time: config.check_time,
+        expiry_factor: config.expiry_factor,
+        update: match config.update {
+            Update::OnChange => UpdateMode::OnChange,
+            Update::Always => UpdateMode::Always,
+            Update::OnRequest => UpdateMode::OnRequest,
+        },
+        push: config.push,
+        all_rows: config.all_rows,
+        standalone: config.standalone,
+        hints: config.hints,
+        realms: config
+            .realms
+            .iter()
+            .map(|realm| RealmLimits {
+                name: realm.name.to_string(),
+                max_hosts: realm.max_hosts,
+                max_rate: realm.max_rate,
+            })
+            .collect(),
+        listen,
+    }
+}
+
+/// The keys that differ, and whether they wait for the next start.
+fn differences(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
+    let all = [
+        ("hms.name", old.name != new.name, true),
+        ("hms.listen", old.listen != new.listen, true),
+        ("hms.interfaces", old.interfaces != new.interfaces, false),
+        ("hms.standalone", old.standalone != new.standalone, false),
+        ("hosts.check_time", old.check_time != new.check_time, false),
+        ("hosts.expiry_factor", old.expiry_factor.to_bits() != new.expiry_factor.to_bits(), false),
+        ("hosts.update", old.update != new.update, false),
+        ("hosts.push", old.push != new.push, false),
+        ("hosts.all_rows", old.all_rows != new.all_rows, false),
+        ("hosts.hints", old.hints != new.hints, false),
+        ("realm", old.realms != new.realms, false),
+    ];
+    all.into_iter().filter(|(_, differs, _)| *differs).map(|(key, _, restart)| (key, restart)).collect()
+}
+
+impl Daemon<'_> {
+    /// Reads the settings again; a broken file changes nothing and the answer says why.
+    pub(super) fn reload(&mut self) -> Result<Reloaded, ControlError> {
+        let checked = (self.options.settings)().map_err(|message| ControlError::new(EXIT_CONFIG, message))?;
+        let mut reloaded = Reloaded::default();
+        reloaded.warnings.extend(checked.problems.iter().map(ToString::to_string));
+        for (key, restart) in differences(&self.config, &checked.config) {
+            let keys = if restart { &mut reloaded.restart } else { &mut reloaded.changed };
+            keys.push(key.to_owned());
+        }
+        let now = self.engine.now();
+        // What waits for the next start is told again at each reload until then.
+        let in_force = (self.config.name.take(), std::mem::take(&mut self.config.listen));
+        self.config = checked.config;
+        (self.config.name, self.config.listen) = in_force;
+        self.engine.net.set_wanted(self.config.interfaces.clone());
+        self.server.reload(now, server_settings(&self.config, self.engine.net.listening()));
+        let (changed, restart) = (reloaded.changed.clone(), reloaded.restart.clone());
+        self.notify(ServerNotice::Reloaded { changed, restart });
+        Ok(reloaded)
+    }
+
+    pub(super) fn reload_by_signal(&mut self) {
+        if let Err(error) = self.reload() {
+            let message = format!("the settings stay as they were: {error}");
+            self.notify(ServerNotice::Warning(message));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn a_reload_tells_what_changed_and_what_waits() {
+        let old = Config::default();
+        let mut new = old.clone();
+        assert_eq!(differences(&old, &new), []);
+        new.check_time = Duration::from_secs(5);
+        new.listen.clear();
+        assert_eq!(differences(&old, &new), [("hms.listen", true), ("hosts.check_time", false)]);
+    }
+}

@@ -1,0 +1,155 @@
+//! The snapshot: written in pages, a few rows a turn, so that the loop never waits for it.
+
+use std::io;
+
+use crate::registry::RowId;
+use crate::server::Server;
+use crate::shell::state_dir::{Pending, StateDir};
+use crate::shell::files::SNAPSHOT;
+use crate::storage::{Secrets, Snapshot, SnapshotRow, SnapshotWriter};
+use crate::time::{Duration, Instant};
+
+use super::ServerNotice;
+
+/// A new one begins this long after the last one began (spec 6).
+const EVERY: Duration = Duration::from_secs(30);
+/// Rows that one turn writes.
+const ROWS_IN_TURN: usize = 256;
+const ROWS_IN_LAST_TURNS: usize = 8192;
+/// The disk gets this long to take what was written, before it is waited for.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// The rows of the last snapshot; none if there is none, or if it cannot be read.
+pub(super) fn load(
+    dir: &StateDir,
+    notify: &mut dyn FnMut(ServerNotice),
+    secrets: &mut Secrets,
+) -> Vec<SnapshotRow> {
+    let mut warn = |text: String| notify(ServerNotice::Warning(format!("{text}; hosts register anew")));
+    let bytes = match dir.read(SNAPSHOT) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Vec::new(),
+        Err(error) => {
+            warn(error.to_string());
+            return Vec::new();
+        }
+    };
+    match Snapshot::from_bytes(&bytes) {
+        Ok(snapshot) if snapshot.header.server == secrets.server => {
+            secrets.clock = secrets.clock.max(snapshot.header.stamp_clock);
+            snapshot.rows
+        }
+        Ok(_) => {
+            warn(format!("{}: the snapshot of another HMS", dir.file(SNAPSHOT).display()));
+            Vec::new()
+        }
+        Err(error) => {
+            warn(format!("{}: {error}", dir.file(SNAPSHOT).display()));
+            Vec::new()
+        }
+    }
+}
+
+/// Writes one snapshot after the other.
+pub(super) struct Snapshots {
+    due: Instant,
+    phase: Phase,
+    /// The last one of this process is to be written.
+    last: bool,
+    failed: bool,
+}
+
+enum Phase {
+    Idle,
+    Writing(Box<Writing>),
+    Settling { file: Box<Pending>, until: Instant },
+    Done,
+}
+
+struct Writing {
+    file: Pending,
+    writer: SnapshotWriter,
+    after: Option<RowId>,
+}
+
+impl Snapshots {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { due: now + EVERY, phase: Phase::Idle, last: false, failed: false }
+    }
+
+    /// When [`Self::turn`] has something to do.
+    pub(super) fn next(&self, now: Instant) -> Instant {
+        match &self.phase {
+            Phase::Idle => self.due,
+            Phase::Writing(_) => now,
+            Phase::Settling { .. } if self.last => now,
+            Phase::Settling { until, .. } => *until,
+            Phase::Done => Instant::FAR,
+        }
+    }
+
+    /// Writes the last one of this process, from the beginning.
+    pub(super) fn finish(&mut self, now: Instant) {
+        self.phase = Phase::Idle;
+        self.last = true;
+        self.due = now;
+    }
+
+    /// The last one is written, or cannot be.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    /// A turn's share.
+    pub(super) fn turn(&mut self, now: Instant, server: &Server, dir: &StateDir) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Idle);
+        let next = match phase {
+            Phase::Idle if now >= self.due => self.begin(now, server, dir),
+            Phase::Writing(writing) => self.write(now, server, *writing),
+            Phase::Settling { file, until } if now >= until || self.last => {
+                file.finish().map(|()| self.end()).map_err(|error| error.to_string())
+            }
+            other => Ok(other),
+        };
+        self.phase = match next {
+            Ok(phase) => phase,
+            Err(message) => {
+                if !self.failed {
+                    log::error!("no snapshot: {message}");
+                }
+                self.failed = true;
+                if self.last { Phase::Done } else { Phase::Idle }
+            }
+        };
+    }
+
+    fn begin(&mut self, now: Instant, server: &Server, dir: &StateDir) -> Result<Phase, String> {
+        self.due = now + EVERY;
+        let mut file = dir.begin(SNAPSHOT).map_err(|error| error.to_string())?;
+        let mut out = Vec::new();
+        let writer = SnapshotWriter::begin(&server.snapshot_header(now), &mut out);
+        file.append(&out).map_err(|error| error.to_string())?;
+        Ok(Phase::Writing(Box::new(Writing { file, writer, after: None })))
+    }
+
+    fn write(&self, now: Instant, server: &Server, mut writing: Writing) -> Result<Phase, String> {
+        let text = |error: io::Error| error.to_string();
+        let share = if self.last { ROWS_IN_LAST_TURNS } else { ROWS_IN_TURN };
+        let (rows, next) = server.snapshot_rows(writing.after, share);
+        let mut out = Vec::new();
+        rows.iter().for_each(|row| writing.writer.row(row, &mut out));
+        let Writing { mut file, writer, .. } = writing;
+        if next.is_some() {
+            file.append(&out).map_err(text)?;
+            return Ok(Phase::Writing(Box::new(Writing { file, writer, after: next })));
+        }
+        writer.end(&mut out);
+        file.append(&out).map_err(text)?;
+        Ok(Phase::Settling { file: Box::new(file), until: now + SETTLE })
+    }
+
+    fn end(&mut self) -> Phase {
+        self.failed = false;
+        if self.last { Phase::Done } else { Phase::Idle }
+    }
+}
