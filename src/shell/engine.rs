@@ -20,8 +20,8 @@ use crate::time::{Duration, Instant, UnixMillis};
 const SENT_IN_TURN: usize = 1024;
 /// Readiness events in one go.
 const EVENTS: usize = 256;
-/// The wall clock is told to the machine this often.
-const TELL_WALL: Duration = Duration::from_secs(1);
+/// The machine is told the wall clock, and lost input, this often.
+const TELL: Duration = Duration::from_secs(1);
 
 /// The verbs of a sans-I/O machine.
 pub(super) trait Machine {
@@ -31,6 +31,8 @@ pub(super) trait Machine {
     fn poll_timeout(&self) -> Option<Instant>;
     fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>);
     fn set_wall(&mut self, now: Instant, wall: UnixMillis);
+    /// Datagrams were lost on this machine, somewhere within the last `span`.
+    fn lost_input(&mut self, now: Instant, span: Duration);
 }
 
 /// Why a daemon ended, or did not start: what to say, and the exit code.
@@ -155,8 +157,11 @@ impl Engine {
         let now = self.now;
         self.flush(machine);
         if now >= self.next_wall {
-            self.next_wall = now + TELL_WALL;
+            self.next_wall = now + TELL;
             machine.set_wall(now, clock::wall());
+            if self.net.newly_dropped() > 0 {
+                machine.lost_input(now, TELL);
+            }
         }
         if let Some(usable) = self.net.look(now, self.poll.registry()) {
             machine.set_interfaces(now, usable);

@@ -9,6 +9,7 @@ use mio::{Interest, Registry, Token};
 
 use super::counters::Counters;
 use super::interfaces::{self, Report, Skipped};
+use super::sys;
 use super::taken;
 use super::udp::{Batch, Membership, UdpSocket, on_interface};
 use crate::limits::PORT;
@@ -88,6 +89,7 @@ pub(super) struct Net {
     next_token: usize,
     next_look: Instant,
     waiting_since: Option<Instant>,
+    dropped: u64,
     /// What went wrong.
     pub(super) counters: Counters,
 }
@@ -105,6 +107,7 @@ impl Net {
             next_token: 0,
             next_look: Instant::ZERO,
             waiting_since: None,
+            dropped: 0,
             counters: Counters::default(),
         };
         for address in listen {
@@ -127,7 +130,7 @@ impl Net {
         };
         if both && result.is_ok() {
             // An ephemeral port is the same in both families, if that is free.
-            let port = self.main.last().map_or(address.port(), |socket| socket.local().port());
+            let port = self.main.last().map_or(address, UdpSocket::local).port();
             let v4 = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
             let mut opened = open_main(v4(port), fixed);
             if opened.is_err() && address.port() == 0 {
@@ -317,6 +320,15 @@ impl Net {
             }
         }
         failures < BATCHES_IN_TURN
+    }
+
+    /// How many datagrams the kernel dropped since the last call, because they were not read in time.
+    pub(super) fn newly_dropped(&mut self) -> u64 {
+        let all = self.main.iter().map(|socket| u64::from(sys::dropped_by_kernel(socket))).sum();
+        let new = self.dropped.abs_diff(all);
+        self.dropped = all;
+        self.counters.add("receive-buffer", new);
+        new
     }
 
     /// Whether datagrams can be sent; a full send buffer is waited for, but not for long.

@@ -112,6 +112,10 @@ impl Machine for Server {
     fn set_wall(&mut self, now: Instant, wall: UnixMillis) {
         Self::set_wall(self, now, wall);
     }
+
+    fn lost_input(&mut self, now: Instant, span: Duration) {
+        self.stalled(now, span);
+    }
 }
 
 /// Runs an HMS until it is told to stop.
@@ -144,7 +148,7 @@ struct Daemon<'a> {
 }
 
 impl<'a> Daemon<'a> {
-    fn start(mut options: ServeOptions<'a>) -> Result<Self, DaemonError> {
+    fn start(options: ServeOptions<'a>) -> Result<Self, DaemonError> {
         let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
         for warning in &checked.problems {
             (options.notify)(ServerNotice::Warning(warning.to_string()));
@@ -169,7 +173,7 @@ impl<'a> Daemon<'a> {
         let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);
         let unconfirmed = rows.len();
         let name = config.name.clone().unwrap_or_else(host_name);
-        let mut server = Server::new(
+        let server = Server::new(
             now,
             Setup {
                 name: name.clone(),
@@ -178,13 +182,13 @@ impl<'a> Daemon<'a> {
                 seed: entropy::bytes().map_err(DaemonError::usage)?,
                 settings: server_settings(&config, engine.net.listening()),
                 keyring: secrets.keyring(),
+                default_realm: secrets.default_realm().map(|realm| realm.id),
                 cluster: secrets.cluster_key(),
                 stamp_base: secrets.clock,
                 wall: clock::wall(),
                 rows,
             },
         );
-        server.set_default_realm(secrets.default_realm().map(|realm| realm.id));
         let mut daemon = Self {
             options,
             config,
@@ -237,6 +241,7 @@ impl<'a> Daemon<'a> {
                     Wish::Stop => self.stop(),
                 }
             }
+            self.server.set_watched(self.engine.control.has_subscribers());
             self.engine.turn(&mut self.server);
             self.events();
             self.requests();

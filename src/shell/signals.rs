@@ -16,7 +16,6 @@ pub(super) enum Wish {
 }
 
 /// The signals that a daemon listens to.
-#[derive(Debug)]
 pub(super) struct Signals {
     pipe: Pipe,
 }

@@ -4,6 +4,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 /// The effective user id.
@@ -37,6 +38,31 @@ pub(super) fn since_boot() -> Duration {
         return Duration::ZERO;
     }
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// How many datagrams the kernel has dropped at a socket because nobody read them in time; 0 where it does not tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn dropped_by_kernel(socket: &impl AsRawFd) -> u32 {
+    const DROPS: usize = 8; // SK_MEMINFO_DROPS
+    let mut info = [0u32; DROPS + 1];
+    let mut length = libc::socklen_t::try_from(size_of_val(&info)).unwrap_or(0);
+    // SAFETY: `info` and `length` outlive the call, and `length` is the size of `info`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { info[DROPS] } else { 0 }
+}
+
+/// How many datagrams the kernel has dropped: this system does not tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn dropped_by_kernel(_socket: &impl AsRawFd) -> u32 {
+    0
 }
 
 /// One address of one interface, or an interface without any.

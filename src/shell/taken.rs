@@ -18,7 +18,7 @@ pub(super) struct Holder {
 pub(super) fn holder(address: SocketAddr, own: Option<&impl AsRawFd>) -> Option<Holder> {
     let table = if address.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
     let text = fs::read_to_string(table).ok()?;
-    let own = own.and_then(|socket| socket_inode(&format!("/proc/self/fd/{}", socket.as_raw_fd())));
+    let own = own.and_then(|socket| socket_inode(format!("/proc/self/fd/{}", socket.as_raw_fd())));
     let sockets = text.lines().skip(1).filter_map(parse_line);
     let inode = sockets
         .filter(|(local, inode)| Some(*inode) != own && collides(*local, address))
