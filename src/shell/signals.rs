@@ -35,7 +35,9 @@ impl Signals {
         if event.token() != TOKEN {
             return false;
         }
-        wishes.extend(self.pipe.pending().map(|signal| if signal == SIGHUP { Wish::Reload } else { Wish::Stop }));
+        wishes.extend(
+            self.pipe.pending().map(|signal| if signal == SIGHUP { Wish::Reload } else { Wish::Stop }),
+        );
         true
     }
 }

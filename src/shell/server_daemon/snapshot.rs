@@ -4,8 +4,8 @@ use std::io;
 
 use crate::registry::RowId;
 use crate::server::Server;
-use crate::shell::state_dir::{Pending, StateDir};
 use crate::shell::files::SNAPSHOT;
+use crate::shell::state_dir::{Pending, StateDir};
 use crate::storage::{Secrets, Snapshot, SnapshotRow, SnapshotWriter};
 use crate::time::{Duration, Instant};
 
