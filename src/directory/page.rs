@@ -96,7 +96,7 @@ impl Directory {
             let written = page.line(|buf| match change {
                 Change::Row(id) => emit_row(registry, id, self.home, buf),
                 Change::Gone(gone) => {
-                    Gone { user: gone.user, revision: gone.revision, reason: reason(gone.reason) }.emit(buf)
+                    Gone { user: gone.user, revision: gone.revision, reason: reason(gone.reason) }.emit(buf);
                 }
             });
             if !written {

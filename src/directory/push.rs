@@ -1,7 +1,6 @@
 //! Pushes: a change for each session that wants it at once (R-DIR-09).
 
 use super::page::Directory;
-use crate::ident::Revision;
 use crate::registry::{PushTarget, Registry};
 use crate::wire::PageInfo;
 
@@ -17,7 +16,7 @@ impl Directory {
     ) -> Option<PageInfo> {
         let info = self.write_delta(registry, target.view, target.told, space, buf);
         // Without a delta the session waits for its next heartbeat.
-        registry.set_told(target.row, info.map_or(Revision::default(), |info| info.to));
+        registry.set_told(target.row, info.map(|info| info.to).unwrap_or_default());
         info
     }
 }

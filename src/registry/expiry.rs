@@ -94,8 +94,15 @@ impl Registry {
         if silence < expiry {
             return None;
         }
-        let braking = self.realms.get(usize::from(realm)).is_some_and(super::realm::Realm::braking);
-        if !braking || silence >= self.timing.limit(check) {
+        let realm = self.realm_mut(realm)?;
+        let braking = realm.braking();
+        if braking {
+            realm.braked = Some(now);
+        }
+        // When the brake lets go the others that it kept get the time to come back as well.
+        let grace = Duration::from_millis(u64::from(check)) * 5 / 4;
+        let kept = late && realm.braked.is_some_and(|last| now.since(last) < grace);
+        if silence >= self.timing.limit(check) || !(braking || kept) {
             return Some(Fate::Expired);
         }
         if late {

@@ -33,6 +33,8 @@ pub(super) struct Realm {
     pub(super) unconfirmed: usize,
     /// Rows that would expire within one check time (R-REG-43).
     pub(super) suspects: usize,
+    /// When the brake was last seen to hold.
+    pub(super) braked: Option<Instant>,
     /// Deletions that the realm's groups remember.
     pub(super) group_gone: usize,
 }
@@ -63,6 +65,7 @@ impl Registry {
             late: 0,
             unconfirmed: 0,
             suspects: 0,
+            braked: None,
             group_gone: 0,
         });
         self.realm_slots.insert(realm, slot);

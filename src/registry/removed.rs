@@ -37,7 +37,7 @@ impl Removed {
     pub(super) fn get(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
         let young = |at: Instant| now.since(at) < REMOVED_STAMP_KEPT;
         let own = self.stamps.get(&(realm, user)).filter(|(_, at)| young(*at));
-        own.or(self.crowd.as_ref().filter(|(_, at)| young(*at))).map(|(stamp, _)| *stamp)
+        own.or_else(|| self.crowd.as_ref().filter(|(_, at)| young(*at))).map(|(stamp, _)| *stamp)
     }
 
     fn forget(&mut self, now: Instant) {

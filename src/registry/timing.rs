@@ -42,7 +42,7 @@ impl Timing {
     }
 }
 
-/// Stalls kept; they are joined when they lie close together.
+/// Stalls kept; they are joined when they lie close together. Twelve check times back none is counted any more.
 const KEPT: usize = 128;
 
 /// Stalls close together, as one.

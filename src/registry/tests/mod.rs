@@ -1,5 +1,10 @@
 //! Tests of the table.
 
+mod expiry;
+mod model;
+mod parts;
+mod random;
+
 use super::*;
 use crate::ident::{InstanceId, Revision};
 use crate::time::{Duration, UnixMillis};

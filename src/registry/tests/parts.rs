@@ -1,0 +1,66 @@
+//! Tests of the parts.
+
+use std::collections::BTreeMap;
+
+use super::model::Dice;
+use crate::ident::{RealmId, Stamp, UserId};
+use crate::registry::blobs::Blobs;
+use crate::registry::removed::Removed;
+use crate::registry::rows::Row;
+use crate::time::{Duration, Instant};
+
+#[test]
+fn a_row_keeps_its_size() {
+    assert_eq!(size_of::<Row>(), 152);
+    // A slot of the slab knows whether it is used without a byte of its own.
+    let slab: slab::Slab<Row> = slab::Slab::new();
+    assert_eq!(size_of_val(&slab), size_of::<slab::Slab<u64>>());
+    assert_eq!(size_of::<Option<Row>>(), 152);
+}
+
+#[test]
+fn blobs_keep_what_is_put_in() {
+    let (mut blobs, mut dice) = (Blobs::default(), Dice(3));
+    let mut kept: Vec<(u32, Vec<u8>)> = Vec::new();
+    for step in 0..20_000u64 {
+        if dice.one_in(2) && !kept.is_empty() {
+            let (id, bytes) = kept.swap_remove(dice.below(kept.len() as u64) as usize);
+            assert_eq!(blobs.get(id, bytes.len()), bytes);
+            blobs.remove(id, bytes.len());
+        } else {
+            let bytes = vec![step as u8; dice.below(200) as usize];
+            kept.push((blobs.insert(&bytes), bytes));
+        }
+    }
+    kept.iter().for_each(|(id, bytes)| assert_eq!(blobs.get(*id, bytes.len()), bytes));
+}
+
+#[test]
+fn removed_stamps_are_known_for_half_a_minute() {
+    let (mut removed, mut dice) = (Removed::default(), Dice(4));
+    let mut model: BTreeMap<UserId, (Stamp, Instant)> = BTreeMap::new();
+    let realm = RealmId(1);
+    for step in 0..5_000u64 {
+        let (now, user) = (Instant::from_millis(step * 40), UserId(dice.below(300).to_be_bytes()));
+        if dice.one_in(3) {
+            removed.insert(now, realm, user, Stamp(step));
+            model.insert(user, (Stamp(step), now));
+        }
+        let known = model.get(&user).filter(|(_, at)| now.since(*at) < Duration::from_secs(30));
+        assert_eq!(removed.get(now, realm, user), known.map(|(stamp, _)| *stamp));
+    }
+}
+
+#[test]
+fn a_crowd_that_leaves_shares_its_highest_stamp() {
+    let (mut removed, realm) = (Removed::default(), RealmId(1));
+    let user = |n: u64| UserId(n.to_be_bytes());
+    for n in 0..200_000 {
+        removed.insert(Instant::from_secs(1), realm, user(n), Stamp(n));
+    }
+    assert_eq!(removed.get(Instant::from_secs(2), realm, user(199_999)), Some(Stamp(199_999)));
+    // Forgotten one by one, but no old cookie fits: the stamp is another than any cookie of theirs was made with.
+    let crowd = removed.get(Instant::from_secs(2), realm, user(5)).expect("known");
+    assert!(crowd > Stamp(5));
+    assert_eq!(removed.get(Instant::from_secs(32), realm, user(5)), None);
+}
