@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod directory;
 pub mod discovery;
+pub mod host;
 pub mod ident;
 pub mod limits;
 pub mod net;

@@ -138,6 +138,19 @@ impl Search {
         *self = Self { backoff: self.backoff, ..Self::new() };
     }
 
+    /// The nonce for a DISCOVER to one HMS: the round's if rounds go on, else a fresh one.
+    pub fn probe(&mut self, rng: &mut impl Rng) -> u64 {
+        match (self.phase, self.nonce) {
+            (Phase::Sending { .. } | Phase::Resting { .. }, Some(nonce)) => nonce,
+            _ => {
+                let nonce = rng.next_u64();
+                self.found = Found::default();
+                self.nonce = Some(nonce);
+                nonce
+            }
+        }
+    }
+
     /// Whether rounds go on.
     pub const fn runs(&self) -> bool {
         !matches!(self.phase, Phase::Idle)

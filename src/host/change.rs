@@ -130,7 +130,9 @@ fn flag(value: &str) -> Result<Change, ChangeError> {
 fn port(key: &str, value: &str) -> Result<u16, ChangeError> {
     match value {
         "" | "none" => Ok(0),
-        text => text.parse().or_else(|_| error(format!("{key} is a port from 0 (none) to 65535, not `{text}`"))),
+        text => {
+            text.parse().or_else(|_| error(format!("{key} is a port from 0 (none) to 65535, not `{text}`")))
+        }
     }
 }
 
@@ -197,7 +199,10 @@ mod tests {
         ] {
             assert_eq!(apply(&mut c, key, value), Ok(()), "{key}={value}");
         }
-        assert_eq!((c.state, c.fixed, c.ports.data, c.services.len()), (HostState::Organizing, true, 1503, 2));
+        assert_eq!(
+            (c.state, c.fixed, c.ports.data, c.services.len()),
+            (HostState::Organizing, true, 1503, 2)
+        );
         assert_eq!(c.conference.as_ref().map(Name::as_str), Some("board"));
         assert_eq!(apply(&mut c, "service-", "web:8080"), Ok(()));
         assert_eq!(apply(&mut c, "conference", ""), Ok(()));
@@ -225,6 +230,10 @@ mod tests {
             assert_eq!(apply(&mut c, "service+", &format!("s{n}:{n}")), Ok(()));
         }
         assert!(apply(&mut c, "service+", "s17:17").expect_err("full").to_string().contains("at most 16"));
-        assert_eq!(c, { let mut same = content(); same.services.clone_from(&c.services); same });
+        assert_eq!(c, {
+            let mut same = content();
+            same.services.clone_from(&c.services);
+            same
+        });
     }
 }

@@ -52,12 +52,12 @@ use find::Finds;
 use follow::Follow;
 use heartbeat::Beat;
 use hints::Hints;
+use leave::Leaving;
 use outbox::Outbox;
 use own::Own;
 use requests::Requests;
 use routes::Routes;
 use session::{Session, Told};
-use store::Memory;
 use timer::{Timer, Timers};
 
 /// What a host is made of.
@@ -149,11 +149,14 @@ pub struct Host {
     own: Own,
     follow: Follow,
     finds: Finds,
+    leaving: Option<Leaving>,
     told: Told,
     search: Search,
     probes: Probes,
     hints: Hints,
-    memory: Memory,
+    store: HostStore,
+    /// When the last authenticated answer came.
+    heard: Option<Instant>,
     near: Vec<Name>,
     takeover: bool,
     interfaces: Vec<Interface>,
@@ -162,8 +165,8 @@ pub struct Host {
 impl Host {
     /// A host that begins to look for an HMS at once, unless the store says that it was superseded.
     pub fn new(now: Instant, setup: HostSetup) -> Self {
-        let HostSetup { token, mut store, content, view, push, takeover, near, seed, wall } = setup;
-        store.verify_cluster(&token);
+        let HostSetup { token, store, content, view, push, takeover, near, seed, wall } = setup;
+        let store = store::prepared(store, &token, &content, &view, push);
         let mut this = Self {
             state: State::Seeking,
             rng: ChaCha20Rng::from_seed(seed),
@@ -180,11 +183,12 @@ impl Host {
             own: Own::new(content, view, push),
             follow: Follow::new(),
             finds: Finds::default(),
+            leaving: None,
             told: Told::from_store(&token, &store),
             search: Search::new(),
             probes: Probes::new(),
             hints: Hints::default(),
-            memory: Memory::new(now, wall, &store),
+            heard: None,
             near,
             takeover,
             interfaces: Vec::new(),
@@ -197,17 +201,18 @@ impl Host {
                 instance: store.instance,
                 addressed: !token.addresses.is_empty(),
             },
+            store,
         };
-        this.restore(token, store);
+        this.restore();
         this.begin(now);
         this
     }
 
     fn begin(&mut self, now: Instant) {
-        if self.takeover && self.memory.superseded.take().is_some() {
+        if self.takeover && self.store.superseded.take().is_some() {
             self.persist_now();
         }
-        if self.memory.superseded.is_some() {
+        if self.store.superseded.is_some() {
             self.state = State::Superseded;
             self.events.push_back(Event::Superseded);
         } else {
@@ -304,6 +309,3 @@ impl Host {
         UnixMillis(u64::try_from(i128::from(wall.0) + passed).unwrap_or(0))
     }
 }
-
-#[cfg(test)]
-mod tests;

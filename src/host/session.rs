@@ -86,16 +86,16 @@ impl Told {
 
 impl Host {
     /// Takes what an authenticated answer says besides the directory; absent means unchanged.
-    pub(super) fn take_settings(&mut self, settings: &Settings, interface: Option<u32>) {
+    pub(super) fn take_settings(&mut self, now: Instant, settings: &Settings, interface: Option<u32>) {
         if let Some(observed) = settings.observed {
             self.told.observed = Some(observed);
         }
         if !settings.hms.is_empty() {
             self.routes.set_list(settings.hms.clone(), interface);
-            self.memory.dirty = true;
+            self.persist_soon(now);
         }
         if let Some(key) = settings.cluster_key {
-            self.take_cluster_key(key);
+            self.take_cluster_key(now, key);
         }
         if let Some(name) = &settings.realm_name {
             self.told.realm_name = name.clone();

@@ -1,0 +1,39 @@
+//! REGISTERED: a session begins (R-REG-16).
+
+use super::session::Session;
+use super::{Event, Host, State};
+use crate::net::Arrival;
+use crate::time::{Duration, Instant};
+use crate::wire::Registered;
+
+impl Host {
+    /// An HMS took the registration that the contact offered.
+    pub(super) fn registered_by(&mut self, now: Instant, arrival: Arrival, registered: &Registered) {
+        let (Some((id, key)), Some(target)) = (self.contact.offered.take(), self.contact.target) else {
+            return;
+        };
+        self.end_contact();
+        self.search.stop();
+        self.probes.cancel();
+        let mut session = Session::new(id, key, registered.stamp, target, self.wall_at(now));
+        session.hear((registered.incarnation, registered.number));
+        self.requests.clear();
+        self.session = Some(session);
+        self.takeover = false;
+        self.state = State::Registered;
+        self.store.last_stamp = registered.stamp;
+        self.told.set_check_time(registered.check_time_ms);
+        self.told.server = Some(registered.server);
+        self.take_settings(now, &registered.settings, arrival.interface);
+        self.routes.answered(target, Some(registered.server), registered.incarnation);
+        self.own.acknowledged(registered.content_version, false);
+        // The stamp is kept before anything else happens: the next process needs it (R-REG-02).
+        self.persist_now();
+        let (user, address) = (self.me.user_name.clone(), self.told.observed);
+        if let Some(hms) = self.hms_name() {
+            self.events.push_back(Event::Registered { hms, user, address });
+        }
+        self.beat_at(now + Duration::from_millis(registered.first_delay_ms.into()));
+        self.follow_registered(now, registered.incarnation, registered.revision);
+    }
+}
