@@ -231,26 +231,27 @@ impl<'a> Daemon<'a> {
     }
 
     fn serve(&mut self) {
-        loop {
-            let wishes = self.engine.wait(&self.server, self.deadline());
-            for wish in wishes {
-                match wish {
-                    Wish::Reload => self.reload_by_signal(),
-                    // The second one stops at once.
-                    Wish::Stop if self.stopping.is_some() => return,
-                    Wish::Stop => self.stop(),
-                }
-            }
-            self.server.set_watched(self.engine.control.has_subscribers());
-            self.engine.turn(&mut self.server);
-            self.events();
-            self.requests();
-            self.store_if_due();
-            self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
-            if self.finished() {
-                return;
+        while self.step() {}
+    }
+
+    /// Waits for something, does a turn's share of it; says whether to go on.
+    fn step(&mut self) -> bool {
+        let wishes = self.engine.wait(&self.server, self.deadline());
+        for wish in wishes {
+            match wish {
+                Wish::Reload => self.reload_by_signal(),
+                // The second one stops at once.
+                Wish::Stop if self.stopping.is_some() => return false,
+                Wish::Stop => self.stop(),
             }
         }
+        self.server.set_watched(self.engine.control.has_subscribers());
+        self.engine.turn(&mut self.server);
+        self.events();
+        self.requests();
+        self.store_if_due();
+        self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
+        !self.finished()
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -340,3 +341,6 @@ pub(super) fn log(level: Level, text: &str) {
         Level::Debug => log::debug!("{text}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::shell::paths::Socket;
+
+/// Where a test's HMS keeps its things, and what it told.
+struct Place {
+    dir: tempfile::TempDir,
+    notices: Vec<ServerNotice>,
+    settings: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        Self { dir, notices: Vec::new(), settings: "[hms]\nname = \"atlas\"\ninterfaces = [\"lo\"]\n".to_owned() }
+    }
+
+    /// Runs an HMS until `test` is through with it, then stops it by request.
+    fn run(&mut self, test: impl FnOnce(&mut Daemon<'_>)) {
+        let Self { dir, notices, settings } = self;
+        let mut read = || {
+            let checked = crate::config::check(settings, "hms.toml");
+            if checked.usable() { Ok(checked) } else { Err("hms.toml:1: broken".to_owned()) }
+        };
+        let options = ServeOptions {
+            state: dir.path().join("state"),
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            settings: &mut read,
+            notify: &mut |notice| notices.push(notice),
+        };
+        let mut daemon = Daemon::start(options).expect("started");
+        daemon.ready();
+        test(&mut daemon);
+        ask(&mut daemon, Socket::Control, &json!({"cmd": "stop"})).expect("stopping");
+        while daemon.step() {}
+    }
+}
+
+/// One request, with the daemon stepping until it has answered.
+fn ask(daemon: &mut Daemon<'_>, socket: Socket, request: &Value) -> Result<Value, Value> {
+    let mut stream = UnixStream::connect(daemon.engine.sockets().join(socket.file_name())).expect("connected");
+    writeln!(stream, "{request}").expect("written");
+    stream.set_nonblocking(true).expect("set");
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    while reader.read_line(&mut line).is_err() {
+        daemon.step();
+    }
+    let mut answer: Value = serde_json::from_str(&line).expect("JSON");
+    match answer.get_mut("error") {
+        Some(error) => Err(error.take()),
+        None => Ok(answer["ok"].take()),
+    }
+}
+
+#[test]
+fn an_hms_starts_without_a_file_and_keeps_what_it_made() {
+    let mut place = Place::new();
+    let mut realm = Value::Null;
+    place.run(|daemon| {
+        let status = ask(daemon, Socket::Observe, &json!({"cmd": "status"})).expect("a status");
+        assert_eq!((&status["name"], &status["role"]), (&json!("atlas"), &json!("standalone")));
+        realm = status["realms"][0].clone();
+        assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "hosts"})), Ok(json!([])));
+        assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "peers"})), Ok(json!([])));
+        let made = ask(daemon, Socket::Control, &json!({"cmd": "realm_new", "name": "acme"})).expect("made");
+        assert_eq!(made["name"], "acme");
+        let again = ask(daemon, Socket::Control, &json!({"cmd": "realm_new", "name": "acme"}));
+        assert_eq!(again.expect_err("taken")["exit"], 1);
+        let revoke = json!({"cmd": "revoke", "user": "ann", "realm": "acme"});
+        assert_eq!(ask(daemon, Socket::Observe, &revoke).expect_err("not here")["exit"], 2);
+        assert!(ask(daemon, Socket::Control, &revoke).is_ok());
+        let watch = json!({"cmd": "watch", "realm": "nowhere"});
+        assert_eq!(ask(daemon, Socket::Observe, &watch).expect_err("unknown")["exit"], 2);
+    });
+    let Some(ServerNotice::Ready(ready)) = place.notices.first() else { panic!("{:?}", place.notices) };
+    assert!(ready.new);
+    assert_eq!(ready.interfaces.len(), 1);
+    assert_eq!(place.notices.last(), Some(&ServerNotice::Stopping));
+
+    place.notices.clear();
+    place.run(|daemon| {
+        let status = ask(daemon, Socket::Observe, &json!({"cmd": "status"})).expect("a status");
+        assert_eq!(status["realms"].as_array().map(Vec::len), Some(2));
+        assert!(status["realms"].as_array().is_some_and(|realms| realms.contains(&realm)));
+        assert_eq!(daemon.secrets.revocations().len(), 1);
+    });
+    let ready = match place.notices.as_slice() {
+        [ServerNotice::Ready(ready), ServerNotice::Stopping] => ready,
+        other => panic!("{other:?}"),
+    };
+    assert!(!ready.new);
+}
+
+#[test]
+fn a_second_daemon_on_the_directory_is_refused_with_the_pid() {
+    let mut place = Place::new();
+    let state = place.dir.path().join("state");
+    place.run(|_| {
+        let mut read = || Ok(Checked::default());
+        let options = ServeOptions {
+            state,
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            settings: &mut read,
+            notify: &mut |_| {},
+        };
+        let Err(error) = Daemon::start(options) else { panic!("two daemons on one directory") };
+        assert_eq!(error.exit, 2);
+        assert!(error.message.contains(&std::process::id().to_string()), "{error}");
+    });
+}
+
+#[test]
+fn what_cannot_be_stored_is_in_force_and_shown_and_a_torn_snapshot_is_left() {
+    let mut place = Place::new();
+    place.run(|_| {});
+    let state = StateDir::new(place.dir.path().join("state"));
+    let snapshot = state.read(files::SNAPSHOT).expect("read").expect("a snapshot at the end");
+    state.write(files::SNAPSHOT, &snapshot[..snapshot.len() / 2]).expect("torn");
+
+    place.notices.clear();
+    let hidden = place.dir.path().join("hidden");
+    place.run(|daemon| {
+        // Not even root can write into a directory that is not there.
+        std::fs::rename(daemon.dir.path(), &hidden).expect("renamed");
+        let path = hidden.parent().map(|dir| dir.join("state")).expect("a path");
+        let error = ask(daemon, Socket::Control, &json!({"cmd": "revoke", "user": "ann"})).expect_err("not stored");
+        assert_eq!(error["exit"], 1);
+        assert!(error["message"].as_str().is_some_and(|text| text.contains("atlas")), "{error}");
+        let status = ask(daemon, Socket::Observe, &json!({"cmd": "status"})).expect("a status");
+        assert!(status["message"].as_str().is_some_and(|text| text.contains("not stored")), "{status}");
+        std::fs::rename(&hidden, path).expect("renamed");
+        daemon.store_at = daemon.engine.now();
+        let status = ask(daemon, Socket::Observe, &json!({"cmd": "status"})).expect("a status");
+        assert_eq!(status["message"], Value::Null);
+    });
+    assert!(matches!(place.notices.first(), Some(ServerNotice::Warning(text)) if text.contains("snapshot")));
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_says_why() {
+    let mut place = Place::new();
+    place.settings = "[hosts]\ncheck_time = \"7s\"\n[hms]\ninterfaces = [\"lo\"]\n".to_owned();
+    place.run(|daemon| {
+        let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
+        assert_eq!(reloaded, json!({"changed": [], "restart": [], "warnings": []}));
+        assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "reload"})).expect_err("control only")["exit"], 2);
+    });
+    let mut broken = Place::new();
+    broken.settings = "[hosts".to_owned();
+    let mut read = || Err("hms.toml:1: broken".to_owned());
+    let options = ServeOptions {
+        state: broken.dir.path().join("state"),
+        listen: Vec::new(),
+        settings: &mut read,
+        notify: &mut |_| {},
+    };
+    let Err(error) = Daemon::start(options) else { panic!("started with a broken file") };
+    assert_eq!((error.exit, error.message.as_str()), (78, "hms.toml:1: broken"));
+}
