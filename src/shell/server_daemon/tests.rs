@@ -16,7 +16,11 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        Self { dir, notices: Vec::new(), settings: "[hms]\nname = \"atlas\"\ninterfaces = [\"lo\"]\n".to_owned() }
+        Self {
+            dir,
+            notices: Vec::new(),
+            settings: "[hms]\nname = \"atlas\"\ninterfaces = [\"lo\"]\n".to_owned(),
+        }
     }
 
     /// Runs an HMS until `test` is through with it, then stops it by request.
@@ -42,7 +46,8 @@ impl Place {
 
 /// One request, with the daemon stepping until it has answered.
 fn ask(daemon: &mut Daemon<'_>, socket: Socket, request: &Value) -> Result<Value, Value> {
-    let mut stream = UnixStream::connect(daemon.engine.sockets().join(socket.file_name())).expect("connected");
+    let mut stream =
+        UnixStream::connect(daemon.engine.sockets().join(socket.file_name())).expect("connected");
     writeln!(stream, "{request}").expect("written");
     stream.set_nonblocking(true).expect("set");
     let mut reader = BufReader::new(stream);
@@ -128,7 +133,8 @@ fn what_cannot_be_stored_is_in_force_and_shown_and_a_torn_snapshot_is_left() {
         // Not even root can write into a directory that is not there.
         std::fs::rename(daemon.dir.path(), &hidden).expect("renamed");
         let path = hidden.parent().map(|dir| dir.join("state")).expect("a path");
-        let error = ask(daemon, Socket::Control, &json!({"cmd": "revoke", "user": "ann"})).expect_err("not stored");
+        let error =
+            ask(daemon, Socket::Control, &json!({"cmd": "revoke", "user": "ann"})).expect_err("not stored");
         assert_eq!(error["exit"], 1);
         assert!(error["message"].as_str().is_some_and(|text| text.contains("atlas")), "{error}");
         let status = ask(daemon, Socket::Observe, &json!({"cmd": "status"})).expect("a status");
@@ -148,7 +154,10 @@ fn a_broken_file_changes_nothing_and_says_why() {
     place.run(|daemon| {
         let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
         assert_eq!(reloaded, json!({"changed": [], "restart": [], "warnings": []}));
-        assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "reload"})).expect_err("control only")["exit"], 2);
+        assert_eq!(
+            ask(daemon, Socket::Observe, &json!({"cmd": "reload"})).expect_err("control only")["exit"],
+            2
+        );
     });
     let mut broken = Place::new();
     broken.settings = "[hosts".to_owned();
