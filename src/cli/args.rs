@@ -1,6 +1,7 @@
 //! The command line as clap sees it: every command, option, help text and example.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -86,6 +87,7 @@ pub(super) struct Global {
 pub(super) enum Command {
     Serve(Serve),
     Demo(Demo),
+    DemoRelay(DemoRelay),
     Check(Check),
     Config(ConfigArgs),
     Status(Status),
@@ -144,14 +146,28 @@ Examples:
   hms demo
   hms demo --hosts 12 --loss 20")]
 pub(super) struct Demo {
-    /// How many hosts, 3 to 50
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(3..=50))]
+    /// How many hosts, 5 to 50
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(5..=50))]
     pub(super) hosts: u8,
     /// Percent of the datagrams that the relay loses, 0 to 40
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=40))]
     pub(super) loss: u8,
     /// Seed of the relay's faults
     #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+/// The network in front of one host of the demo.
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(super) struct DemoRelay {
+    #[arg(long)]
+    pub(super) to: SocketAddr,
+    #[arg(long)]
+    pub(super) from: IpAddr,
+    #[arg(long)]
+    pub(super) loss: u8,
+    #[arg(long)]
     pub(super) seed: u64,
 }
 

@@ -53,9 +53,9 @@ fn get(named: Option<&Path>, key: &str, as_json: bool, global: &Global) -> Outco
     let (text, file) = current(named, global)?;
     let setting = config::get(&text, &file, key).map_err(refused)?;
     if as_json {
-        out::json(&to_json(&setting))
+        out::json(&to_json(&setting));
     } else {
-        out::line(&setting.value)
+        out::line(&setting.value);
     }
     Ok(OK)
 }

@@ -12,9 +12,9 @@ pub(super) fn run(args: &Me, global: &Global) -> Outcome {
     let answer = ask::agent(global, &json!({"cmd": "self"}))?;
     let registered = answer.get("registered").and_then(Value::as_bool) == Some(true);
     if args.json {
-        out::json(&answer)
+        out::json(&answer);
     } else {
-        out::line(show(&answer))
+        out::line(show(&answer));
     }
     Ok(if registered { OK } else { NO })
 }

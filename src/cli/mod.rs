@@ -7,6 +7,7 @@ mod ask;
 mod call;
 mod check;
 mod config;
+mod demo;
 mod fail;
 mod hosts;
 mod human;
@@ -61,6 +62,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command, global: &Global) -> Outcome {
     match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::DemoRelay(args) => demo::relay::run(&args),
         Command::Check(args) => check::run(&args, global),
         Command::Config(args) => config::run(&args, global),
         Command::Status(args) => status::run(&args, global),

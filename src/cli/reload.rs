@@ -9,9 +9,9 @@ use super::{ask, human, out};
 pub(super) fn run(args: &Reload, global: &Global) -> Outcome {
     let answer = ask::command_server(global, &json!({"cmd": "reload"}))?;
     if args.json {
-        out::json(&answer)
+        out::json(&answer);
     } else {
-        tell(&answer)
+        tell(&answer);
     }
     Ok(OK)
 }

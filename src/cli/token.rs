@@ -83,7 +83,7 @@ fn reachable(listen: &[SocketAddr], usable: &[Interface]) -> Vec<SocketAddr> {
     let mut unique: Vec<SocketAddr> = Vec::new();
     all.into_iter().for_each(|address| {
         if !unique.contains(&address) {
-            unique.push(address)
+            unique.push(address);
         }
     });
     unique.truncate(ADDRESSES_MAX);

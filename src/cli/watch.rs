@@ -33,6 +33,11 @@ fn now() -> String {
 }
 
 fn show(event: &Value, now: &str, colours: bool) -> String {
+    format!("{} {}", human::time_of_day(now), describe_event(event, colours))
+}
+
+/// What happened to whom.
+pub(super) fn describe_event(event: &Value, colours: bool) -> String {
     let kind = event.get("event").and_then(Value::as_str).unwrap_or("unknown");
     let row = event
         .get("row")
@@ -46,10 +51,8 @@ fn show(event: &Value, now: &str, colours: bool) -> String {
     };
     let kind = look.paint(&format!("{kind:<8}"), colours);
     match row {
-        Some(row) => format!("{} {kind} {}", human::time_of_day(now), describe(&row)),
-        None => {
-            format!("{} {kind} the list was sent anew: compare with `hms hosts`", human::time_of_day(now))
-        }
+        Some(row) => format!("{kind} {}", describe(&row)),
+        None => format!("{kind} the list was sent anew: compare with `hms hosts`"),
     }
 }
 
