@@ -1,0 +1,100 @@
+//! What the control sockets of an agent answer.
+
+use serde_json::{Value, json};
+
+use super::Daemon;
+use crate::host::{Change, HostRow};
+use crate::ident::Name;
+use crate::shell::control::{ConnectionId, ControlError, EXIT_USAGE, Request};
+use crate::shell::engine::unknown_request;
+
+impl Daemon<'_> {
+    pub(super) fn requests(&mut self) {
+        while let Some(request) = self.engine.next_request() {
+            self.handle(&request);
+            self.events();
+        }
+    }
+
+    fn handle(&mut self, request: &Request) {
+        let now = self.engine.now();
+        let answer = match request.command() {
+            "who" => return self.engine.control.answer_with(request.from, &self.host.who(now)),
+            "self" => Ok(serde_json::to_value(self.host.me(now)).unwrap_or_default()),
+            "watch" => return self.engine.control.subscribe(request.from, None),
+            "set" => request.need_control().and_then(|()| self.set(request)),
+            "refresh" => request.need_control().map(|()| {
+                self.host.refresh(now);
+                json!({})
+            }),
+            "find" => match request.need_control().and_then(|()| self.find(request)) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            // Answered when it is done.
+            "leave" | "stop" => match request.need_control() {
+                Ok(()) => {
+                    self.forget |= request.flag("forget");
+                    self.leavers.push(request.from);
+                    return self.leave();
+                }
+                Err(error) => Err(error),
+            },
+            _ => Err(unknown_request(request)),
+        };
+        self.engine.control.answer(request.from, answer);
+    }
+
+    /// `{"changes": {"state": "participating", "service+": ["sip:5060", "h323:1720"]}}`: all or nothing.
+    fn set(&mut self, request: &Request) -> Result<Value, ControlError> {
+        let usage = |message: String| ControlError::new(EXIT_USAGE, message);
+        let changes = request.body.get("changes").and_then(Value::as_object);
+        let changes = changes.ok_or_else(|| usage("the request set lacks changes".to_owned()))?;
+        let mut parsed = Vec::new();
+        for (key, value) in changes {
+            let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+            for value in values {
+                parsed.push(Change::parse(key, &as_text(value)).map_err(|error| usage(error.to_string()))?);
+            }
+        }
+        self.host.set(self.engine.now(), parsed).map_err(|error| usage(error.to_string()))?;
+        self.engine.flush(&mut self.host);
+        Ok(json!({}))
+    }
+
+    fn find(&mut self, request: &Request) -> Result<(), ControlError> {
+        let pattern = request.required("pattern")?;
+        let id = self.host.find(self.engine.now(), pattern, request.flag("exact"));
+        let id = id.map_err(|error| ControlError::new(EXIT_USAGE, error.to_string()))?;
+        self.finds.push((id, request.from));
+        Ok(())
+    }
+
+    /// Answers whoever asked for it.
+    pub(super) fn found(&mut self, id: u64, rows: &[HostRow], complete: bool) {
+        let Some(at) = self.finds.iter().position(|(find, _)| *find == id) else { return };
+        let (_, to) = self.finds.swap_remove(at);
+        self.engine.control.answer_with(to, &json!({"complete": complete, "hosts": rows}));
+    }
+
+    /// Tells those who watch that something changed; they ask for what they want to know.
+    pub(super) fn publish(&mut self, event: &str) {
+        self.events_seen += 1;
+        self.engine.control.publish(&json!({"seq": self.events_seen, "event": event}));
+    }
+
+    pub(super) fn answer_leavers(&mut self) {
+        for to in std::mem::take(&mut self.leavers) {
+            self.engine.control.answer(to, Ok(json!({})));
+        }
+    }
+}
+
+/// A value as one writes it behind `=`.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
