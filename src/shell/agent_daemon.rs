@@ -154,6 +154,8 @@ struct Daemon<'a> {
     store_at: Option<Instant>,
     /// Addresses that follow the interfaces, unless the user named some.
     follow_interfaces: bool,
+    /// What was reported last.
+    reported: Vec<SocketAddr>,
     leaving: Option<Instant>,
     /// Who asked to leave, and gets the answer when it is done.
     leavers: Vec<ConnectionId>,

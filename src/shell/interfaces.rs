@@ -55,6 +55,21 @@ pub fn look(wanted: &[String]) -> io::Result<Report> {
     Ok(choose(links, wanted))
 }
 
+/// The names of the interfaces that have these addresses.
+pub(super) fn owners(addresses: &[IpAddr]) -> Vec<String> {
+    let links = sys::link_addresses().unwrap_or_default();
+    // Loopback has all of 127.0.0.0/8, though it lists only one.
+    let has = |link: &LinkAddress, ip: &IpAddr| link.address == Some(*ip) || (link.loopback && ip.is_loopback());
+    let mut names: Vec<String> = links
+        .iter()
+        .filter(|link| addresses.iter().any(|ip| has(link, ip)))
+        .map(|link| link.name.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 fn first_sight(found: &LinkAddress) -> Link {
     let directory = Path::new("/sys/class/net").join(&found.name);
     // In a network namespace /sys may still show another one's interfaces.
@@ -195,6 +210,12 @@ mod tests {
         let used: Vec<&str> = report.usable.iter().map(|interface| interface.name.as_str()).collect();
         assert_eq!(used, ["docker0"]);
         assert_eq!(reasons(&report), [("eth9", "not there"), ("eno1", "not in interfaces")]);
+    }
+
+    #[test]
+    fn loopback_owns_its_whole_network() {
+        assert_eq!(owners(&[IpAddr::from([127, 1, 2, 3])]), ["lo"]);
+        assert!(owners(&[IpAddr::from([192, 0, 2, 1])]).is_empty());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Everything below is sans-I/O; this module feeds the machines and carries out what they want. One thread.
 
+pub mod agent_daemon;
 pub mod clock;
 pub mod control;
 mod counters;
@@ -21,3 +22,6 @@ mod udp;
 
 pub use engine::DaemonError;
 pub use net::ListenError;
+
+#[cfg(test)]
+mod tests;

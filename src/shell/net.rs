@@ -179,9 +179,12 @@ impl Net {
         &self.report.usable
     }
 
-    /// Restricts multicast to these interfaces; none means the usual choice.
+    /// Restricts multicast to these interfaces. None means the usual choice, or, if the daemon listens at certain
+    /// addresses only, the interfaces that have them: elsewhere nobody could reach it.
     pub(super) fn set_wanted(&mut self, wanted: Vec<String>) {
-        self.wanted = wanted;
+        let listening: Vec<IpAddr> = self.main.iter().map(|socket| socket.local().ip()).collect();
+        let anywhere = listening.iter().any(IpAddr::is_unspecified);
+        self.wanted = if wanted.is_empty() && !anywhere { interfaces::owners(&listening) } else { wanted };
         self.next_look = Instant::ZERO;
     }
 

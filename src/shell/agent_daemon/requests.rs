@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::Daemon;
 use crate::host::{Change, HostRow};
-use crate::ident::Name;
-use crate::shell::control::{ConnectionId, ControlError, EXIT_USAGE, Request};
+use crate::shell::control::{ControlError, EXIT_USAGE, Request};
 use crate::shell::engine::unknown_request;
 
 impl Daemon<'_> {
@@ -65,7 +64,6 @@ impl Daemon<'_> {
     fn find(&mut self, request: &Request) -> Result<(), ControlError> {
         let pattern = request.required("pattern")?;
         let id = self.host.find(self.engine.now(), pattern, request.flag("exact"));
-        let id = id.map_err(|error| ControlError::new(EXIT_USAGE, error.to_string()))?;
         self.finds.push((id, request.from));
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AgentNotice, AgentOptions, Daemon};
 use crate::host::{Host, HostSetup};
-use crate::ident::{InstanceId, Name};
+use crate::ident::InstanceId;
 use crate::limits::REPORTED_MAX;
 use crate::shell::control::EXIT_USAGE;
 use crate::shell::engine::{DaemonError, Engine};
@@ -49,6 +49,7 @@ impl<'a> Daemon<'a> {
         (options.content)(&mut store.content);
 
         let mut engine = open_engine(&options, &dir, kept.port)?;
+        engine.net.set_wanted(Vec::new());
         engine.point_from(&dir);
         kept.port = engine.net.listening().first().map_or(0, SocketAddr::port);
         if let Ok(text) = serde_json::to_vec_pretty(&kept)
@@ -90,6 +91,7 @@ impl<'a> Daemon<'a> {
             refusal: None,
             hint: None,
             store_at: None,
+            reported: Vec::new(),
             follow_interfaces: kept.report.is_empty(),
             leaving: None,
             leavers: Vec::new(),
@@ -106,11 +108,15 @@ impl<'a> Daemon<'a> {
             return;
         }
         let Some(port) = self.engine.net.listening().first().map(SocketAddr::port) else { return };
+        let usable = self.engine.net.usable().iter().flat_map(|interface| &interface.addresses);
         let own: Vec<SocketAddr> = match self.options.bind {
             Some(ip) => vec![SocketAddr::new(ip, port)],
-            None => self.engine.net.usable().iter().flat_map(|one| &one.addresses).filter_map(|ip| reportable(*ip, port)).collect(),
+            None => usable.filter_map(|ip| reportable(*ip, port)).take(REPORTED_MAX).collect(),
         };
-        self.host.set_reported(self.engine.now(), own.into_iter().take(REPORTED_MAX).collect());
+        if own != self.reported {
+            self.reported.clone_from(&own);
+            self.host.set_reported(self.engine.now(), own);
+        }
     }
 }
 
@@ -201,10 +207,4 @@ fn open_engine(options: &AgentOptions<'_>, dir: &StateDir, port: u16) -> Result<
 fn load_kept(dir: &StateDir) -> Kept {
     let bytes = dir.read(SHELL_FILE).ok().flatten().unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
-}
-
-/// Only for the message of [`AgentNotice::AlreadyRunning`].
-#[allow(dead_code)]
-fn user_of(store: &HostStore) -> &Name {
-    &store.token.user_name
 }

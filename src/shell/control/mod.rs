@@ -15,7 +15,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 pub use client::{Client, Events};
-pub(super) use server::{ControlServer, REQUESTS_IN_TURN, Request};
+pub(super) use server::{ConnectionId, ControlServer, REQUESTS_IN_TURN, Request};
 
 /// The exit code for "the daemon is not running".
 pub const EXIT_NOT_RUNNING: u8 = 8;
