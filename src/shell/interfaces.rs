@@ -59,7 +59,8 @@ pub fn look(wanted: &[String]) -> io::Result<Report> {
 pub(super) fn owners(addresses: &[IpAddr]) -> Vec<String> {
     let links = sys::link_addresses().unwrap_or_default();
     // Loopback has all of 127.0.0.0/8, though it lists only one.
-    let has = |link: &LinkAddress, ip: &IpAddr| link.address == Some(*ip) || (link.loopback && ip.is_loopback());
+    let has =
+        |link: &LinkAddress, ip: &IpAddr| link.address == Some(*ip) || (link.loopback && ip.is_loopback());
     let mut names: Vec<String> = links
         .iter()
         .filter(|link| addresses.iter().any(|ip| has(link, ip)))

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::DaemonError;
 use super::agent_daemon::{self, AgentNotice, AgentOptions};
 use super::control::Client;
 use super::files;
 use super::paths::{Socket, find_socket};
 use super::server_daemon::{self, Ready, ServeOptions, ServerNotice};
 use super::state_dir::StateDir;
-use super::DaemonError;
 use crate::token::Token;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +24,12 @@ fn serve(state: PathBuf, listen: SocketAddr, notices: Sender<ServerNotice>) -> R
         Ok(crate::config::check(text, "hms.toml"))
     };
     let mut notify = |notice| drop(notices.send(notice));
-    server_daemon::run(ServeOptions { state, listen: vec![listen], settings: &mut settings, notify: &mut notify })
+    server_daemon::run(ServeOptions {
+        state,
+        listen: vec![listen],
+        settings: &mut settings,
+        notify: &mut notify,
+    })
 }
 
 fn agent(
@@ -103,7 +108,8 @@ fn hosts_register_see_each_other_and_leave() {
         let watch = Client::connect(&find_socket(&path("hms"), Socket::Observe)).expect("connected");
         let mut watch = watch.stream(&json!({"cmd": "watch"})).expect("a stream");
 
-        let (ann_token, bob_token) = (token(&path("hms"), "ann", ready.listen.clone()), token(&path("hms"), "bob", Vec::new()));
+        let (ann_token, bob_token) =
+            (token(&path("hms"), "ann", ready.listen.clone()), token(&path("hms"), "bob", Vec::new()));
         let (send, ann_notices) = channel();
         let (ann_state, token) = (path("ann"), Some(ann_token.clone()));
         let ann = scope.spawn(move || agent(ann_state, token, [127, 0, 0, 2], send));
@@ -120,7 +126,10 @@ fn hosts_register_see_each_other_and_leave() {
         let mut users = listed(&path("ann"), 2);
         users.sort();
         assert_eq!(users, ["ann", "bob"]);
-        ask(&path("bob"), &json!({"cmd": "set", "changes": {"state": "participating", "conference": "board"}}));
+        ask(
+            &path("bob"),
+            &json!({"cmd": "set", "changes": {"state": "participating", "conference": "board"}}),
+        );
         let update = watch.find(|event| event.as_ref().is_ok_and(|event| event["event"] == "update"));
         assert_eq!(update.expect("one").expect("readable")["row"]["conference"], "board");
 
