@@ -127,8 +127,8 @@ impl Directory {
         }))
     }
 
-    /// Writes a *copy* page: the rows above `after` in the wanted buckets (R-DIR-04); a *whole* page for a view of
-    /// named users. `None`, and nothing written, if there are rows and not even one fits.
+    /// Writes a *copy* page: the rows above `after` in the wanted buckets (R-DIR-04); a *whole* page, in all buckets,
+    /// for a view of named users. `None`, and nothing written, if there are rows and not even one fits.
     pub fn write_copy(
         &self,
         registry: &Registry,
@@ -141,7 +141,9 @@ impl Directory {
         let mut page = Writer::new(buf, space)?;
         let (mut up_to, mut more) = (after, false);
         let mut cursor = (after != UserId::default()).then_some(after);
-        while let Some(id) = registry.row_above(view, cursor, |bucket| buckets.contains(bucket)) {
+        // Named users are told whole: the page replaces the host's list (R-DIR-05).
+        let whole = matches!(view, ViewHandle::Named(_));
+        while let Some(id) = registry.row_above(view, cursor, |bucket| whole || buckets.contains(bucket)) {
             if !page.line(|buf| emit_row(registry, id, self.home, buf)) {
                 more = true;
                 break;
@@ -153,7 +155,7 @@ impl Directory {
             page.undo();
             return None;
         }
-        let kind = if matches!(view, ViewHandle::Named(_)) { PageKind::Whole } else { PageKind::Copy };
+        let kind = if whole { PageKind::Whole } else { PageKind::Copy };
         let revision = registry.revision(view);
         Some(page.finish(PageInfo {
             kind,
