@@ -97,8 +97,14 @@ impl Server {
         proof: Proof,
         want_content: bool,
     ) {
-        let difference = self.difference(ask.now, id, heartbeat);
-        let settings = self.settings_to_tell(ask, id, heartbeat, proof, &difference);
+        let view = self.granted_view(id);
+        let difference = self.difference(ask, view, heartbeat);
+        let mut settings = self.settings_to_tell(ask, proof);
+        let refused = view.is_none() && self.registry.row(id).is_some_and(|row| row.view().is_some());
+        if refused || heartbeat.content.is_some() || difference == Difference::Resync {
+            let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
+            settings.granted = Some(self.granted(id, asked));
+        }
         let Some(row) = self.registry.row(id) else { return };
         let ack = Ack {
             want_content,
@@ -106,7 +112,7 @@ impl Server {
             equal: matches!(difference, Difference::Adopt(_)),
             incarnation: self.answers.incarnation(),
             number: self.answers.number(),
-            revision: row.view().map(|view| self.registry.revision(view)).unwrap_or_default(),
+            revision: view.map(|view| self.registry.revision(view)).unwrap_or_default(),
             content_version: row.content_version(),
             settings,
             changes: None,
@@ -127,32 +133,17 @@ impl Server {
     }
 
     /// What the host may not know yet. Steady ACKs carry nothing of it.
-    fn settings_to_tell(
-        &mut self,
-        ask: &Ask,
-        id: RowId,
-        heartbeat: &Heartbeat<'_>,
-        proof: Proof,
-        difference: &Difference,
-    ) -> Settings {
+    fn settings_to_tell(&self, ask: &Ask, proof: Proof) -> Settings {
         let mut settings = Settings::default();
         let fresh = proof == Proof::Fresh;
-        if fresh {
-            settings.observed = Some(ask.from);
-        }
         if fresh || ask.now < self.tell_until {
             settings.check_time_ms = Some(self.settings.check_time_ms());
             settings.mode = Some(self.settings.update);
         }
         if fresh {
+            settings.observed = Some(ask.from);
             settings.hms = vec![self.hms_info(ask.arrival, ask.from)];
             settings.cluster_key = Some(self.cluster.public());
-        }
-        let refused =
-            self.registry.row(id).is_some_and(|row| row.view().is_some()) && self.granted_view(id).is_none();
-        if refused || heartbeat.content.is_some() || *difference == Difference::Resync {
-            let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
-            settings.granted = Some(self.granted(id, asked));
         }
         settings
     }

@@ -113,8 +113,13 @@ impl Server {
     }
 
     /// What the ACK to `heartbeat` has to say of the directory.
-    pub(super) fn difference(&mut self, now: Instant, id: RowId, heartbeat: &Heartbeat<'_>) -> Difference {
-        let Some(view) = self.granted_view(id) else { return Difference::None };
+    pub(super) fn difference(
+        &mut self,
+        ask: &Ask,
+        view: Option<ViewHandle>,
+        heartbeat: &Heartbeat<'_>,
+    ) -> Difference {
+        let Some(view) = view else { return Difference::None };
         let asked = self.settings.update != UpdateMode::OnRequest || heartbeat.want;
         let difference = match self.compare(view, heartbeat.revision, heartbeat.digest) {
             _ if self.settings.update == UpdateMode::Always => Difference::Copy(view),
@@ -123,7 +128,7 @@ impl Server {
             _ => return Difference::None,
         };
         // What finds no budget is said again at the next heartbeat.
-        let may_send = difference == Difference::Resync || self.budgets.may_send(now, self.realm_of(id));
+        let may_send = difference == Difference::Resync || self.budgets.may_send(ask.now, ask.header.realm);
         if may_send { difference } else { Difference::None }
     }
 

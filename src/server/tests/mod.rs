@@ -1,1 +1,14 @@
 //! The server alone, driven by a small host in memory.
+
+mod amplification;
+mod client;
+mod directory;
+mod discovery;
+mod expiry;
+mod realms;
+mod refusals;
+mod registration;
+mod restart;
+mod sessions;
+mod shown;
+mod world;

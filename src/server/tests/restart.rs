@@ -1,0 +1,142 @@
+//! A new process with the rows of a snapshot: it trusts nothing that it did not hear.
+
+use super::client::{Client, Got};
+use super::world::World;
+use crate::ident::{InstanceId, Revision};
+use crate::time::Duration;
+use crate::wire::{RejectCode, View};
+
+#[test]
+fn rows_come_back_by_a_challenge() {
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
+    alice.content.conference = crate::ident::Name::new("board").ok();
+    alice.join(&mut world);
+    Client::new("bob", 2).join(&mut world);
+    alice.copy(&mut world);
+    let digest = alice.digest;
+    world.secs(7);
+    let since = world.server.hosts(world.now, None).expect("rows")[0].since.clone();
+    let mut world = world.restarted(2, world.snapshot());
+    assert_eq!(world.hosts(), ["alice unconfirmed 10.0.1.1:5000", "bob unconfirmed 10.0.1.2:5000"]);
+    let captured = alice.heartbeat_bytes(None, false);
+    let Got::Challenge(cookie) = alice.say(&mut world, &captured) else { panic!("no challenge") };
+    assert_eq!(world.server.status(world.now).hosts.unconfirmed, 2);
+    // Its directory came from the last process: only the digest counts.
+    alice.revision = Revision(0);
+    let Got::Ack(ack) = alice.heartbeat_with(&mut world, cookie) else { panic!("not confirmed") };
+    assert!(ack.equal && !ack.resync, "nothing is sent again");
+    assert_eq!(ack.settings.check_time_ms, Some(30_000));
+    assert_eq!(ack.settings.hms.len(), 1);
+    assert_eq!(world.hosts(), ["alice up 10.0.1.1:5000", "bob unconfirmed 10.0.1.2:5000"]);
+    let rows = world.server.hosts(world.now, None).expect("rows");
+    assert_eq!((rows[0].since.as_str(), rows[0].conference.as_deref()), (since.as_str(), Some("board")));
+    assert_eq!(alice.digest, digest, "unconfirmed is not visible content");
+    assert_eq!(world.watched(), ["update alice"]);
+    // What was captured before is below the window now.
+    assert_eq!(alice.say(&mut world, &captured), Got::Nothing);
+    // The session follows what it followed, and is pushed to.
+    let mut carol = Client::new("carol", 3);
+    let Got::Challenge(cookie) = carol.init(&mut world) else { panic!("no challenge") };
+    let bytes = carol.register_bytes(cookie);
+    let sent = world.send(carol.from, &bytes);
+    assert!(sent.iter().any(|s| s.to == Some(alice.from)));
+}
+
+#[test]
+fn a_replay_after_a_restart_confirms_nothing() {
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let captured: Vec<_> = (0..20).map(|_| alice.heartbeat_bytes(None, false)).collect();
+    let rows = world.snapshot();
+    let mut world = world.restarted(2, rows);
+    world.secs(30);
+    for bytes in &captured {
+        assert_eq!(world.send(alice.from, bytes).len(), 1, "challenged");
+    }
+    world.secs(45);
+    assert_eq!(world.hosts().len(), 1);
+    world.secs(3);
+    assert!(world.hosts().is_empty(), "one expiry after the start");
+}
+
+#[test]
+fn a_cookie_confirms_one_heartbeat_only_once() {
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let rows = world.snapshot();
+    let mut world = world.restarted(2, rows);
+    let Got::Challenge(cookie) = alice.heartbeat(&mut world) else { panic!("no challenge") };
+    let proof = alice.heartbeat_bytes(Some(cookie), false);
+    assert!(matches!(alice.say(&mut world, &proof), Got::Ack(_)));
+    world.secs(10);
+    assert_eq!(alice.say(&mut world, &proof), Got::Nothing);
+    assert_eq!(world.server.hosts(world.now, None).expect("rows")[0].age_ms, 10_000);
+}
+
+#[test]
+fn leave_is_taken_from_an_unconfirmed_row() {
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let rows = world.snapshot();
+    let mut world = world.restarted(2, rows);
+    assert_eq!(alice.leave(&mut world), Got::Left);
+    assert!(world.hosts().is_empty());
+}
+
+#[test]
+fn revocations_hold_over_a_restart() {
+    crate::shows!("R-AUT-04");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let rows = world.snapshot();
+    world.server.revoke(world.now, None, "alice").expect_err("two realms: one must be named");
+    world.server.revoke(world.now, Some("acme"), "alice").expect("revoked");
+    let mut world = world.restarted(2, rows);
+    assert!(world.hosts().is_empty(), "its row is of an old generation");
+    assert_eq!(alice.heartbeat(&mut world), Got::Reject(RejectCode::Revoked, 0));
+    assert_eq!(alice.register(&mut world), Got::Reject(RejectCode::Revoked, 0));
+    // A token made anew works.
+    let secret = crate::auth::RealmSecret::new([1; 32]);
+    let generation = world.server.keyring().generation(alice.realm, alice.user);
+    alice.key = secret.user_key(alice.user, generation);
+    alice.join(&mut world);
+}
+
+#[test]
+fn an_unconfirmed_row_of_another_machine_is_not_taken() {
+    crate::shows!("R-REG-14");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let rows = world.snapshot();
+    let mut world = world.restarted(2, rows);
+    let mut other = Client::new("alice", 2);
+    other.instance = InstanceId(99);
+    assert_eq!(other.register(&mut world), Got::Reject(RejectCode::Taken, 0));
+    // The old machine's heartbeat of another session: not live, so it is not superseded.
+    let mut before = Client::new("alice", 1);
+    before.session = Some((crate::ident::SessionId(5), before.key.session_key(crate::ident::SessionId(5))));
+    assert_eq!(before.heartbeat(&mut world), Got::Reregister(0));
+    alice.prove(&mut world);
+    assert!(matches!(before.heartbeat(&mut world), Got::Superseded(_)));
+}
+
+#[test]
+fn the_snapshot_survives_a_second_restart() {
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::Named(vec![crate::ident::UserId([1; 8])]), true);
+    alice.join(&mut world);
+    let rows = world.snapshot();
+    let second = world.restarted(2, rows.clone());
+    assert_eq!(second.snapshot(), rows);
+    assert_eq!(rows[0].view, alice.view);
+    let mut third = second.restarted(3, second.snapshot());
+    third.pass(Duration::from_secs(60));
+    alice.prove(&mut third);
+    assert_eq!(third.hosts(), ["alice up 10.0.1.1:5000"]);
+}
