@@ -27,7 +27,8 @@ impl Server {
         let news = !interfaces.iter().all(known);
         self.interfaces = interfaces;
         if news {
-            self.announce_due.get_or_insert(self.announced.map_or(now, |at| now.max(at + ANNOUNCE_PAUSE)));
+            let due = self.announced.map_or(now, |at| now.max(at + ANNOUNCE_PAUSE));
+            self.announce_due = self.announce_due.or(Some(due));
         }
     }
 

@@ -285,11 +285,11 @@ impl Server {
             let realm = self.realm_of(target.row);
             if self.granted_view(target.row) != Some(target.view) {
                 self.registry.set_told(target.row, Revision::default());
-            } else if self.budgets.may_send(now, realm) {
-                if let Some(transmit) = self.write_push(target, buf) {
-                    self.budgets.sent(now, realm, buf.len());
-                    return Some(transmit);
-                }
+            } else if self.budgets.may_send(now, realm)
+                && let Some(transmit) = self.write_push(target, buf)
+            {
+                self.budgets.sent(now, realm, buf.len());
+                return Some(transmit);
             }
         }
         self.push_after = now + PUSH_PAUSE;

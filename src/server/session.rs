@@ -42,7 +42,8 @@ impl Server {
         let Some(row) = self.registry.row(id) else { return };
         let own_source = row.address() == Some(ask.from);
         // A known host at its own address is not slowed down by a flood (spec chapter 6).
-        if !(own_source && row.bad_tags() < BAD_TAGS) && !self.unverified.allow(ask.now, ask.from) {
+        let vouched = own_source && row.bad_tags() < BAD_TAGS;
+        if !vouched && !self.unverified.allow(ask.now, ask.from) {
             return self.dropped("budget");
         }
         let Some(verified) = open(&StoredKey(row.key()), datagram) else {

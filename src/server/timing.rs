@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::event::{Event, Level};
-use super::view::WatchEvent;
+use super::view::{HostRow, WatchEvent};
 use crate::net::Transmit;
 use crate::registry::{Fate, Reason, RowId};
 use crate::time::{Duration, Instant, UnixMillis};
@@ -132,9 +132,9 @@ impl Server {
         self.watch_event(event, row);
     }
 
-    fn watch_event(&mut self, event: &'static str, row: Option<super::view::HostRow>) {
+    fn watch_event(&mut self, event: &'static str, row: Option<HostRow>) {
         self.watch_seq += 1;
-        self.events.push_back(Event::Watch(WatchEvent { seq: self.watch_seq, event, row }));
+        self.events.push_back(Event::Watch(WatchEvent { seq: self.watch_seq, event, row: row.map(Box::new) }));
     }
 
     /// Whether somebody watches: without, no [`Event::Watch`] is made.

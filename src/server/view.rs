@@ -169,7 +169,7 @@ pub struct WatchEvent {
     /// `join`, `update`, `late`, `leave`, `expire`, `replace` or `resync`.
     pub event: &'static str,
     /// The row as it is now, or as it was before it went; null with `resync`.
-    pub row: Option<HostRow>,
+    pub row: Option<Box<HostRow>>,
 }
 
 /// Why a command was not done: the exit code of the command line, and a text that says what to do.

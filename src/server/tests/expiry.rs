@@ -73,7 +73,7 @@ fn a_stall_costs_nobody_a_row() {
     world.secs(70);
     assert_eq!(world.hosts().len(), 1);
     // The process sleeps for a minute, and is asked about timers before it reads its sockets.
-    world.now = world.now + Duration::from_secs(60);
+    world.now += Duration::from_secs(60);
     world.server.handle_timeout(world.now);
     assert_eq!(world.hosts().len(), 1);
     let left = first_end(&mut world);
