@@ -134,7 +134,11 @@ impl Server {
 
     fn watch_event(&mut self, event: &'static str, row: Option<HostRow>) {
         self.watch_seq += 1;
-        self.events.push_back(Event::Watch(WatchEvent { seq: self.watch_seq, event, row: row.map(Box::new) }));
+        self.events.push_back(Event::Watch(WatchEvent {
+            seq: self.watch_seq,
+            event,
+            row: row.map(Box::new),
+        }));
     }
 
     /// Whether somebody watches: without, no [`Event::Watch`] is made.

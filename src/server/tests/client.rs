@@ -8,8 +8,8 @@ use crate::ident::{
     Epoch, Generation, Incarnation, InstanceId, Name, RealmId, Revision, SessionId, Stamp, UserId,
 };
 use crate::wire::{
-    Answer, Buckets, Changes, Content, ContentRef, Find, Header, Heartbeat, Init, Item, Kind, Leave, PageInfo,
-    Pattern, Pull, PullKind, Register, Registered, RejectCode, Settings, Unverified, View,
+    Answer, Buckets, Changes, Content, ContentRef, Find, Header, Heartbeat, Init, Item, Kind, Leave,
+    PageInfo, Pattern, Pull, PullKind, Register, Registered, RejectCode, Settings, Unverified, View,
 };
 
 /// An answer, without borrowed parts.
@@ -182,7 +182,12 @@ impl Client {
         }
     }
 
-    pub(super) fn session_bytes(&mut self, kind: Kind, flags: u8, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    pub(super) fn session_bytes(
+        &mut self,
+        kind: Kind,
+        flags: u8,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) -> Vec<u8> {
         self.sequence += 1;
         let (session, key) = self.session.as_ref().expect("a session");
         sealed(key, &self.header(kind, flags, *session, self.sequence), body)
@@ -247,7 +252,13 @@ impl Client {
         self.say(world, &bytes)
     }
 
-    pub(super) fn pull(&mut self, world: &mut World, kind: PullKind, cursor: UserId, buckets: Option<Buckets>) -> Got {
+    pub(super) fn pull(
+        &mut self,
+        world: &mut World,
+        kind: PullKind,
+        cursor: UserId,
+        buckets: Option<Buckets>,
+    ) -> Got {
         let (incarnation, revision) = (self.incarnation, self.revision);
         let body = Pull { incarnation, revision, cursor, kind, buckets };
         let bytes = self.session_bytes(Kind::Pull, 0, |buf| body.emit(buf));
@@ -338,8 +349,7 @@ fn got(answer: &Answer<'_>, length: usize) -> Got {
 }
 
 fn page(changes: &Changes<'_>, push: bool, number: u64) -> Page {
-    let mut page =
-        Page { push, number, info: changes.info, items: Vec::new(), digest: 0, signed: 0 };
+    let mut page = Page { push, number, info: changes.info, items: Vec::new(), digest: 0, signed: 0 };
     for item in &changes.items {
         match item {
             Item::Entry(entry) => {

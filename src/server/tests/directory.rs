@@ -7,13 +7,19 @@ use crate::server::{ServerSettings, UpdateMode};
 use crate::wire::{Buckets, GrantReason, Granted, PageKind, Pattern, PullKind, View};
 
 fn pushes(world: &mut World, client: &mut Client) -> Vec<Page> {
-    let sent: Vec<_> = std::mem::take(&mut world.unasked).into_iter().filter(|s| s.to == Some(client.from)).collect();
+    let sent: Vec<_> =
+        std::mem::take(&mut world.unasked).into_iter().filter(|s| s.to == Some(client.from)).collect();
     let got = sent.iter().map(|s| client.open(&s.bytes));
     got.map(|got| if let Got::Page(page) = got { page } else { panic!("{got:?}") }).collect()
 }
 
 /// Sends a change and returns what others were pushed by it.
-fn change(world: &mut World, client: &mut Client, conference: &str, others: &mut [&mut Client]) -> Vec<Vec<Page>> {
+fn change(
+    world: &mut World,
+    client: &mut Client,
+    conference: &str,
+    others: &mut [&mut Client],
+) -> Vec<Vec<Page>> {
     client.content.conference = Name::new(conference).ok();
     client.content_version += 1;
     let bytes = client.heartbeat_bytes(None, true);
@@ -80,7 +86,8 @@ fn digests_decide_without_a_revision() {
         alice.digest = right;
     }
     // Bucket digests, then only the bucket that differs.
-    let Got::Digests(at, root, buckets) = alice.pull(&mut world, PullKind::Digests, UserId::default(), None) else {
+    let Got::Digests(at, root, buckets) = alice.pull(&mut world, PullKind::Digests, UserId::default(), None)
+    else {
         panic!("no digests")
     };
     assert_eq!((at, root), (revision, alice.digest));

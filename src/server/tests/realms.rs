@@ -6,10 +6,7 @@ use crate::server::{Event, RealmLimits, ServerSettings};
 use crate::wire::{PullKind, RejectCode, View};
 
 fn limited(max_hosts: Option<usize>, max_rate: Option<u32>) -> ServerSettings {
-    ServerSettings {
-        realms: vec![RealmLimits { name: "acme".into(), max_hosts, max_rate }],
-        ..settings()
-    }
+    ServerSettings { realms: vec![RealmLimits { name: "acme".into(), max_hosts, max_rate }], ..settings() }
 }
 
 #[test]

@@ -84,9 +84,8 @@ fn hints_are_bounded_in_all() {
     let mut mallory = Client::new("alice", 1);
     mallory.key = UserKey::from_bytes([1; 32]);
     let init = mallory.init_bytes();
-    let count: usize = (0..500u16)
-        .map(|i| world.send(([10, 9, (i >> 8) as u8, i as u8], 77).into(), &init).len())
-        .sum();
+    let count: usize =
+        (0..500u16).map(|i| world.send(([10, 9, (i >> 8) as u8, i as u8], 77).into(), &init).len()).sum();
     assert!((50..=100).contains(&count), "{count}");
 }
 
@@ -121,8 +120,9 @@ fn content_that_fits_into_no_page_is_refused() {
     // The longest content that a host can have still fits.
     assert!(alice.content.to_bytes().len() < 900);
     alice.join(&mut world);
-    let Got::Page(page) =
-        alice.find(&mut world, crate::wire::Pattern::User("alice")) else { panic!("no page") };
+    let Got::Page(page) = alice.find(&mut world, crate::wire::Pattern::User("alice")) else {
+        panic!("no page")
+    };
     assert_eq!(page.items, ["+alice"]);
     // With TLVs of a later version it may not.
     let mut bytes = alice.content.to_bytes();

@@ -42,7 +42,9 @@ fn a_cookie_that_does_not_hold_is_answered_with_a_new_one() {
     assert!(matches!(alice.register_with(&mut world, cookie), Got::Challenge(_)));
     alice.from = home;
     world.secs(16);
-    let Got::Challenge(second) = alice.register_with(&mut world, cookie) else { panic!("an old cookie held") };
+    let Got::Challenge(second) = alice.register_with(&mut world, cookie) else {
+        panic!("an old cookie held")
+    };
     assert!(world.hosts().is_empty());
     assert!(matches!(alice.register_with(&mut world, second), Got::Registered(_)));
     // It was bound to "no row": it is worthless once there is one, even for another nonce's session.
@@ -158,10 +160,7 @@ fn a_proven_address_is_taken_from_the_older_row() {
     let mut carol = Client::of_realm(1, "carol", 1);
     carol.from = bob.from;
     carol.join(&mut world);
-    assert_eq!(
-        world.hosts(),
-        ["alice up 10.0.1.1:5002", "bob up 10.0.1.1:5000", "carol up 10.0.1.1:5000"]
-    );
+    assert_eq!(world.hosts(), ["alice up 10.0.1.1:5002", "bob up 10.0.1.1:5000", "carol up 10.0.1.1:5000"]);
 }
 
 #[test]

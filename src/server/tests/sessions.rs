@@ -173,7 +173,8 @@ fn row_10_the_window_decides() {
     let mut alice = Client::new("alice", 1);
     alice.join(&mut world);
     let all: Vec<_> = (0..70).map(|_| alice.heartbeat_bytes(None, false)).collect();
-    let answers = |world: &mut World, bytes: &[u8]| world.send("10.0.1.1:5000".parse().expect("it"), bytes).len();
+    let answers =
+        |world: &mut World, bytes: &[u8]| world.send("10.0.1.1:5000".parse().expect("it"), bytes).len();
     assert_eq!(answers(&mut world, &all[10]), 1);
     assert_eq!(answers(&mut world, &all[10]), 0, "the same again");
     assert_eq!(answers(&mut world, &all[3]), 1, "late, and not seen yet");

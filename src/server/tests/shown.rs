@@ -66,7 +66,8 @@ fn a_host_row_has_every_key() {
     alice.content.services = vec![Service { kind, port: 5060, transport: Transport::Tcp }];
     alice.join(&mut world);
     world.secs(2);
-    let rows = serde_json::to_value(world.server.hosts(world.now, Some("acme")).expect("rows")).expect("JSON");
+    let rows =
+        serde_json::to_value(world.server.hosts(world.now, Some("acme")).expect("rows")).expect("JSON");
     let wanted = serde_json::json!([{
         "realm": "acme", "user": "alice", "host": "alice", "state": "organizing", "status": "up",
         "address": "10.0.1.1:5000", "reported": ["[2001:db8::5]:7000"], "observed": "10.0.1.1:5000",
