@@ -110,6 +110,10 @@ impl Host {
         match info.kind {
             PageKind::Delta if !applied.taken => self.catch_up(now, info.from),
             PageKind::Delta if info.more => self.start_pull(now, What::Delta),
+            // No row fitted beside the rest: all is pulled.
+            PageKind::Copy | PageKind::Whole if info.more && info.up_to == UserId::default() => {
+                self.start_pull(now, What::all());
+            }
             PageKind::Copy if info.more => self.continue_copy(now, info.up_to, Buckets::ALL, info.to),
             PageKind::Copy => self.follow.copy.adopt(info.to),
             PageKind::Whole if info.more => self.continue_copy(now, info.up_to, Buckets::ALL, info.to),

@@ -246,7 +246,9 @@ impl Host {
         self.routes.answered(request.target, server, incarnation);
         self.requests.close(request.sequence);
         self.answered_by(now, request.target, server);
-        if self.beat.echoes.take(now, self.told.check_time) {
+        // The shortest interval: the next cycle may echo again.
+        let cycle = self.told.check_time.saturating_mul(9) / 10;
+        if self.beat.echoes.take(now, cycle) {
             self.beat.cookie = Some((cookie, request.target));
             self.timers.stop(Timer::Pull);
             self.beat_to(now, vec![request.target]);

@@ -309,3 +309,6 @@ impl Host {
         UnixMillis(u64::try_from(i128::from(wall.0) + passed).unwrap_or(0))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+use super::*;
+use crate::wire::Heartbeat;
+
+fn beat<'a>(rig: &Rig, sent: &'a Sent) -> Heartbeat<'a> {
+    match rig.open(sent).request() {
+        Ok(Request::Heartbeat(beat)) => beat,
+        other => panic!("not a HEARTBEAT: {other:?}"),
+    }
+}
+
+fn rig() -> Rig {
+    let mut rig = Rig::plain();
+    rig.register();
+    rig.settle();
+    rig
+}
+
+#[test]
+fn a_steady_heartbeat_is_68_bytes_and_comes_each_interval() {
+    crate::shows!("R-FMT-12", "R-REG-34", "R-REG-35");
+    let mut rig = rig();
+    let mut last = rig.until(Kind::Heartbeat);
+    let mut seen = Vec::new();
+    for sequence in 2..50 {
+        rig.ack(&last, |_| {});
+        assert!(rig.sent().is_empty());
+        let next = rig.until(Kind::Heartbeat);
+        assert_eq!((next.bytes.len(), next.header.sequence), (68, last.header.sequence + 1), "{sequence}");
+        assert_eq!(beat(&rig, &next).incarnation, Incarnation(77));
+        seen.push(next.at.since(last.at).as_millis() as u64);
+        last = next;
+    }
+    let (low, high) = (seen.iter().min().copied().unwrap_or(0), seen.iter().max().copied().unwrap_or(0));
+    assert!(low >= 27_000 && high <= 33_000 && low < 28_500 && high > 31_500, "{low} {high}");
+}
+
+#[test]
+fn an_unanswered_heartbeat_is_repeated_with_new_sequences() {
+    let mut rig = rig();
+    let first = rig.until(Kind::Heartbeat);
+    let mut all = vec![first.clone()];
+    all.extend(rig.run(Duration::from_millis(3900)));
+    assert_eq!(offsets(&all), [0, 1000, 2000]);
+    let sequences: Vec<_> = all.iter().map(|s| s.header.sequence).collect();
+    assert!(sequences.windows(2).all(|w| w[1] == w[0] + 1));
+    assert!(rig.host.registered());
+    // An answer to any of them ends the attempt; the answers to the others are then not taken.
+    rig.ack(&all[1], |_| {});
+    assert!(rig.run(Duration::from_secs(20)).is_empty());
+    rig.ack(&all[0], |_| {});
+    assert_eq!(rig.dropped("unasked"), 1);
+}
+
+#[test]
+fn short_check_times_shorten_the_repeats() {
+    let mut rig = Rig::plain();
+    rig.register_with(|r| (r.check_time_ms, r.first_delay_ms) = (2000, 500));
+    rig.settle();
+    let first = rig.until(Kind::Heartbeat);
+    let mut all = vec![first];
+    all.extend(rig.run(Duration::from_millis(1500)));
+    assert_eq!(offsets(&all), [0, 400, 800]);
+    rig.run(Duration::from_millis(100));
+    assert_eq!(rig.host.state, State::Searching);
+}
+
+#[test]
+fn a_challenge_is_echoed_at_once_at_most_three_times_in_a_check_time() {
+    crate::shows!("R-REG-33");
+    let mut rig = rig();
+    let mut last = rig.until(Kind::Heartbeat);
+    let begin = rig.now;
+    let mut echoes = 0;
+    while rig.now.since(begin) < Duration::from_secs(120) {
+        rig.short(&last, Kind::Challenge, 4711);
+        match rig.sent().into_iter().next() {
+            Some(sent) => {
+                assert_eq!((beat(&rig, &sent).cookie, sent.bytes.len()), (Some(4711), 76));
+                assert!(sent.header.sequence > last.header.sequence);
+                echoes += 1;
+                last = sent;
+            }
+            None => last = rig.until(Kind::Heartbeat),
+        }
+    }
+    // Four or five cycles fit into 120 s.
+    assert!((12..=15).contains(&echoes), "{echoes}");
+}
+
+#[test]
+fn an_echo_that_got_lost_is_repeated_with_its_cookie() {
+    let mut rig = rig();
+    let first = rig.until(Kind::Heartbeat);
+    rig.short(&first, Kind::Challenge, 5);
+    let all = rig.run(Duration::from_millis(2500));
+    assert_eq!(offsets(&all), [0, 1000, 2000]);
+    assert!(all.iter().all(|s| beat(&rig, s).cookie == Some(5)));
+    rig.ack(&all[2], |_| {});
+    let next = rig.until(Kind::Heartbeat);
+    assert_eq!(beat(&rig, &next).cookie, None);
+}
+
+#[test]
+fn a_challenged_pull_makes_a_heartbeat_and_is_asked_again() {
+    let mut rig = Rig::plain();
+    rig.register();
+    let pull = rig.one(Kind::Pull);
+    rig.short(&pull, Kind::Challenge, 5);
+    let echo = rig.one(Kind::Heartbeat);
+    assert_eq!(beat(&rig, &echo).cookie, Some(5));
+    assert!(rig.run(Duration::from_millis(800)).is_empty());
+    rig.ack(&echo, |_| {});
+    rig.one(Kind::Pull);
+}
+
+#[test]
+fn changed_content_goes_at_once_and_until_it_is_held() {
+    crate::shows!("R-REG-31", "R-REG-32");
+    let mut rig = rig();
+    let steady = rig.until(Kind::Heartbeat);
+    rig.ack(&steady, |_| {});
+    let change = Change::parse("state", "participating").expect("a change");
+    assert_eq!(rig.host.set(rig.now, vec![change.clone()]), Ok(true));
+    let sent = rig.one(Kind::Heartbeat);
+    let (content, view, push) = beat(&rig, &sent).content.expect("content");
+    assert_eq!((content.state(), view, push), (crate::wire::HostState::Participating, View::Realm, true));
+    assert_eq!(beat(&rig, &sent).content_version, 2);
+    // An ACK to something older does not end it, nor does it send once more what is on its way.
+    rig.ack(&sent, |ack| ack.content_version = 1);
+    let again = rig.one(Kind::Heartbeat);
+    assert!(beat(&rig, &again).content.is_some());
+    rig.ack(&again, |_| {});
+    let next = rig.until(Kind::Heartbeat);
+    assert!(beat(&rig, &next).content.is_none() && next.bytes.len() == 68);
+    // The same value again is no change.
+    assert_eq!(rig.host.set(rig.now, vec![change]), Ok(false));
+    // An HMS that has none of it asks.
+    rig.ack(&next, |ack| (ack.want_content, ack.content_version) = (true, 0));
+    let wanted = rig.one(Kind::Heartbeat);
+    assert!(beat(&rig, &wanted).content.is_some());
+    assert!(rig.event(|e| *e == Event::Persist));
+}
+
+#[test]
+fn an_hms_that_never_takes_the_content_is_not_flooded() {
+    let mut rig = rig();
+    let mut last = rig.until(Kind::Heartbeat);
+    let begin = rig.now;
+    let mut sent = 0;
+    while rig.now.since(begin) < Duration::from_secs(300) {
+        rig.ack(&last, |ack| (ack.want_content, ack.content_version) = (true, 0));
+        last = rig.until(Kind::Heartbeat);
+        sent += 1;
+    }
+    assert!(sent <= 60, "{sent}");
+}
+
+#[test]
+fn settings_of_an_ack_hold_at_once() {
+    let mut rig = rig();
+    let first = rig.until(Kind::Heartbeat);
+    rig.ack(&first, |ack| {
+        ack.settings.check_time_ms = Some(5000);
+        ack.settings.observed = Some(SocketAddr::from(([10, 0, 0, 50], 1)));
+    });
+    let next = rig.until(Kind::Heartbeat);
+    assert!((4500..=5500).contains(&next.at.since(first.at).as_millis()));
+    let me = rig.host.me(rig.now);
+    assert_eq!((me.observed.as_deref(), me.check_time_s), (Some("10.0.0.50:1"), Some(5.0)));
+}
+
+#[test]
+fn reregister_registers_anew_after_the_delay() {
+    crate::shows!("R-REG-36");
+    let mut rig = rig();
+    let first = rig.until(Kind::Heartbeat);
+    rig.short(&first, Kind::Reregister, 10_000);
+    let begin = rig.now;
+    let init = rig.until(Kind::Init);
+    assert!((9_000..=11_000).contains(&init.at.since(begin).as_millis()) && init.to(addr(1)));
+    rig.short(&init, Kind::Challenge, 1);
+    let register = rig.one(Kind::Register);
+    let Ok(Request::Register(body)) = rig.open(&register).request() else { panic!() };
+    assert_eq!((body.last_stamp, body.incarnation), (Stamp(500), Incarnation(77)));
+    rig.registered(&register, |_| {});
+    assert!(rig.host.registered());
+}
+
+#[test]
+fn retry_sends_the_heartbeat_after_the_delay() {
+    let mut rig = rig();
+    let first = rig.until(Kind::Heartbeat);
+    rig.short(&first, Kind::Retry, 4000);
+    let next = rig.until(Kind::Heartbeat);
+    assert_eq!(next.at.since(first.at), Duration::from_secs(4));
+    assert!(rig.host.registered() && next.header.session == first.header.session);
+}
+
+#[test]
+fn on_request_asks_only_when_refreshed() {
+    crate::shows!("R-DIR-08");
+    let mut rig = Rig::plain();
+    rig.register_with(|r| r.settings.mode = Some(UpdateMode::OnRequest));
+    rig.settle();
+    rig.host.follow.copy.adopt(Revision(4));
+    let first = rig.until(Kind::Heartbeat);
+    assert!(!beat(&rig, &first).want);
+    rig.ack(&first, |ack| ack.revision = Revision(9));
+    assert!(rig.sent().is_empty() && rig.host.who(rig.now).stale);
+    rig.host.refresh(rig.now);
+    let asked = rig.one(Kind::Heartbeat);
+    assert!(beat(&rig, &asked).want && beat(&rig, &asked).revision == Revision(4));
+    rig.ack(&asked, |ack| ack.revision = Revision(9));
+    // What did not fit into the ACK is pulled.
+    rig.one(Kind::Pull);
+    let next = rig.until(Kind::Heartbeat);
+    assert!(!beat(&rig, &next).want);
+}
+
+#[test]
+fn leave_goes_at_0_250_ms_and_1_s_and_gives_up_at_2_s() {
+    crate::shows!("R-REG-42");
+    let mut rig = rig();
+    let begin = rig.now;
+    rig.host.leave(rig.now);
+    let all = rig.run(Duration::from_millis(1900));
+    assert_eq!(offsets(&all), [0, 250, 1000]);
+    assert!(all.iter().all(|s| s.is(Kind::Leave) && s.bytes.len() == 68));
+    assert_eq!(rig.host.state, State::Leaving);
+    assert!(rig.host.who(rig.now).source == "cache");
+    rig.run(Duration::from_millis(100));
+    assert!(rig.host.ended() && rig.now.since(begin) == Duration::from_secs(2));
+    assert!(rig.event(|e| *e == Event::Left { confirmed: false }));
+    assert_eq!(rig.host.poll_timeout(), None);
+}
+
+#[test]
+fn left_ends_the_leaving() {
+    let mut rig = rig();
+    rig.host.leave(rig.now);
+    let leave = rig.one(Kind::Leave);
+    rig.short(&leave, Kind::Left, 0);
+    assert!(rig.event(|e| *e == Event::Left { confirmed: true }));
+    assert_eq!((rig.host.ended(), rig.host.poll_timeout()), (true, None));
+    assert!(rig.run(Duration::from_secs(100)).is_empty());
+}
