@@ -430,6 +430,9 @@ pub(super) struct HostOptions {
     /// The address is fixed: others may use it while no HMS answers
     #[arg(long)]
     pub(super) fixed: bool,
+    /// Send and receive at this address of the machine only
+    #[arg(long, value_name = "IP")]
+    pub(super) bind: Option<IpAddr>,
 }
 
 /// Register this machine and keep it registered
@@ -446,7 +449,7 @@ Examples:
 
 Exit 3 if no HMS answers in time, 4 if the HMS refuses.")]
 pub(super) struct Join {
-    /// The token, or - to read it from stdin
+    /// The token, or - to read it from stdin; without any the stored one
     #[arg(value_name = "TOKEN", env = "HMS_TOKEN", hide_env_values = true)]
     pub(super) token: Option<String>,
     #[command(flatten)]
@@ -463,7 +466,15 @@ pub(super) struct Join {
 ///
 /// For service units: never gives up, unless another machine took the user over or the HMS refuses (exit 4: do not restart).
 #[derive(Debug, Args)]
-pub(super) struct AgentArgs {}
+#[command(after_help = "\
+Examples:
+  hms agent
+  ExecStart=/usr/bin/hms agent        in a service unit, with RestartPreventExitStatus=4")]
+pub(super) struct AgentArgs {
+    /// Send and receive at this address of the machine only
+    #[arg(long, value_name = "IP")]
+    pub(super) bind: Option<IpAddr>,
+}
 
 /// The hosts that can be reached
 ///

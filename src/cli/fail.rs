@@ -12,8 +12,6 @@ pub(super) const OK: u8 = 0;
 pub(super) const NO: u8 = 1;
 /// Wrong use of the command line.
 pub(super) const USAGE: u8 = 2;
-/// No answer in time.
-pub(super) const TIMEOUT: u8 = 3;
 /// Refused: authentication.
 pub(super) const REFUSED: u8 = 4;
 /// The daemon does not run.

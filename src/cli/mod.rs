@@ -11,6 +11,7 @@ mod demo;
 mod fail;
 mod hosts;
 mod human;
+mod join;
 mod leave;
 mod me;
 mod names;
@@ -21,6 +22,7 @@ mod reload;
 mod revoke;
 mod rows;
 mod secrets;
+mod serve;
 mod set;
 mod settings_file;
 mod status;
@@ -36,7 +38,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, Global};
-use fail::{CONFIG, Failure, OK, Outcome, USAGE};
+use fail::{OK, Outcome, USAGE};
 
 /// Runs the command line `args`, the program's name first, and returns how the process is to end.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -62,6 +64,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command, global: &Global) -> Outcome {
     match command {
+        Command::Serve(args) => serve::run(&args, global),
+        Command::Join(args) => join::join(&args, global),
+        Command::Agent(args) => join::agent(&args, global),
         Command::Demo(args) => demo::run(&args),
         Command::DemoRelay(args) => demo::relay::run(&args),
         Command::Check(args) => check::run(&args, global),
@@ -82,7 +87,6 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
         Command::Set(args) => set::run(&args, global),
         Command::Leave(args) => leave::run(&args, global),
         Command::Other(words) => other::run(&words),
-        _ => Err(Failure::new(CONFIG, "not yet")),
     }
 }
 

@@ -1,0 +1,143 @@
+//! `hms serve`: runs the HMS and tells the admin what to do next.
+
+use std::net::SocketAddr;
+
+use super::args::{Global, Serve};
+use super::fail::{Failure, OK, Outcome};
+use super::{human, out, settings_file};
+use crate::config::parse_address;
+use crate::limits::PORT;
+use crate::shell::paths::{Role, state_dir};
+use crate::shell::server_daemon::{self, Ready, ServeOptions, ServerNotice};
+
+pub(super) fn run(args: &Serve, global: &Global) -> Outcome {
+    if args.join.is_some() {
+        return Err(Failure::usage("--join is not in this version: an HMS works alone; leave it out"));
+    }
+    let listen = |text: &String| {
+        parse_address(text, PORT).map_err(|remedy| Failure::usage(format!("--listen {text}: {remedy}")))
+    };
+    let mut settings =
+        || settings_file::load(args.config.as_deref(), global).map_err(|failure| failure.message);
+    let named = global.state.as_ref().map(|dir| format!(" --state {}", dir.display())).unwrap_or_default();
+    let mut notify = |notice: ServerNotice| match notice {
+        ServerNotice::Ready(ready) => out::line(show(&ready, &named)),
+        other => tell(&other),
+    };
+    let options = ServeOptions {
+        state: state_dir(Role::Server, global.state.as_deref()),
+        listen: args.listen.iter().map(listen).collect::<Result<_, _>>()?,
+        settings: &mut settings,
+        notify: &mut notify,
+    };
+    server_daemon::run(options).map_err(|error| Failure::new(error.exit, error.message))?;
+    Ok(OK)
+}
+
+fn tell(notice: &ServerNotice) {
+    match notice {
+        ServerNotice::Ready(_) => {}
+        ServerNotice::Warning(text) => out::note(format_args!("warning: {text}")),
+        ServerNotice::Reloaded { changed, restart } => {
+            if !changed.is_empty() {
+                out::note(format_args!("settings in force: {}", human::list(changed)));
+            }
+            if !restart.is_empty() {
+                out::note(format_args!("settings that wait for the next start: {}", human::list(restart)));
+            }
+            if changed.is_empty() && restart.is_empty() {
+                out::note("settings read again: nothing differs");
+            }
+        }
+        ServerNotice::Stopping => out::note("stopping"),
+    }
+}
+
+fn show(ready: &Ready, named: &str) -> String {
+    let realms: Vec<&str> = ready.realms.iter().map(AsRef::as_ref).collect();
+    let realms = match realms.as_slice() {
+        [] => "no realm (hms realm new NAME makes one)".to_owned(),
+        [one] => format!("realm {one}"),
+        several => format!("realms {}", several.join(", ")),
+    };
+    let new = if ready.new { " (new)" } else { "" };
+    let mut columns = vec![format!("HMS ready: {}, standalone, {realms}{new}", ready.name)];
+    columns.push(format!("udp {}", listening(&ready.listen)));
+    let interfaces = ready.interfaces.iter().map(|interface| match interface.addresses.first() {
+        Some(address) => format!("{} {address}", interface.name),
+        None => interface.name.clone(),
+    });
+    let interfaces: Vec<String> = interfaces.collect();
+    columns.push(if interfaces.is_empty() {
+        "no interface for multicast".to_owned()
+    } else {
+        interfaces.join(", ")
+    });
+    // That loopback is left out, or what the admin did not name, surprises nobody.
+    let expected = ["loopback", "not in interfaces"];
+    let skipped = ready.skipped.iter().filter(|skipped| !expected.contains(&skipped.reason.as_str()));
+    let skipped: Vec<String> =
+        skipped.map(|skipped| format!("{}: {}", skipped.name, skipped.reason)).collect();
+    let skipped =
+        if skipped.is_empty() { String::new() } else { format!("   (skipped {})", skipped.join(", ")) };
+    let mut lines = vec![format!("{}{skipped}", columns.join("      "))];
+    if ready.unconfirmed > 0 {
+        let hosts = human::count(ready.unconfirmed, "host");
+        lines.push(format!("  {hosts} known from before, unconfirmed until they are heard again"));
+    }
+    lines.push(format!(
+        "  add a host    hms token NAME{named}     prints the one line for that machine: hms join hms1_…"
+    ));
+    lines.push(format!("  see it        hms status{named} · hms hosts{named}"));
+    lines.join("\n")
+}
+
+/// `[::]` stands for all addresses: the IPv4 half of it is not shown beside it.
+fn listening(listen: &[SocketAddr]) -> String {
+    let all = |port: u16| {
+        listen.iter().any(|other| other.is_ipv6() && other.ip().is_unspecified() && other.port() == port)
+    };
+    let shown = listen.iter().filter(|a| !(a.is_ipv4() && a.ip().is_unspecified() && all(a.port())));
+    shown.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ident::Name;
+    use crate::net::Interface;
+    use crate::shell::interfaces::Skipped;
+
+    #[test]
+    fn the_ready_lines_say_what_to_do_next() {
+        let name = |text: &str| Name::new(text).expect("a name");
+        let interface = |name: &str, ip: &str| Interface {
+            index: 2,
+            name: name.to_owned(),
+            addresses: vec![ip.parse().expect("an IP")],
+        };
+        let skipped = |name: &str, reason: &str| Skipped { name: name.to_owned(), reason: reason.to_owned() };
+        let address = |text: &str| text.parse().expect("an address");
+        let ready = Ready {
+            name: name("atlas"),
+            realms: vec![name("7q2m")],
+            new: true,
+            listen: vec![address("[::]:6710"), address("0.0.0.0:6710")],
+            interfaces: vec![interface("eno1", "10.1.0.5")],
+            skipped: vec![skipped("lo", "loopback"), skipped("docker0", "container bridge")],
+            state: "/s".into(),
+            sockets: "/r".into(),
+            unconfirmed: 0,
+        };
+        assert_eq!(
+            show(&ready, ""),
+            "\
+HMS ready: atlas, standalone, realm 7q2m (new)      udp [::]:6710      eno1 10.1.0.5   (skipped docker0: container bridge)
+  add a host    hms token NAME     prints the one line for that machine: hms join hms1_…
+  see it        hms status · hms hosts"
+        );
+        let again = Ready { new: false, unconfirmed: 3, ..ready };
+        assert!(show(&again, " --state /s").contains("hms token NAME --state /s"));
+        assert!(show(&again, "").contains("3 hosts known from before, unconfirmed"));
+    }
+}
