@@ -1,7 +1,9 @@
 //! All UDP sockets of a daemon: those it is asked at, and one for each group on each usable interface.
 
+mod groups;
+mod listen;
+
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,18 +12,12 @@ use mio::{Interest, Registry, Token};
 use super::counters::Counters;
 use super::interfaces::{self, Report, Skipped};
 use super::sys;
-use super::taken;
 use super::udp::{Batch, Membership, UdpSocket, on_interface};
-use crate::limits::PORT;
 use crate::net::{Arrival, Destination, Interface, Transmit};
 use crate::time::{Duration, Instant};
-
-/// The groups (spec 5).
-pub(super) const GROUPS: [SocketAddr; 3] = [
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 67, 10)), PORT),
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x6710)), PORT),
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x6710)), PORT),
-];
+use groups::Groups;
+pub use listen::ListenError;
+use listen::open_main;
 
 /// How often interfaces are looked at: a change is noticed within 2 s (R-DSC-06).
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,41 +27,6 @@ const BATCHES_IN_TURN: usize = 4;
 const SOCKETS_IN_TURN: usize = 8;
 /// How long a datagram waits for a full send buffer.
 const SEND_WAIT: Duration = Duration::from_millis(200);
-
-/// Why a daemon cannot listen.
-#[derive(Debug)]
-pub struct ListenError {
-    /// Where it wanted to.
-    pub address: SocketAddr,
-    /// What the system says; `None` if another process is there.
-    pub error: Option<io::Error>,
-    /// The process that is there, if that is known.
-    pub pid: Option<u32>,
-}
-
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen at udp {}: ", self.address)?;
-        let port = self.address.port();
-        match (&self.error, self.pid) {
-            (None, Some(pid)) => write!(f, "port {port} is taken by process {pid}"),
-            (None, None) => write!(f, "port {port} is taken by another process"),
-            (Some(error), _) if error.kind() == ErrorKind::AddrNotAvailable => {
-                write!(f, "this machine does not have that address")
-            }
-            (Some(error), _) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl std::error::Error for ListenError {}
-
-#[derive(Debug)]
-struct GroupSocket {
-    membership: Membership,
-    socket: UdpSocket,
-    token: usize,
-}
 
 /// What became of a datagram to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +41,7 @@ pub(super) enum Sent {
 #[derive(Debug)]
 pub(super) struct Net {
     main: Vec<UdpSocket>,
-    groups: Vec<GroupSocket>,
+    groups: Groups,
     /// Tokens of sockets that were not read until they had nothing more: edge-triggered.
     ready: VecDeque<usize>,
     batch: Batch,
@@ -99,7 +60,7 @@ impl Net {
     pub(super) fn open(registry: &Registry, listen: &[SocketAddr], fixed: bool) -> Result<Self, ListenError> {
         let mut net = Self {
             main: Vec::new(),
-            groups: Vec::new(),
+            groups: Groups::default(),
             ready: VecDeque::new(),
             batch: Batch::new(),
             report: Report::default(),
@@ -210,56 +171,17 @@ impl Net {
         let changed = report.usable != self.report.usable;
         let old = std::mem::replace(&mut self.report, report);
         if changed {
-            self.leave_changed(registry, &old.usable);
+            self.groups.leave_changed(registry, &old.usable, &self.report.usable);
         }
-        self.join_missing(now, registry);
+        for (membership, interface) in self.groups.missing(&self.report.usable) {
+            self.next_token += 1;
+            if let Err(error) = self.groups.join(registry, self.next_token, membership) {
+                // It is tried again with every look.
+                let about = format!("{} on {interface}", membership.group.ip());
+                self.counters.count(now, "join", &error, &about);
+            }
+        }
         changed.then(|| self.report.usable.clone())
-    }
-
-    fn leave_changed(&mut self, registry: &Registry, old: &[Interface]) {
-        let kept: Vec<u32> = self
-            .report
-            .usable
-            .iter()
-            .filter(|interface| old.contains(interface))
-            .map(|interface| interface.index)
-            .collect();
-        self.groups.retain_mut(|group| {
-            let keep = kept.contains(&group.membership.interface);
-            if !keep {
-                // The socket is closed here, and with it the membership ends.
-                let _ = registry.deregister(&mut group.socket);
-            }
-            keep
-        });
-    }
-
-    /// Joins what is not joined yet; what failed is tried again with every look.
-    fn join_missing(&mut self, now: Instant, registry: &Registry) {
-        let mut missing: Vec<(Membership, String)> = Vec::new();
-        for interface in &self.report.usable {
-            for group in GROUPS {
-                let membership = Membership { group, interface: interface.index };
-                let has_family = interface.addresses.iter().any(|ip| ip.is_ipv4() == group.is_ipv4());
-                if has_family && !self.groups.iter().any(|joined| joined.membership == membership) {
-                    missing.push((membership, interface.name.clone()));
-                }
-            }
-        }
-        for (membership, name) in missing {
-            let token = self.take_token();
-            let joined = UdpSocket::join(membership).and_then(|mut socket| {
-                registry.register(&mut socket, Token(token), Interest::READABLE)?;
-                Ok(GroupSocket { membership, socket, token })
-            });
-            match joined {
-                Ok(group) => self.groups.push(group),
-                Err(error) => {
-                    let about = format!("{} on {name}", membership.group.ip());
-                    self.counters.count(now, "join", &error, &about);
-                }
-            }
-        }
     }
 
     /// A readiness event of one of these sockets.
@@ -296,13 +218,10 @@ impl Net {
         sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8]),
     ) -> bool {
         let main = token.checked_sub(1).and_then(|index| self.main.get(index));
-        let group = || self.groups.iter().find(|group| group.token == token);
-        let (socket, only) = match main {
-            Some(socket) => (socket, None),
-            None => match group() {
-                Some(group) => (&group.socket, Some(group.membership.interface)),
-                None => return false,
-            },
+        let (socket, only) = match (main, self.groups.get(token)) {
+            (Some(socket), _) => (socket, None),
+            (None, Some((socket, interface))) => (socket, Some(interface)),
+            (None, None) => return false,
         };
         // Linux gives a site group's datagrams to every member, whatever interface they came in by.
         let sink = &mut |from: SocketAddr, arrival: Arrival, bytes: &[u8]| {
@@ -396,9 +315,8 @@ impl Net {
                 IpAddr::V4(v4) => Some(*v4),
                 IpAddr::V6(_) => None,
             });
-            for group in GROUPS {
-                let has_family = interface.addresses.iter().any(|ip| ip.is_ipv4() == group.is_ipv4());
-                let Some(socket) = self.socket_for(group, None).filter(|_| has_family) else { continue };
+            for group in groups::usable_on(interface) {
+                let Some(socket) = self.socket_for(group, None) else { continue };
                 let membership = Membership { group, interface: interface.index };
                 if let Err(error) = socket.send_to_group(membership, own_v4, bytes) {
                     let about = format!("{} on {}", group.ip(), interface.name);
@@ -406,36 +324,6 @@ impl Net {
                 }
             }
         }
-    }
-}
-
-impl ListenError {
-    fn is_no_family(&self) -> bool {
-        self.error.as_ref().is_some_and(|error| {
-            matches!(error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL))
-        })
-    }
-}
-
-/// Opens a socket to be asked at. A `fixed` port is shared with the groups of others, but with nobody else.
-fn open_main(address: SocketAddr, fixed: bool) -> Result<UdpSocket, ListenError> {
-    let shared = fixed && address.port() != 0;
-    let taken_by = |holder: taken::Holder| ListenError { address, error: None, pid: holder.pid };
-    if shared && let Some(holder) = taken::holder(address, None::<&UdpSocket>) {
-        return Err(taken_by(holder));
-    }
-    let socket = UdpSocket::bind(address, shared).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => ListenError {
-            address,
-            error: None,
-            pid: taken::holder(address, None::<&UdpSocket>).and_then(|holder| holder.pid),
-        },
-        _ => ListenError { address, error: Some(error), pid: None },
-    })?;
-    // Two that start at the same instant both see this, and both end: better than two that share.
-    match taken::holder(address, Some(&socket)).filter(|_| shared) {
-        Some(holder) => Err(taken_by(holder)),
-        None => Ok(socket),
     }
 }
 

@@ -40,6 +40,30 @@ pub(super) fn since_boot() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// Makes a socket's receive buffer larger than the system lets ordinary users; only root can.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn force_receive_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
+    let size = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    let length = libc::socklen_t::try_from(size_of_val(&size)).unwrap_or(0);
+    // SAFETY: `size` outlives the call, and `length` is its size.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_RCVBUFFORCE,
+            (&raw const size).cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes a receive buffer larger: this system has no such thing.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn force_receive_buffer(_socket: &impl AsRawFd, _bytes: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// How many datagrams the kernel has dropped at a socket because nobody read them in time; 0 where it does not tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn dropped_by_kernel(socket: &impl AsRawFd) -> u32 {

@@ -109,7 +109,7 @@ fn hosts_register_see_each_other_and_leave() {
         let mut watch = watch.stream(&json!({"cmd": "watch"})).expect("a stream");
 
         let (ann_token, bob_token) =
-            (token(&path("hms"), "ann", ready.listen.clone()), token(&path("hms"), "bob", Vec::new()));
+            (token(&path("hms"), "ann", ready.listen), token(&path("hms"), "bob", Vec::new()));
         let (send, ann_notices) = channel();
         let (ann_state, token) = (path("ann"), Some(ann_token.clone()));
         let ann = scope.spawn(move || agent(ann_state, token, [127, 0, 0, 2], send));

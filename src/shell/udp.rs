@@ -8,6 +8,7 @@ use mio::{Interest, Registry, Token, event, net};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
+use super::sys;
 use crate::net::Arrival;
 
 /// The kernel may hand over several datagrams of one sender glued together, up to this many bytes.
@@ -42,14 +43,12 @@ impl UdpSocket {
         let socket = new_socket(address)?;
         socket.set_reuse_address(shared)?;
         socket.bind(&address.into())?;
-        for (result, what) in [
-            (socket.set_recv_buffer_size(RECEIVE_BUFFER), "receive buffer"),
-            (socket.set_send_buffer_size(SEND_BUFFER), "send buffer"),
-        ] {
-            if let Err(error) = result {
-                log::debug!("{address}: {what}: {error}");
-            }
-        }
+        let enlarge = |result: io::Result<()>, what: &str| {
+            result.unwrap_or_else(|error| log::debug!("{address}: {what} buffer: {error}"));
+        };
+        let receive = sys::force_receive_buffer(&socket, RECEIVE_BUFFER);
+        enlarge(receive.or_else(|_| socket.set_recv_buffer_size(RECEIVE_BUFFER)), "receive");
+        enlarge(socket.set_send_buffer_size(SEND_BUFFER), "send");
         Self::from_socket(socket)
     }
 

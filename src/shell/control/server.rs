@@ -318,13 +318,6 @@ impl ControlServer {
     pub(in super::super) fn has_subscribers(&self) -> bool {
         self.connections.iter().any(|(_, connection)| connection.stream_of.is_some())
     }
-
-    /// Everything that was answered has been taken.
-    pub(in super::super) fn is_flushed(&self) -> bool {
-        self.connections
-            .iter()
-            .all(|(_, connection)| connection.stream_of.is_some() || connection.is_flushed())
-    }
 }
 
 impl Drop for ControlServer {

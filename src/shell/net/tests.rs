@@ -1,5 +1,6 @@
 use mio::{Events, Poll};
 
+use super::groups::GROUPS;
 use super::*;
 
 fn on_loopback(listen: &str) -> (Poll, Net) {

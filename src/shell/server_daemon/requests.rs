@@ -82,6 +82,10 @@ impl Daemon<'_> {
     /// The machine's view, and beside it what went wrong with the sockets.
     fn status(&self) -> Value {
         let mut status = value(&self.server.status(self.engine.now()));
+        if let Some(failure) = self.snapshots.failure() {
+            let said = status.get("message").and_then(Value::as_str).map(|said| format!("{said}; "));
+            status["message"] = json!(format!("{}no snapshot: {failure}", said.unwrap_or_default()));
+        }
         if let Some(drops) = status.get_mut("drops").and_then(Value::as_object_mut) {
             for (name, count) in self.engine.net.counters.iter() {
                 drops.insert(name.to_owned(), json!(count));

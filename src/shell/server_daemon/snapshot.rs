@@ -56,7 +56,7 @@ pub(super) struct Snapshots {
     phase: Phase,
     /// The last one of this process is to be written.
     last: bool,
-    failed: bool,
+    failed: Option<String>,
 }
 
 enum Phase {
@@ -74,7 +74,7 @@ struct Writing {
 
 impl Snapshots {
     pub(super) fn new(now: Instant) -> Self {
-        Self { due: now + EVERY, phase: Phase::Idle, last: false, failed: false }
+        Self { due: now + EVERY, phase: Phase::Idle, last: false, failed: None }
     }
 
     /// When [`Self::turn`] has something to do.
@@ -100,6 +100,11 @@ impl Snapshots {
         matches!(self.phase, Phase::Done)
     }
 
+    /// Why there is no new one, if there is none.
+    pub(super) fn failure(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
     /// A turn's share.
     pub(super) fn turn(&mut self, now: Instant, server: &Server, dir: &StateDir) {
         let phase = std::mem::replace(&mut self.phase, Phase::Idle);
@@ -114,10 +119,10 @@ impl Snapshots {
         self.phase = match next {
             Ok(phase) => phase,
             Err(message) => {
-                if !self.failed {
+                if self.failed.is_none() {
                     log::error!("no snapshot: {message}");
                 }
-                self.failed = true;
+                self.failed = Some(message);
                 if self.last { Phase::Done } else { Phase::Idle }
             }
         };
@@ -149,7 +154,7 @@ impl Snapshots {
     }
 
     fn end(&mut self) -> Phase {
-        self.failed = false;
+        self.failed = None;
         if self.last { Phase::Done } else { Phase::Idle }
     }
 }

@@ -1,0 +1,92 @@
+//! One socket for each group on each usable interface: what goes wrong on one leaves the others alone.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use mio::{Interest, Registry, Token};
+
+use super::super::udp::{Membership, UdpSocket};
+use crate::limits::PORT;
+use crate::net::Interface;
+
+/// The groups (spec 5).
+pub(super) const GROUPS: [SocketAddr; 3] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 67, 10)), PORT),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0, 0x6710)), PORT),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x6710)), PORT),
+];
+
+#[derive(Debug)]
+struct GroupSocket {
+    membership: Membership,
+    socket: UdpSocket,
+    token: usize,
+}
+
+/// The memberships.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    joined: Vec<GroupSocket>,
+}
+
+impl Groups {
+    /// Leaves the groups on all interfaces that went or changed (R-DSC-06).
+    pub(super) fn leave_changed(&mut self, registry: &Registry, old: &[Interface], new: &[Interface]) {
+        self.joined.retain_mut(|group| {
+            let index = group.membership.interface;
+            let same = |interface: &&Interface| interface.index == index && old.contains(interface);
+            let keep = new.iter().any(|interface| same(&interface));
+            if !keep {
+                // The socket is closed here, and with it the membership ends.
+                let _ = registry.deregister(&mut group.socket);
+            }
+            keep
+        });
+    }
+
+    /// What is not joined yet, with the interface's name.
+    pub(super) fn missing(&self, usable: &[Interface]) -> Vec<(Membership, String)> {
+        let mut missing = Vec::new();
+        for interface in usable {
+            for group in usable_on(interface) {
+                let membership = Membership { group, interface: interface.index };
+                if !self.joined.iter().any(|joined| joined.membership == membership) {
+                    missing.push((membership, interface.name.clone()));
+                }
+            }
+        }
+        missing
+    }
+
+    /// Joins a group on an interface.
+    pub(super) fn join(
+        &mut self,
+        registry: &Registry,
+        token: usize,
+        membership: Membership,
+    ) -> io::Result<()> {
+        let mut socket = UdpSocket::join(membership)?;
+        registry.register(&mut socket, Token(token), Interest::READABLE)?;
+        self.joined.push(GroupSocket { membership, socket, token });
+        Ok(())
+    }
+
+    /// The socket of a token, and its interface.
+    pub(super) fn get(&self, token: usize) -> Option<(&UdpSocket, u32)> {
+        let group = self.joined.iter().find(|group| group.token == token)?;
+        Some((&group.socket, group.membership.interface))
+    }
+
+    /// How many memberships there are.
+    #[cfg(test)]
+    pub(super) const fn len(&self) -> usize {
+        self.joined.len()
+    }
+}
+
+/// The groups of the families that an interface has.
+pub(super) fn usable_on(interface: &Interface) -> impl Iterator<Item = SocketAddr> {
+    let has = |v4: bool| interface.addresses.iter().any(|ip| ip.is_ipv4() == v4);
+    let (v4, v6) = (has(true), has(false));
+    GROUPS.into_iter().filter(move |group| if group.is_ipv4() { v4 } else { v6 })
+}
