@@ -168,11 +168,6 @@ impl Directory {
         }))
     }
 
-    /// The HMS at which the rows are.
-    pub const fn home(&self) -> ServerId {
-        self.home
-    }
-
     /// Writes a *find* page: matches above `after` (R-DIR-05).
     pub fn write_find(
         &self,

@@ -197,7 +197,9 @@ impl Host {
             self.start_pull(now, What::all());
         } else {
             let buckets = self.follow.copy.differing(&digests.buckets);
-            self.start_pull(now, What::Copy { cursor: UserId::default(), buckets, revision: None });
+            // The other buckets are equal at the revision of the digests, not at that of the copy's first page.
+            let revision = Some(digests.revision);
+            self.start_pull(now, What::Copy { cursor: UserId::default(), buckets, revision });
         }
     }
 

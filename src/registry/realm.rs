@@ -94,11 +94,6 @@ impl Registry {
         self.realm_slots.keys().copied()
     }
 
-    /// Whether the realm is there.
-    pub fn has_realm(&self, realm: RealmId) -> bool {
-        self.realm_slots.contains_key(&realm)
-    }
-
     /// Rows of a realm by status.
     pub fn counts(&self, realm: RealmId) -> Counts {
         let Some(realm) = self.realm(realm) else { return Counts::default() };

@@ -1,7 +1,5 @@
 //! Which view a session follows, and what it was told of it (spec 4.6).
 
-use std::net::IpAddr;
-
 use super::list::{Link, Node};
 use super::rows::{NIL, Row, bit};
 use super::view::{View, ViewHandle};
@@ -289,11 +287,6 @@ impl Registry {
     /// Whether a push may go to the row: it is proven to be where it says.
     pub(super) fn may_push(&self, id: u32) -> bool {
         self.rows.get(id).is_some_and(|row| row.has(bit::CONFIRMED) && row.has(bit::PUBLISHED))
-    }
-
-    /// The address that the digest of a row covers.
-    pub fn visible_address(&self, id: RowId) -> Option<IpAddr> {
-        self.row(id)?.address().map(|address| address.ip())
     }
 }
 

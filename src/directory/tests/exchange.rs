@@ -81,7 +81,9 @@ impl Exchange {
         let group = GROUPS[self.dice.below(3) as usize];
         let id = self.office.registry.by_user(REALM, user(number));
         match (self.dice.below(6), id) {
-            (0, Some(id)) => drop(self.office.registry.remove(self.office.now, id, Reason::Leave)),
+            (0, Some(id)) => {
+                self.office.registry.remove(self.office.now, id, Reason::Leave);
+            }
             (1, Some(id)) => {
                 let other = address(self.dice.below(80));
                 self.office.registry.confirm(self.office.now, id, other);
@@ -90,7 +92,9 @@ impl Exchange {
                 let state = HostState::from_code(1 + self.dice.below(3) as u8);
                 self.office.say(number, group, state);
             }
-            _ => drop(self.office.register(number, group)),
+            _ => {
+                self.office.register(number, group);
+            }
         }
     }
 
@@ -177,9 +181,11 @@ impl Exchange {
         let own = self.followers[at].copy.revision();
         let mut page = Vec::new();
         match pulling {
-            Pulling::Delta => drop(self.office.directory.write_delta(registry, view, own, SPACE, &mut page)),
+            Pulling::Delta => {
+                self.office.directory.write_delta(registry, view, own, SPACE, &mut page);
+            }
             Pulling::Copy { cursor, buckets, .. } => {
-                drop(self.office.directory.write_copy(registry, view, cursor, &buckets, SPACE, &mut page));
+                self.office.directory.write_copy(registry, view, cursor, &buckets, SPACE, &mut page);
             }
             Pulling::Digests => {}
         }

@@ -10,7 +10,7 @@ use crate::ident::{InstanceId, Name, RealmId, Revision, ServerId, SessionId, Sta
 use crate::registry::{NewContent, NewRow, Registry, RowId, ViewHandle};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::wire::{
-    Answer, Changes, Content, Header, HostState, Item, Kind, PageInfo, PageMessage, Unverified, View,
+    Answer, Changes, Content, Header, HostState, Item, Kind, PageInfo, PageMessage, Unverified,
 };
 
 const REALM: RealmId = RealmId(7);
@@ -47,6 +47,12 @@ impl Office {
         let mut registry = Registry::new(1, entry_digest, Instant::ZERO);
         assert!(registry.add_realm(REALM));
         Self { registry, directory: Directory::new(HOME), now: Instant::ZERO, sessions: 0 }
+    }
+
+    fn fill(&mut self, numbers: std::ops::Range<u64>, group: Option<&str>) {
+        for number in numbers {
+            self.register(number, group);
+        }
     }
 
     fn register(&mut self, number: u64, group: Option<&str>) -> RowId {

@@ -21,7 +21,7 @@ fn info(page: &[u8]) -> PageInfo {
 fn a_delta_goes_through_all_changes_page_by_page() {
     crate::shows!("R-DIR-01", "R-DIR-03");
     let mut office = Office::new();
-    (0..200).for_each(|n| drop(office.register(n, None)));
+    office.fill(0..200, None);
     let view = office.view();
     for number in 0..50 {
         let id = office.registry.by_user(REALM, user(number * 3)).expect("row");
@@ -76,7 +76,7 @@ fn a_delta_needs_a_revision_in_the_list() {
 fn a_copy_goes_through_all_rows_in_order() {
     crate::shows!("R-DIR-04");
     let mut office = Office::new();
-    (0..150).for_each(|n| drop(office.register(n, None)));
+    office.fill(0..150, None);
     let view = office.view();
     let mut expected: Vec<_> = (0..150).map(user).collect();
     expected.sort_unstable();
@@ -134,7 +134,7 @@ fn an_entry_says_what_is_known() {
 fn who_leaves_a_group_is_gone_from_it() {
     crate::shows!("R-DIR-11");
     let mut office = Office::new();
-    (0..3).for_each(|n| drop(office.register(n, Some("board"))));
+    office.fill(0..3, Some("board"));
     let view = office.registry.group_of_realm(REALM, "board").expect("group");
     let before = office.registry.revision(view);
     office.register(9, None);
@@ -155,7 +155,7 @@ fn who_leaves_a_group_is_gone_from_it() {
 fn finds_page_through_the_matches() {
     crate::shows!("R-DIR-05");
     let mut office = Office::new();
-    (0..2000).for_each(|n| drop(office.register(n, None)));
+    office.fill(0..2000, None);
     let find = |pattern: Pattern<'_>, exact: Option<UserId>| {
         let (mut after, mut found, mut pages) = (UserId::default(), Vec::new(), 0);
         loop {
@@ -186,7 +186,7 @@ fn named_users_come_whole() {
     crate::shows!("R-DIR-05");
     let mut office = Office::new();
     let watcher = office.register(0, None);
-    (1..40).for_each(|n| drop(office.register(n, None)));
+    office.fill(1..40, None);
     let named: Vec<_> = (1..64).map(user).collect();
     office.registry.subscribe(watcher, ViewSpec::Named(&named), true);
     let view = office.registry.row(watcher).and_then(|row| row.view()).expect("a view");

@@ -93,6 +93,7 @@ fn live_rows_stay() {
 
 #[test]
 fn a_tenth_expires_in_time() {
+    crate::shows!("R-REG-41");
     for (check, factor) in
         [(T, 2.5), (Duration::from_secs(1), 2.5), (Duration::from_secs(86_400), 10.0), (T, 1.5)]
     {
@@ -109,6 +110,7 @@ fn a_tenth_expires_in_time() {
 
 #[test]
 fn a_third_turns_late_and_goes_at_three_expiries() {
+    crate::shows!("R-REG-43");
     let mut herd = Herd::new(1000, T, 2.5);
     (1..6).for_each(|round| herd.round(round, |_| true));
     (6..10).for_each(|round| herd.round(round, |n| n % 10 > 2));
@@ -127,6 +129,7 @@ fn a_third_turns_late_and_goes_at_three_expiries() {
 
 #[test]
 fn the_brake_releases_itself_when_hosts_come_back() {
+    crate::shows!("R-REG-43");
     let mut herd = Herd::new(1000, T, 2.5);
     (1..6).for_each(|round| herd.round(round, |_| true));
     (6..9).for_each(|round| herd.round(round, |n| n % 10 > 2));
@@ -141,6 +144,7 @@ fn the_brake_releases_itself_when_hosts_come_back() {
 
 #[test]
 fn fifty_may_always_go() {
+    crate::shows!("R-REG-43");
     let mut herd = Herd::new(50, T, 2.5);
     herd.round(4, |_| false);
     assert_eq!(herd.counts(), Counts::default());
@@ -149,6 +153,7 @@ fn fifty_may_always_go() {
 
 #[test]
 fn stalls_put_expiries_off() {
+    crate::shows!("R-REG-44");
     let mut herd = Herd::new(40, T, 2.5);
     let stalled = Duration::from_secs(3600);
     let end = Instant::from_secs(35) + stalled;
@@ -184,6 +189,7 @@ fn many_stalls_put_off_for_twelve_check_times() {
 
 #[test]
 fn unconfirmed_rows_go_one_expiry_after_the_start_and_do_not_brake() {
+    crate::shows!("R-REG-41");
     let mut registry = Registry::new(5, digest, Instant::ZERO);
     registry.add_realm(REALM);
     for number in 0..500u64 {

@@ -37,6 +37,7 @@ fn blobs_keep_what_is_put_in() {
 
 #[test]
 fn removed_stamps_are_known_for_half_a_minute() {
+    crate::shows!("R-AUT-12");
     let (mut removed, mut dice) = (Removed::default(), Dice(4));
     let mut model: BTreeMap<UserId, (Stamp, Instant)> = BTreeMap::new();
     let realm = RealmId(1);

@@ -235,6 +235,7 @@ impl World {
 
 #[test]
 fn random_operations_agree_with_the_model() {
+    crate::shows!("R-REG-17", "R-REG-25", "R-REG-42", "R-REG-45", "R-DIR-01", "R-DIR-11");
     for seed in 0..12 {
         let mut world = World::new(seed);
         (0..300).for_each(|_| world.step());
