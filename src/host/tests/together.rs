@@ -1,1 +1,431 @@
+//! A real server and real hosts against each other, in memory, over a network that loses, doubles and reorders.
 
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::auth::{ClusterKey, Keyring, RealmSecret};
+use crate::server::{Server, ServerSettings, Setup};
+use rand_core::Rng as _;
+
+const REALM: RealmId = RealmId(7);
+const SERVER: u8 = 1;
+
+struct World {
+    now: Instant,
+    server: Server,
+    hosts: BTreeMap<u8, Host>,
+    wire: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, bool, Vec<u8>)>,
+    count: u64,
+    rng: ChaCha20Rng,
+    /// Percent of datagrams lost, and of those doubled.
+    loss: u64,
+    doubled: u64,
+    settings: ServerSettings,
+    incarnation: u32,
+}
+
+fn secret() -> RealmSecret {
+    RealmSecret::new([4; 32])
+}
+
+fn cluster() -> ClusterKey {
+    ClusterKey::from_seed(&[3; 32])
+}
+
+fn server(now: Instant, incarnation: u32, settings: &ServerSettings) -> Server {
+    let mut keyring = Keyring::default();
+    keyring.new_realm(REALM, name("home"), Epoch(1), secret());
+    let mut server = Server::new(
+        now,
+        Setup {
+            name: name("atlas"),
+            server: ServerId(1),
+            incarnation: Incarnation(incarnation),
+            seed: [incarnation as u8; 32],
+            settings: settings.clone(),
+            keyring,
+            default_realm: Some(REALM),
+            cluster: cluster(),
+            stamp_base: u64::from(incarnation) << 40,
+            wall: UnixMillis(1_700_000_000_000),
+            rows: Vec::new(),
+        },
+    );
+    let addresses = vec![addr(SERVER).ip()];
+    server.set_interfaces(now, vec![Interface { index: 1, name: "e0".into(), addresses }]);
+    server
+}
+
+fn user_token(user: &str, addresses: Vec<SocketAddr>) -> Token {
+    let id = crate::auth::user_id(REALM, user);
+    Token {
+        realm: REALM,
+        user_key: secret().user_key(id, Generation(0)),
+        cluster_key: cluster().public(),
+        user_name: name(user),
+        ..token(addresses)
+    }
+}
+
+fn host_setup(n: u8, addresses: Vec<SocketAddr>) -> HostSetup {
+    let mut setup = setup(user_token(&format!("user{n}"), addresses));
+    setup.store.instance = InstanceId(n.into());
+    HostSetup { seed: [n; 32], ..setup }
+}
+
+impl World {
+    fn new(loss: u64, change: impl FnOnce(&mut ServerSettings)) -> Self {
+        let now = Instant::from_secs(100);
+        let mut settings = ServerSettings {
+            listen: vec!["[::]:6710".parse().expect("an address")],
+            ..ServerSettings::default()
+        };
+        change(&mut settings);
+        Self {
+            now,
+            server: server(now, 1, &settings),
+            hosts: BTreeMap::new(),
+            wire: BTreeMap::new(),
+            count: 0,
+            rng: ChaCha20Rng::from_seed([7; 32]),
+            loss,
+            doubled: loss / 4,
+            settings,
+            incarnation: 1,
+        }
+    }
+
+    fn join(&mut self, hosts: std::ops::RangeInclusive<u8>) {
+        for n in hosts {
+            self.hosts.insert(n, Host::new(self.now, host_setup(n, vec![addr(SERVER)])));
+        }
+        self.flush();
+    }
+
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, multicast: bool, bytes: &[u8]) {
+        for _ in 0..1 + u64::from(self.rng.next_u64() % 100 < self.doubled) {
+            if self.rng.next_u64() % 100 < self.loss {
+                continue;
+            }
+            let slow = if self.rng.next_u64() % 100 < self.loss { 300 } else { 3 };
+            let delay = Duration::from_micros(200 + self.rng.next_u64() % (slow * 1000));
+            self.count += 1;
+            self.wire.insert((self.now + delay, self.count), (from, to, multicast, bytes.to_vec()));
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut buf = Vec::new();
+        let numbers: Vec<u8> = self.hosts.keys().copied().collect();
+        for n in numbers {
+            while let Some(transmit) = self.hosts.get_mut(&n).and_then(|h| h.poll_output(self.now, &mut buf))
+            {
+                match transmit.to {
+                    Destination::Unicast(to) => self.send(addr(n), to, false, &buf.clone()),
+                    Destination::Groups => self.send(addr(n), addr(SERVER), true, &buf.clone()),
+                }
+            }
+        }
+        while let Some(transmit) = self.server.poll_output(self.now, &mut buf) {
+            match transmit.to {
+                Destination::Unicast(to) => self.send(addr(SERVER), to, false, &buf.clone()),
+                Destination::Groups => {
+                    for n in self.hosts.keys().copied().collect::<Vec<_>>() {
+                        self.send(addr(SERVER), addr(n), true, &buf.clone());
+                    }
+                }
+            }
+        }
+        while self.server.poll_event().is_some() {}
+    }
+
+    fn step(&mut self, end: Instant) -> bool {
+        let hosts = self.hosts.values().filter_map(Host::poll_timeout);
+        let timers = hosts.chain(self.server.poll_timeout());
+        let due = timers.chain(self.wire.keys().next().map(|k| k.0)).min();
+        let Some(due) = due.filter(|due| *due <= end) else {
+            self.now = end;
+            return false;
+        };
+        self.now = self.now.max(due);
+        while let Some(entry) = self.wire.first_entry().filter(|e| e.key().0 <= self.now) {
+            let (from, to, multicast, bytes) = entry.remove();
+            let arrival = Arrival { local: Some(to.ip()), interface: Some(1), multicast };
+            let SocketAddr::V4(v4) = to else { continue };
+            match v4.ip().octets()[3] {
+                SERVER => self.server.handle_datagram(self.now, from, arrival, &bytes),
+                n => {
+                    if let Some(host) = self.hosts.get_mut(&n) {
+                        host.handle_datagram(self.now, from, arrival, &bytes);
+                    }
+                }
+            }
+        }
+        for host in self.hosts.values_mut() {
+            host.handle_timeout(self.now);
+        }
+        self.server.handle_timeout(self.now);
+        self.flush();
+        true
+    }
+
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.step(end) {}
+    }
+
+    /// Runs until `done` holds and returns how long that took; panics behind `limit`.
+    #[track_caller]
+    fn until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Duration {
+        let begin = self.now;
+        while !done(self) {
+            let goes_on = self.step(begin + limit);
+            assert!(goes_on || done(self), "not within {limit:?}: {}", self.report());
+        }
+        self.now.since(begin)
+    }
+
+    /// What each host lists, against the hosts that there are.
+    fn lists_are_right(&self) -> bool {
+        let mut truth: Vec<_> = self.hosts.values().map(|h| h.me.user).collect();
+        truth.sort();
+        self.hosts.values().all(|host| {
+            let rows: Vec<_> = host.follow.copy.rows().map(|e| e.head.user).collect();
+            host.registered() && rows == truth
+        })
+    }
+
+    fn report(&self) -> String {
+        let hosts = self.hosts.iter().map(|(n, h)| {
+            let (pull, copy) = (h.follow.pull.map(|p| p.what), &h.follow.copy);
+            format!("{n}: {:?} {} rows at {} {pull:?} {:?}\n", h.state, copy.len(), copy.revision(), h.drops)
+        });
+        let status = self.server.status(self.now);
+        format!("{:?} {:?}\n{}", status.hosts, status.drops, hosts.collect::<String>())
+    }
+
+    fn restart_server(&mut self) {
+        self.incarnation += 1;
+        self.server = server(self.now, self.incarnation, &self.settings);
+    }
+}
+
+fn set(world: &mut World, n: u8, key: &str, value: &str) {
+    let now = world.now;
+    let host = world.hosts.get_mut(&n).expect("the host");
+    host.set(now, vec![Change::parse(key, value).expect("a change")]).expect("it is set");
+    world.flush();
+}
+
+fn sees(world: &World, n: u8, conference: &str) -> bool {
+    let user = format!("user{n}");
+    world.hosts.values().all(|host| {
+        let rows = host.who(world.now).hosts;
+        rows.iter().any(|r| r.user == user && r.conference.as_deref() == Some(conference))
+    })
+}
+
+#[test]
+fn hosts_register_see_each_other_change_and_leave() {
+    crate::shows!("R-DIR-09", "R-DIR-12", "R-REG-45");
+    let mut world = World::new(0, |_| {});
+    world.join(10..=29);
+    let took = world.until(Duration::from_secs(2), World::lists_are_right);
+    assert!(took < Duration::from_millis(500), "{took:?}");
+    let listed = world.hosts.values().all(|h| h.who(world.now).hosts.iter().filter(|r| r.own).count() == 1);
+    assert!(listed, "a host lists itself");
+
+    set(&mut world, 12, "conference", "board");
+    world.until(Duration::from_millis(100), |w| sees(w, 12, "board"));
+
+    world.hosts.get_mut(&15).expect("a host").leave(world.now);
+    world.flush();
+    world.until(Duration::from_secs(1), |w| w.hosts.get(&15).is_some_and(Host::ended));
+    world.hosts.remove(&15);
+    world.until(Duration::from_secs(1), World::lists_are_right);
+
+    // A host that dies is gone for all others after 2.5 to 2.6 check times.
+    world.hosts.remove(&20);
+    let took = world.until(Duration::from_secs(80), World::lists_are_right);
+    assert!(took > Duration::from_secs(40), "{took:?}");
+    world.run(Duration::from_secs(300));
+    assert!(world.lists_are_right(), "{}", world.report());
+}
+
+#[test]
+fn without_push_the_next_heartbeat_tells() {
+    let mut world = World::new(0, |s| s.push = false);
+    world.join(10..=15);
+    world.until(Duration::from_secs(34), World::lists_are_right);
+    set(&mut world, 12, "conference", "board");
+    world.run(Duration::from_millis(200));
+    assert!(!sees(&world, 12, "board"));
+    world.until(Duration::from_secs(34), |w| sees(w, 12, "board"));
+}
+
+#[test]
+fn the_modes_always_and_on_request() {
+    let mut world = World::new(0, |s| {
+        s.update = UpdateMode::Always;
+        s.push = false;
+    });
+    world.join(10..=25);
+    world.until(Duration::from_secs(34), World::lists_are_right);
+    set(&mut world, 12, "conference", "board");
+    world.until(Duration::from_secs(34), |w| sees(w, 12, "board"));
+
+    let mut world = World::new(0, |s| s.update = UpdateMode::OnRequest);
+    world.join(10..=12);
+    world.run(Duration::from_secs(100));
+    set(&mut world, 12, "conference", "board");
+    world.run(Duration::from_secs(100));
+    assert!(!sees(&world, 12, "board") && world.hosts[&10].who(world.now).stale);
+    let now = world.now;
+    world.hosts.values_mut().for_each(|host| host.refresh(now));
+    world.flush();
+    world.until(Duration::from_secs(1), |w| sees(w, 12, "board") && !w.hosts[&10].who(w.now).stale);
+}
+
+#[test]
+fn a_bad_network_is_survived() {
+    for loss in [10, 30] {
+        let mut world = World::new(loss, |s| s.check_time = Duration::from_secs(5));
+        world.join(10..=40);
+        world.until(Duration::from_secs(60), World::lists_are_right);
+        for round in 0..10u8 {
+            set(&mut world, 10 + round * 2, "conference", &format!("room{round}"));
+            world.run(Duration::from_secs(2));
+        }
+        world.run(Duration::from_secs(120));
+        (world.loss, world.doubled) = (0, 0);
+        world.until(Duration::from_secs(30), |w| w.lists_are_right() && sees(w, 28, "room9"));
+        let stayed = world.hosts.values().filter(|h| h.session.as_ref().is_some_and(|s| s.stamp.0 > 0));
+        assert_eq!(stayed.count(), 31);
+    }
+}
+
+#[test]
+fn a_restarted_hms_gets_all_hosts_back_by_itself() {
+    crate::shows!("R-REG-37", "R-REG-22");
+    for loss in [0, 10] {
+        let mut world = World::new(loss, |_| {});
+        world.join(10..=29);
+        world.until(Duration::from_secs(30), World::lists_are_right);
+        world.run(Duration::from_secs(60));
+        world.restart_server();
+        let took = world.until(Duration::from_secs(60), |w| {
+            w.lists_are_right() && w.server.status(w.now).hosts.up == w.hosts.len()
+        });
+        assert!(took < Duration::from_secs(38) || loss > 0, "{took:?}");
+    }
+}
+
+#[test]
+fn address_less_tokens_find_the_hms_by_multicast() {
+    crate::shows!("R-DSC-01", "R-DSC-03");
+    let mut world = World::new(5, |_| {});
+    for n in 10..=19 {
+        world.hosts.insert(n, Host::new(world.now, host_setup(n, Vec::new())));
+    }
+    world.flush();
+    world.until(Duration::from_secs(20), World::lists_are_right);
+}
+
+#[test]
+fn a_moved_host_keeps_its_registration() {
+    let mut world = World::new(0, |s| s.check_time = Duration::from_secs(5));
+    world.join(10..=12);
+    world.until(Duration::from_secs(10), World::lists_are_right);
+    let host = world.hosts.remove(&12).expect("a host");
+    let stamp = host.session.as_ref().map(|s| s.stamp);
+    world.hosts.insert(99, host);
+    let moved = |w: &World| {
+        let host = w.hosts.get(&10).expect("a host");
+        host.who(w.now).hosts.iter().any(|r| r.address.as_deref() == Some("10.0.0.99:6710"))
+    };
+    let took = world.until(Duration::from_secs(11), moved);
+    assert!(took <= Duration::from_secs(11));
+    assert_eq!(world.hosts.get(&99).and_then(|h| h.session.as_ref().map(|s| s.stamp)), stamp);
+}
+
+#[test]
+fn another_machine_takes_the_user_over_and_the_first_stays_down() {
+    crate::shows!("R-REG-20", "R-REG-21");
+    let mut world = World::new(0, |s| s.check_time = Duration::from_secs(5));
+    world.join(10..=11);
+    world.until(Duration::from_secs(10), World::lists_are_right);
+    let other = |takeover| {
+        let mut setup = host_setup(10, vec![addr(SERVER)]);
+        setup.store.instance = InstanceId(1000);
+        HostSetup { takeover, seed: [200; 32], ..setup }
+    };
+    world.hosts.insert(50, Host::new(world.now, other(false)));
+    world.flush();
+    world.until(Duration::from_secs(1), |w| w.hosts[&50].ended());
+    assert!(world.hosts[&10].registered());
+
+    world.hosts.insert(50, Host::new(world.now, other(true)));
+    world.flush();
+    world.until(Duration::from_secs(6), |w| w.hosts[&10].ended() && w.hosts[&50].registered());
+    world.restart_server();
+    world.run(Duration::from_secs(30));
+    assert!(world.hosts[&10].ended() && world.hosts[&50].registered());
+}
+
+#[test]
+fn find_looks_in_the_whole_realm() {
+    crate::shows!("R-DIR-05");
+    let mut world = World::new(0, |s| s.all_rows = 5);
+    world.join(10..=40);
+    world.run(Duration::from_secs(40));
+    let now = world.now;
+    let who = world.hosts[&10].who(now);
+    assert!(
+        who.hosts.len() <= 6 && who.message.is_some_and(|m| m.contains("all_rows")),
+        "{}",
+        world.report()
+    );
+    let host = world.hosts.get_mut(&10).expect("a host");
+    let exact = host.find(now, "user33", true);
+    let prefix = host.find(now, "USER", false);
+    world.run(Duration::from_secs(1));
+    let mut found = BTreeMap::new();
+    let host = world.hosts.get_mut(&10).expect("a host");
+    while let Some(event) = host.poll_event() {
+        if let Event::Found { id, rows, complete: true } = event {
+            found.insert(id, rows.len());
+        }
+    }
+    assert_eq!(found, BTreeMap::from([(exact, 1), (prefix, 31)]));
+}
+
+#[test]
+fn a_view_of_a_group_and_of_named_users() {
+    let mut world = World::new(0, |_| {});
+    world.join(10..=20);
+    world.until(Duration::from_secs(3), World::lists_are_right);
+    let now = world.now;
+    let users = vec![crate::auth::user_id(REALM, "user12"), crate::auth::user_id(REALM, "user13")];
+    world.hosts.get_mut(&10).expect("a host").set_view(now, View::Named(users), true).expect("it fits");
+    world
+        .hosts
+        .get_mut(&11)
+        .expect("a host")
+        .set_view(now, View::Group(name("board")), true)
+        .expect("it fits");
+    world.flush();
+    world.until(Duration::from_secs(2), |w| w.hosts[&10].follow.copy.len() == 2);
+    set(&mut world, 15, "conference", "board");
+    set(&mut world, 16, "conference", "board");
+    world.until(Duration::from_secs(35), |w| w.hosts[&11].follow.copy.len() == 2);
+    set(&mut world, 15, "conference", "other");
+    world.until(Duration::from_secs(1), |w| w.hosts[&11].follow.copy.len() == 1);
+}
+
+#[test]
+fn a_large_realm_is_copied_in_pages_over_a_bad_network() {
+    crate::shows!("R-DIR-04", "R-DIR-07");
+    let mut world = World::new(10, |s| s.check_time = Duration::from_secs(10));
+    world.join(10..=90);
+    world.until(Duration::from_secs(120), World::lists_are_right);
+}
