@@ -149,8 +149,8 @@ pub(super) struct Demo {
     /// How many hosts, 5 to 50
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(5..=50))]
     pub(super) hosts: u8,
-    /// Percent of the datagrams that the relay loses, 0 to 40
-    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=40))]
+    /// Percent of the datagrams that the relay loses, 0 to 30
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=30))]
     pub(super) loss: u8,
     /// Seed of the relay's faults
     #[arg(long, value_name = "N", default_value_t = 1)]

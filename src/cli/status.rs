@@ -54,7 +54,7 @@ fn show(view: &View, colours: bool) -> String {
         "{}, {}, up for {} (since {})",
         view.name,
         role.paint(&view.role, colours),
-        human::span(view.elapsed_s.saturating_mul(1000)),
+        uptime(view.elapsed_s),
         human::date_time(&view.since),
     )];
     let mut field = |name: &str, text: String| lines.push(format!("  {name:<11} {text}"));
@@ -68,6 +68,10 @@ fn show(view: &View, colours: bool) -> String {
         lines.push(Look::Yellow.paint(message, colours));
     }
     lines.join("\n")
+}
+
+fn uptime(seconds: u64) -> String {
+    if seconds == 0 { "less than a second".to_owned() } else { human::span(seconds.saturating_mul(1000)) }
 }
 
 fn counts(hosts: &Counts) -> String {

@@ -25,7 +25,7 @@ const SETTINGS: &str = "[hms]\nname = \"demo\"\n[hosts]\ncheck_time = \"1s\"\n";
 /// How long the demo looks for news before it looks at the lists again.
 const TURN: Duration = Duration::from_millis(25);
 /// Nothing that the demo waits for takes longer.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One host with the network in front of it.
 #[derive(Debug)]
