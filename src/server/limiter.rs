@@ -102,7 +102,7 @@ impl HintLimit {
 
 /// Prefixes that the budget of unverified work tells apart.
 const PREFIX_PLACES: usize = 2048;
-/// Unverified datagrams a second from one /24 or /56, and at once.
+/// Unverified datagrams a second from one /24 or /48, and at once.
 const PREFIX_RATE: (u32, u32) = (20_000, 5_000);
 /// Unverified datagrams a second from everywhere, and at once.
 const ALL_RATE: (u32, u32) = (100_000, 25_000);
@@ -138,7 +138,7 @@ fn prefix(ip: IpAddr) -> IpAddr {
             let [a, b, c, _] = ip.octets();
             IpAddr::from([a, b, c, 0])
         }
-        IpAddr::V6(ip) => IpAddr::from((u128::from(ip) >> 72 << 72).to_be_bytes()),
+        IpAddr::V6(ip) => IpAddr::from((u128::from(ip) >> 80 << 80).to_be_bytes()),
     }
 }
 
@@ -189,6 +189,6 @@ mod tests {
         let passed = (0..20_000).filter(|_| budget.allow(now, source("192.0.2.77:9"))).count();
         assert_eq!(passed, PREFIX_RATE.1 as usize);
         assert!(budget.allow(now, source("198.51.100.1:9")));
-        assert_eq!(prefix(source("[2001:db8:1:2ff::9]:1").ip()), source("[2001:db8:1:200::]:1").ip());
+        assert_eq!(prefix(source("[2001:db8:1:2ff::9]:1").ip()), source("[2001:db8:1::]:1").ip());
     }
 }

@@ -24,8 +24,10 @@ const PUSH_PAUSE: Duration = Duration::from_millis(5);
 /// How the host's directory differs from its view here (R-DIR-06, R-DIR-08).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Difference {
-    /// Nothing is to be said: equal, no view, or not asked for.
+    /// Nothing is to be said: no view, or not asked for.
     None,
+    /// Equal, revision and digest.
+    Equal(Revision),
     /// Equal, and the host does not know the revision: *equal*.
     Adopt(Revision),
     /// No delta mends it: *resync*.
@@ -54,7 +56,7 @@ impl Difference {
                     || pull_it(PageKind::Copy, Revision::default(), registry.view_len(view), space, buf),
                 )
             }
-            Self::None | Self::Adopt(_) | Self::Resync => None,
+            Self::None | Self::Equal(_) | Self::Adopt(_) | Self::Resync => None,
         }
     }
 }
@@ -123,7 +125,7 @@ impl Server {
         let asked = self.settings.update != UpdateMode::OnRequest || heartbeat.want;
         let difference = match self.compare(view, heartbeat.revision, heartbeat.digest) {
             _ if self.settings.update == UpdateMode::Always => Difference::Copy(view),
-            found @ (Difference::None | Difference::Adopt(_)) => return found,
+            found @ (Difference::Equal(_) | Difference::Adopt(_)) => return found,
             found if asked => found,
             _ => return Difference::None,
         };
@@ -138,7 +140,7 @@ impl Server {
         let known = Directory::reaches(&self.registry, view, revision);
         let named = matches!(view, ViewHandle::Named(_));
         match (known, equal) {
-            (true, true) if revision == current => Difference::None,
+            (true, true) if revision == current => Difference::Equal(current),
             (true, _) if revision < current && !named => Difference::Delta(view, revision),
             (_, true) => Difference::Adopt(current),
             (_, false) if named => Difference::Copy(view),
@@ -154,7 +156,7 @@ impl Server {
     pub(super) fn note_told(&mut self, id: RowId, difference: &Difference, page: Option<&PageInfo>) {
         let Some(row) = self.registry.row(id) else { return };
         let told = match (difference, page) {
-            (Difference::Adopt(revision), _) => *revision,
+            (Difference::Equal(revision) | Difference::Adopt(revision), _) => *revision,
             (Difference::Delta(..), Some(page)) => page.to,
             (Difference::Copy(_), Some(page)) if !page.more => page.to,
             (Difference::None, _) => return,

@@ -36,6 +36,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the sender held a key, so that nobody without one can push it out of the memory.
+    const fn proven(self) -> bool {
+        !matches!(self, Self::WrongKey | Self::UnknownEpoch | Self::Version | Self::Realm)
+    }
+
     /// One or two words.
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,24 +104,47 @@ pub(super) struct Refusal {
     pub(super) count: u64,
 }
 
-/// Ring of the last [`REFUSALS_KEPT`] refusals that differ; equal ones are counted.
+/// Half of what is remembered is for senders with a key, half for all others.
+const KEPT: usize = REFUSALS_KEPT / 2;
+
+/// The last refusals that differ, [`REFUSALS_KEPT`] in all; equal ones are counted (R-SEC-04).
 pub(super) struct Refusals {
+    proven: Ring,
+    unproven: Ring,
+    hash: FixedState,
+}
+
+#[derive(Default)]
+struct Ring {
     kept: Vec<Refusal>,
-    /// Hash of each, so that a flood costs a scan of 8 KiB and no more.
+    /// Hash of each, so that a flood costs a scan of 4 KiB and no more.
     hashes: Vec<u64>,
     next: usize,
-    hash: FixedState,
 }
 
 impl Refusals {
     pub(super) fn new(seed: u64) -> Self {
-        Self { kept: Vec::new(), hashes: Vec::new(), next: 0, hash: FixedState::with_seed(seed) }
+        Self { proven: Ring::default(), unproven: Ring::default(), hash: FixedState::with_seed(seed) }
     }
 
     /// Remembers one.
     pub(super) fn add(&mut self, refusal: Refusal) {
         let Refusal { source, realm, user, kind, verdict, .. } = refusal;
         let hash = self.hash.hash_one((source, realm, user, kind, verdict));
+        let ring = if verdict.proven() { &mut self.proven } else { &mut self.unproven };
+        ring.add(hash, refusal);
+    }
+
+    /// All of them, the last first.
+    pub(super) fn latest(&self) -> Vec<Refusal> {
+        let mut all: Vec<_> = self.proven.kept.iter().chain(&self.unproven.kept).copied().collect();
+        all.sort_by_key(|r| std::cmp::Reverse((r.time, r.user)));
+        all
+    }
+}
+
+impl Ring {
+    fn add(&mut self, hash: u64, refusal: Refusal) {
         if let Some(at) = self.hashes.iter().position(|h| *h == hash) {
             if let Some(known) = self.kept.get_mut(at) {
                 known.count = known.count.saturating_add(refusal.count);
@@ -124,7 +152,7 @@ impl Refusals {
             }
             return;
         }
-        if self.kept.len() < REFUSALS_KEPT {
+        if self.kept.len() < KEPT {
             self.kept.push(refusal);
             self.hashes.push(hash);
         } else if let (Some(old), Some(old_hash)) =
@@ -132,15 +160,8 @@ impl Refusals {
         {
             *old = refusal;
             *old_hash = hash;
-            self.next = (self.next + 1) % REFUSALS_KEPT;
+            self.next = (self.next + 1) % KEPT;
         }
-    }
-
-    /// All of them, the last first.
-    pub(super) fn latest(&self) -> Vec<Refusal> {
-        let mut all = self.kept.clone();
-        all.sort_by_key(|r| std::cmp::Reverse((r.time, r.user)));
-        all
     }
 }
 
@@ -171,12 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn the_oldest_makes_room_and_no_flood_without_a_key_hides_the_others() {
+        crate::shows!("R-SEC-04");
         let mut refusals = Refusals::new(1);
-        (0..REFUSALS_KEPT as u16 + 10).for_each(|i| refusals.add(refusal(u64::from(i), i)));
+        refusals.add(Refusal { verdict: Verdict::Taken, ..refusal(0, 1) });
+        (0..2000).for_each(|i| refusals.add(refusal(u64::from(i) + 1, i)));
         let latest = refusals.latest();
-        assert_eq!(latest.len(), REFUSALS_KEPT);
-        assert_eq!(latest.last().map(|r| r.time.0), Some(10));
-        assert_eq!(latest.first().map(|r| r.time.0), Some(REFUSALS_KEPT as u64 + 9));
+        assert_eq!(latest.len(), KEPT + 1);
+        assert_eq!(latest.last().map(|r| r.verdict), Some(Verdict::Taken));
+        assert_eq!(latest.first().map(|r| r.time.0), Some(2000));
     }
 }

@@ -23,6 +23,7 @@ impl Server {
     pub(super) fn session_request(&mut self, ask: &Ask, datagram: Unverified<'_>) {
         // Row 1.
         if !self.keyring.serves(ask.header.realm) {
+            self.refused(ask, Verdict::Realm);
             return self.dropped("realm");
         }
         let named = self.registry.by_session(ask.header.session);

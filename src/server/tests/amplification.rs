@@ -18,6 +18,7 @@ fn replay_all(world: &mut World, captured: &[Vec<u8>], from: SocketAddr) {
 
 #[test]
 fn nothing_captured_gains_bytes_elsewhere() {
+    crate::shows!("R-SEC-01", "R-SEC-02");
     let mut world = World::new();
     for i in 0..20 {
         Client::new(&format!("user{i}"), i).join(&mut world);
@@ -135,4 +136,43 @@ fn datagrams_outside_the_bounds_are_counted() {
     bytes[1] = 0x20;
     assert!(world.send(from, &bytes).is_empty());
     assert_eq!((world.drops("length"), world.drops("flags"), world.drops("type")), (3, 1, 1));
+}
+
+#[test]
+fn a_flood_leaves_the_registered_host_alone() {
+    crate::shows!("R-SEC-03");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let good = alice.heartbeat_bytes(None, false);
+    let mut forged = Client::new("bob", 2).init_bytes();
+    forged[40] ^= 1;
+    // Its own network is flooded.
+    for i in 0..20_000u32 {
+        let from = SocketAddr::from(([10, 0, 1, (i % 250) as u8], 7));
+        world.send(from, &forged);
+    }
+    assert!(world.drops("budget") > 10_000);
+    assert_eq!(world.send(alice.from, &good).len(), 1);
+    // With eight bad tags from its own address it is like everybody else, until a tag holds.
+    let mut bad = alice.heartbeat_bytes(None, false);
+    bad[40] ^= 1;
+    for _ in 0..8 {
+        world.send(alice.from, &bad);
+    }
+    let before = world.drops("budget");
+    let good = alice.heartbeat_bytes(None, false);
+    assert!(world.send(alice.from, &good).is_empty());
+    assert_eq!(world.drops("budget"), before + 1);
+    world.pass(crate::time::Duration::from_millis(1));
+    assert_eq!(world.send(alice.from, &good).len(), 1);
+    for _ in 0..5_000 {
+        world.send(SocketAddr::from(([10, 0, 1, 9], 7)), &forged);
+    }
+    let good = alice.heartbeat_bytes(None, false);
+    assert_eq!(world.send(alice.from, &good).len(), 1, "a tag held: vouched for again");
+    // Another network has its own share.
+    let mut carol = Client::new("carol", 3);
+    carol.from = "10.7.7.7:5".parse().expect("an address");
+    carol.join(&mut world);
 }

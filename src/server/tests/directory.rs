@@ -394,3 +394,48 @@ fn fixed_addresses_are_signed() {
     alice.update(&mut world);
     assert!(world.server.registry.row(id).expect("a row").signature().is_none());
 }
+
+#[test]
+fn directory_bytes_have_a_budget() {
+    crate::shows!("R-DIR-13");
+    let mut world = with_mode(UpdateMode::OnChange, true);
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
+    let mut other = Client::of_realm(1, "bob", 2).viewing(View::Realm, false);
+    alice.join(&mut world);
+    other.join(&mut world);
+    alice.copy(&mut world);
+    let mut pages = 0;
+    while alice.pull(&mut world, PullKind::Copy, UserId::default(), None) != Got::Nothing {
+        pages += 1;
+        assert!(pages < 10_000, "no bound");
+    }
+    assert_eq!(world.drops("directory-budget"), 1);
+    other.copy(&mut world);
+    // A push waits for its turn; the loop is told when.
+    let mut carol = Client::new("carol", 3);
+    carol.join(&mut world);
+    assert!(world.unasked.is_empty());
+    world.pass(crate::time::Duration::from_millis(50));
+    assert_eq!(pushes(&mut world, &mut alice).len(), 1);
+}
+
+#[test]
+fn what_is_equal_at_a_heartbeat_is_pushed_from_there() {
+    let mut world = with_mode(UpdateMode::OnChange, true);
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
+    let mut bob = Client::new("bob", 2);
+    alice.join(&mut world);
+    alice.copy(&mut world);
+    bob.join(&mut world);
+    bob.leave(&mut world);
+    // Registered anew with an older revision; a heartbeat catches up, and pushes go on.
+    alice.join(&mut world);
+    let page = alice.beat(&mut world).page.expect("a page");
+    alice.revision = page.info.to;
+    alice.beat(&mut world);
+    let mut carol = Client::new("carol", 3);
+    let Got::Challenge(cookie) = carol.init(&mut world) else { panic!("no challenge") };
+    let bytes = carol.register_bytes(cookie);
+    let sent = world.send(carol.from, &bytes);
+    assert_eq!(sent.iter().filter(|s| s.to == Some(alice.from)).count(), 1);
+}

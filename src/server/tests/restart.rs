@@ -119,6 +119,7 @@ fn an_unconfirmed_row_of_another_machine_is_not_taken() {
     other.instance = InstanceId(99);
     assert_eq!(other.register(&mut world), Got::Reject(RejectCode::Taken, 0));
     // The old machine's heartbeat of another session: not live, so it is not superseded.
+    crate::shows!("R-REG-40");
     let mut before = Client::new("alice", 1);
     before.session = Some((crate::ident::SessionId(5), before.key.session_key(crate::ident::SessionId(5))));
     assert_eq!(before.heartbeat(&mut world), Got::Reregister(0));
