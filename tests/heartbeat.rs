@@ -13,9 +13,7 @@ use hms::ident::{
 use hms::net::Arrival;
 use hms::server::{Server, ServerSettings, Setup};
 use hms::time::{Duration, Instant, UnixMillis};
-use hms::wire::{
-    Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Register, Unverified, View,
-};
+use hms::wire::{Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Register, Unverified, View};
 
 struct Counting;
 

@@ -57,10 +57,7 @@ fn a_mass_of_silent_rows_turns_late_first() {
     // One that speaks again is up again.
     hosts[150].beat(&mut world);
     assert_eq!(world.server.status(world.now).hosts.late, 99);
-<<<<<<< HEAD
     // It has fallen silent again, and has more than a check time to come back when the brake lets go.
-=======
->>>>>>> ceff899 (Keep refusals with a key apart from floods without one; count that a steady heartbeat allocates nothing)
     for _ in 0..7 {
         beat(&mut world, &mut hosts[..100]);
     }
