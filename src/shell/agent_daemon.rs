@@ -148,6 +148,8 @@ struct Daemon<'a> {
     /// Until when it must be registered.
     give_up_at: Option<Instant>,
     registered: bool,
+    /// The token names addresses, so that multicast is not needed.
+    addressed: bool,
     /// What an HMS that proved itself, or else anybody, said against the registration.
     refusal: Option<String>,
     hint: Option<String>,
@@ -271,9 +273,15 @@ impl Daemon<'_> {
             return DaemonError::new(EXIT_REFUSED, message);
         }
         let waited = self.options.timeout.unwrap_or_default();
+        let far = if self.addressed {
+            ""
+        } else {
+            "; this token names no address, and multicast ends at the next router: for hosts behind one, \
+             `hms token NAME` without --multicast or with --address makes a token that does"
+        };
         let message = format!(
             "no HMS answered within {}: none is running or reachable from here, or those that are do not serve the \
-             realm of this token (`hms realm list` on the HMS shows which it serves)",
+             realm of this token (`hms realm list` on the HMS shows which it serves){far}",
             crate::config::show_duration(waited)
         );
         DaemonError::new(EXIT_TIMEOUT, message)
@@ -282,14 +290,17 @@ impl Daemon<'_> {
     fn store_if_due(&mut self) {
         let due = self.store_at.is_some_and(|at| self.engine.now() >= at);
         if due || (self.end.is_some() && self.store_at.is_some()) {
-            self.store_at = None;
-            if let Err(error) = self.dir.write(files::HOST_STORE, &self.host.store().to_bytes()) {
-                self.store_at = Some(self.engine.now() + STORE_AGAIN);
-                self.engine.net.counters.add("store", 1);
-                (self.options.notify)(AgentNotice::Warning(format!(
-                    "not stored: {error}; the agent tries again"
-                )));
-            }
+            self.store();
+        }
+    }
+
+    /// Stores what the host keeps; what cannot be stored is in force all the same, shown, and tried again.
+    fn store(&mut self) {
+        self.store_at = None;
+        if let Err(error) = self.dir.write(files::HOST_STORE, &self.host.store().to_bytes()) {
+            self.store_at = Some(self.engine.now() + STORE_AGAIN);
+            self.engine.net.counters.add("store", 1);
+            (self.options.notify)(AgentNotice::Warning(format!("not stored: {error}; the agent tries again")));
         }
     }
 

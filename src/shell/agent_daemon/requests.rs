@@ -58,6 +58,8 @@ impl Daemon<'_> {
         }
         self.host.set(self.engine.now(), parsed).map_err(|error| usage(error.to_string()))?;
         self.engine.flush(&mut self.host);
+        // What is answered is kept, even if the machine loses its power now.
+        self.store();
         Ok(json!({}))
     }
 

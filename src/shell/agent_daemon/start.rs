@@ -61,6 +61,7 @@ impl<'a> Daemon<'a> {
             store.content.reported.clone_from(&kept.report);
         }
         let now = engine.now();
+        let addressed = !store.token.addresses.is_empty();
         let user = store.token.user_name.clone();
         let host = Host::new(
             now,
@@ -88,6 +89,7 @@ impl<'a> Daemon<'a> {
             _lock: lock,
             give_up_at,
             registered: false,
+            addressed,
             refusal: None,
             hint: None,
             store_at: None,

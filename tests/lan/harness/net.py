@@ -126,7 +126,8 @@ class Node(Namespace):
                 lan.ip(f"link set {port['ifname']} {state}")
 
     def readdress(self, old, new, device="eth0"):
-        self.ip(f"addr add {new} dev {device}", f"addr del {old} dev {device}")
+        # First away with the old one: the kernel would drop the new one with it, as its secondary.
+        self.ip(f"addr del {old} dev {device}", f"addr add {new} dev {device}")
 
     def addresses(self, family=None):
         """Its addresses (without loopback) as text, without length or scope."""

@@ -116,6 +116,7 @@ def one_thread(t):
     equal("process and thread ids in the trace", pids, {daemon})
     equal("clone, fork", re.findall(r"^\d+ .*?\b(clone3?|v?fork)\(.*", trace, re.M), [])
     # The agent is one thread as well.
+    world.hms.serve()
     world.add("cyd")
     equal("threads of an agent", len(os.listdir(f"/proc/{world['cyd'].process.pid}/task")), 1)
 
