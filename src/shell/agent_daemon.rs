@@ -300,7 +300,9 @@ impl Daemon<'_> {
         if let Err(error) = self.dir.write(files::HOST_STORE, &self.host.store().to_bytes()) {
             self.store_at = Some(self.engine.now() + STORE_AGAIN);
             self.engine.net.counters.add("store", 1);
-            (self.options.notify)(AgentNotice::Warning(format!("not stored: {error}; the agent tries again")));
+            (self.options.notify)(AgentNotice::Warning(format!(
+                "not stored: {error}; the agent tries again"
+            )));
         }
     }
 
