@@ -25,6 +25,9 @@ impl Server {
             })
         };
         let news = !interfaces.iter().all(known);
+        if self.interfaces != interfaces && !self.interfaces.is_empty() {
+            self.list_until = now + self.settings.expiry();
+        }
         self.interfaces = interfaces;
         if news {
             let due = self.announced.map_or(now, |at| now.max(at + ANNOUNCE_PAUSE));

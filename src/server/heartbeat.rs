@@ -142,6 +142,8 @@ impl Server {
         }
         if fresh {
             settings.observed = Some(ask.from);
+        }
+        if fresh || ask.now < self.list_until {
             settings.hms = vec![self.hms_info(ask.arrival, ask.from)];
             settings.cluster_key = Some(self.cluster.public());
         }

@@ -94,6 +94,8 @@ pub struct Server {
     ticked: Instant,
     /// Until then ACKs carry check time and mode: by then every reachable host has heard of them.
     tell_until: Instant,
+    /// Until then ACKs carry the addresses of this HMS, which changed.
+    list_until: Instant,
     push_after: Instant,
     announce_due: Option<Instant>,
     announced: Option<Instant>,

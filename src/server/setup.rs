@@ -84,6 +84,7 @@ impl Server {
             turned: now,
             ticked: now,
             tell_until: now,
+            list_until: now,
             push_after: now,
             announce_due: None,
             announced: None,

@@ -134,3 +134,22 @@ fn the_server_announces_itself() {
     assert_eq!(world.events(), [Event::Stopped]);
     assert_eq!(world.server.status(world.now).role, "stopping");
 }
+
+#[test]
+fn hosts_are_told_of_a_new_address() {
+    let mut world = lan();
+    world.arrival = Arrival { local: "10.0.0.1".parse().ok(), interface: Some(2), multicast: false };
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    assert!(alice.beat(&mut world).settings.hms.is_empty());
+    let addresses = ["10.0.0.1", "10.5.0.1"].iter().map(|a| a.parse().expect("an address")).collect();
+    world.server.set_interfaces(world.now, vec![Interface { index: 2, name: "eth0".into(), addresses }]);
+    let ack = alice.beat(&mut world);
+    let shown: Vec<_> = ack.settings.hms[0].addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["10.0.0.1:6710", "10.5.0.1:6710"]);
+    for _ in 0..4 {
+        world.secs(20);
+        alice.beat(&mut world);
+    }
+    assert!(alice.beat(&mut world).settings.hms.is_empty());
+}

@@ -89,6 +89,7 @@ fn a_stall_costs_nobody_a_row() {
 
 #[test]
 fn a_shorter_check_time_loses_nobody_and_counts_in_the_end() {
+    crate::shows!("R-REG-46");
     let mut world = World::new();
     let mut alice = Client::new("alice", 1).viewing(View::None, false);
     alice.join(&mut world);
