@@ -52,7 +52,15 @@ impl fmt::Display for StateError {
             Self::Locked { path, pid: None } => {
                 write!(f, "{}: another process is running on this state directory", path.display())
             }
-            Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Io { path, error } => {
+                write!(f, "{}: {error}", path.display())?;
+                match error.kind() {
+                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                        f.write_str("; --state names another directory, one that you may write to")
+                    }
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }

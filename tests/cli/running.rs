@@ -43,10 +43,14 @@ fn hosts_join_see_each_other_change_and_leave() {
     assert!(world.expect(0, "hms", &["hosts"]).err.contains("`hms token USER`"));
     let watch = watch(&world);
     let alice = world.join("hms", "alice", &["--name", "pc1", "--service", "sip:5060", "--video", "5004"]);
-    let _bob = world.join("hms", "bob", &["--name", "o'neil", "--address", "192.0.2.7:4000"]);
+    let _bob = world.join("hms", "bob", &["--name", "o'neil", "--address", "192.0.2.7"]);
     let joined = event(&watch, "join", "alice");
     assert!(joined["seq"].is_u64() && joined["row"]["since"].is_string());
-    event(&watch, "join", "bob");
+    let reported = event(&watch, "join", "bob")["row"]["reported"][0].clone();
+    assert!(
+        reported.as_str().is_some_and(|a| a.starts_with("192.0.2.7:") && !a.ends_with(":0")),
+        "{reported}"
+    );
 
     let who =
         until(&world, "bob", &["who"], |who| who["hosts"].as_array().is_some_and(|hosts| hosts.len() == 2));
