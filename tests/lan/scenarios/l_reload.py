@@ -10,7 +10,7 @@ from harness.world import World, hosts_config
 NAMES = ["ann", "bob", "cyd"]
 
 
-@scenario("l-reload", "(l) reload changes the check time, no host is lost; a broken file changes nothing",
+@scenario("l-reload", "(l) reload: new check time, no host lost; a broken file changes nothing",
           takes=32)
 def l_reload(t):
     world = World(t, NAMES, hosts_config("1s"))
