@@ -293,6 +293,11 @@ impl Host {
         }
     }
 
+    /// Whether what [`Self::refresh`] asked for is still on its way.
+    pub const fn refreshing(&self) -> bool {
+        self.beat.want || self.follow.pull.is_some()
+    }
+
     /// The cycle ends with the session.
     pub(super) fn stop_beats(&mut self) {
         self.beat.attempt = None;

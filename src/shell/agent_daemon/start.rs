@@ -102,6 +102,7 @@ impl<'a> Daemon<'a> {
             leavers: Vec::new(),
             forget: false,
             finds: Vec::new(),
+            refreshers: Vec::new(),
             events_seen: 0,
             end: None,
         }))
