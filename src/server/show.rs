@@ -153,7 +153,11 @@ impl Server {
             .map(|r| WhyRow {
                 time: rfc3339(r.time),
                 address: r.source.to_string(),
-                user: Some(r.name.as_ref().map_or_else(|| self.user_name(r.realm, r.user, name), ToString::to_string)),
+                user: Some(
+                    r.name
+                        .as_ref()
+                        .map_or_else(|| self.user_name(r.realm, r.user, name), ToString::to_string),
+                ),
                 realm: Some(self.realm_name(r.realm)),
                 kind: r.kind.name(),
                 verdict: r.verdict.name(),
