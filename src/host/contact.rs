@@ -73,6 +73,7 @@ impl Host {
             self.search.start(now, &mut self.rng);
         }
         self.contact_all(now, None);
+        self.search_due(now);
     }
 
     /// Tries every known address in turn, `first` before all.
