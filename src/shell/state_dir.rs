@@ -170,7 +170,9 @@ impl StateDir {
 
     fn error(&self, name: &str, error: io::Error) -> StateError {
         let path = if name.is_empty() { self.path.clone() } else { self.file(name) };
-        StateError::Io { path, error }
+        // What tempfile adds is the path of a file that nobody knows.
+        let inner = error.get_ref().and_then(|wrapped| wrapped.source()).map(ToString::to_string);
+        StateError::Io { path, error: inner.map_or_else(|| error, |text| io::Error::other(text)) }
     }
 }
 
@@ -185,7 +187,7 @@ pub struct Pending {
 impl Pending {
     /// Appends a piece.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.file.as_file_mut().write_all(bytes)
     }
 
     /// Brings all to the disk and puts it in the place of the old file.
