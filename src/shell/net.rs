@@ -225,7 +225,8 @@ impl Net {
         };
         let own = |from: SocketAddr| {
             let ours = |interface: &Interface| interface.addresses.contains(&from.ip());
-            self.main.iter().any(|socket| socket.local().port() == from.port()) && self.report.usable.iter().any(ours)
+            self.main.iter().any(|socket| socket.local().port() == from.port())
+                && self.report.usable.iter().any(ours)
         };
         // What this daemon said to the groups comes back to it, and is no news.
         // Linux gives a site group's datagrams to every member, whatever interface they came in by.
