@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::heartbeat::{BACKOFF_MAX, BACKOFF_MIN};
+use super::own::fits;
 use super::routes::Target;
 use super::timer::Timer;
 use super::{Host, State};
@@ -10,7 +11,7 @@ use crate::auth::{SessionKey, seal};
 use crate::chance::{self, Backoff};
 use crate::ident::{Incarnation, ServerId, SessionId};
 use crate::time::{Duration, Instant};
-use crate::wire::{Init, Kind, Register, Short};
+use crate::wire::{Init, Kind, Register, Short, View};
 use rand_core::Rng as _;
 
 /// When INIT and REGISTER are sent, counted from the first.
@@ -72,7 +73,6 @@ impl Host {
             self.search.start(now, &mut self.rng);
         }
         self.contact_all(now, None);
-        self.search_due(now);
     }
 
     /// Tries every known address in turn, `first` before all.
@@ -160,6 +160,8 @@ impl Host {
     }
 
     fn register(&mut self, cookie: u64) -> Vec<u8> {
+        // A view that does not fit beside the content is asked for with a heartbeat's error; without it is better.
+        let view = if fits(self.own.content(), &self.own.view) { self.own.view.clone() } else { View::None };
         let register = Register {
             takeover: self.takeover,
             cookie,
@@ -170,7 +172,7 @@ impl Host {
             revision: self.follow.copy.revision(),
             digest: self.follow.copy.root(),
             content: self.own.bytes(),
-            view: self.own.view.clone(),
+            view,
             push: self.own.push,
         };
         let mut datagram = Vec::with_capacity(256);

@@ -11,5 +11,4 @@ mod registration;
 mod restart;
 mod sessions;
 mod shown;
-mod views;
 mod world;

@@ -58,10 +58,7 @@ impl<'a> Daemon<'a> {
             (options.notify)(AgentNotice::Warning(error.to_string()));
         }
         if !kept.report.is_empty() {
-            // Without a port the agent's own is meant.
-            let with_port =
-                |a: &SocketAddr| if a.port() == 0 { SocketAddr::new(a.ip(), kept.port) } else { *a };
-            store.content.reported = kept.report.iter().map(with_port).collect();
+            store.content.reported.clone_from(&kept.report);
         }
         let now = engine.now();
         let addressed = !store.token.addresses.is_empty();
@@ -102,7 +99,6 @@ impl<'a> Daemon<'a> {
             leavers: Vec::new(),
             forget: false,
             finds: Vec::new(),
-            refreshers: Vec::new(),
             events_seen: 0,
             end: None,
         }))

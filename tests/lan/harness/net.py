@@ -3,9 +3,7 @@ that no other scenario uses."""
 
 import contextlib
 import ipaddress
-import json
 import os
-import signal
 import subprocess
 import threading
 
@@ -50,12 +48,8 @@ class Namespace:
             file.write(str(value))
 
     def remove(self):
-        """Ends whatever still runs inside (detached agents), then the namespace."""
-        for pid in ip("netns", "pids", self.id).split():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
         os.close(self.handle)
-        ip("netns", "del", self.id)
+        subprocess.run(["ip", "netns", "del", self.id], capture_output=True)
 
 
 class Lan(Namespace):
@@ -123,6 +117,7 @@ class Node(Namespace):
         self._port(device, "up")
 
     def _port(self, device, state):
+        import json
         peer = json.loads(ip("-n", self.id, "-j", "-d", "link", "show", "dev", device))[0]
         index = peer["link_index"]
         lan = self.lans[device]
@@ -136,6 +131,7 @@ class Node(Namespace):
 
     def addresses(self, family=None):
         """Its addresses (without loopback) as text, without length or scope."""
+        import json
         found = []
         for link in json.loads(ip("-n", self.id, "-j", "addr", "show")):
             for address in link.get("addr_info", []):

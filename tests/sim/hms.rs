@@ -1,0 +1,176 @@
+//! The HMS's machine: disk, process, and what the shell would do for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use hms::ident::Name;
+use hms::net::{Arrival, Interface};
+use hms::server::{Event, Server, ServerSettings, Setup};
+use hms::storage::{Secrets, Snapshot, SnapshotWriter};
+use hms::time::{Duration, Instant, UnixMillis};
+
+use crate::device::Sent;
+use crate::dice::Dice;
+use crate::net::{HMS_PORT, HMS_V4, HMS_V6, LAN};
+use crate::reference::{Row, Who};
+
+/// What a turn of the process brought.
+#[derive(Default)]
+pub struct Turn {
+    pub sent: Vec<Sent>,
+    pub events: Vec<Event>,
+}
+
+/// A snapshot on disk, and the rows that the reference had when it was made.
+pub struct Saved {
+    bytes: Vec<u8>,
+    pub rows: BTreeMap<Who, Row>,
+}
+
+pub struct HmsMachine {
+    secrets: Vec<u8>,
+    pub snapshot: Option<Saved>,
+    pub server: Option<Server>,
+    pub paused_until: Option<Instant>,
+    pub inbox: VecDeque<(SocketAddr, Arrival, Vec<u8>)>,
+    pub settings: ServerSettings,
+    clock: Duration,
+    wall: u64,
+    dice: Dice,
+    pub troubled: Instant,
+}
+
+fn addresses() -> Vec<SocketAddr> {
+    [HMS_V4, HMS_V6].map(|ip| SocketAddr::new(ip, HMS_PORT)).to_vec()
+}
+
+impl HmsMachine {
+    pub fn new(dice: &mut Dice, secrets: &Secrets, settings: ServerSettings) -> Self {
+        let mut dice = dice.fork();
+        Self {
+            secrets: secrets.to_bytes().to_vec(),
+            snapshot: None,
+            server: None,
+            paused_until: None,
+            inbox: VecDeque::new(),
+            settings: ServerSettings { listen: addresses(), ..settings },
+            clock: dice.secs(0, 100_000),
+            wall: 1_700_000_000_000 + dice.number() % 1_000_000_000,
+            dice,
+            troubled: Instant::ZERO,
+        }
+    }
+
+    fn local(&self, now: Instant) -> Instant {
+        now + self.clock
+    }
+
+    pub fn secrets(&self) -> Secrets {
+        Secrets::from_bytes(&self.secrets).expect("secrets that the simulator stored itself")
+    }
+
+    /// Starts a process with what is on the disk.
+    pub fn start(&mut self, now: Instant) -> Turn {
+        let mut secrets = self.secrets();
+        let incarnation =
+            secrets.next_incarnation(|bytes| bytes.copy_from_slice(&self.dice.bytes()[..bytes.len()]));
+        self.secrets = secrets.to_bytes().to_vec();
+        let snapshot = self.snapshot.as_ref().map(|saved| Snapshot::from_bytes(&saved.bytes));
+        let snapshot = snapshot.map(|s| s.expect("a snapshot that the simulator stored itself"));
+        let base = secrets.clock.max(snapshot.as_ref().map_or(0, |s| s.header.stamp_clock));
+        let setup = Setup {
+            name: Name::new("atlas").expect("a name"),
+            server: secrets.server,
+            incarnation,
+            seed: self.dice.bytes(),
+            settings: self.settings.clone(),
+            keyring: secrets.keyring(),
+            default_realm: secrets.default_realm().map(|realm| realm.id),
+            cluster: secrets.cluster_key(),
+            stamp_base: base,
+            wall: UnixMillis(self.wall + now.millis()),
+            rows: snapshot.map(|s| s.rows).unwrap_or_default(),
+        };
+        let mut server = Server::new(self.local(now), setup);
+        let lan = Interface { index: LAN, name: "lan0".into(), addresses: vec![HMS_V4, HMS_V6] };
+        server.set_interfaces(self.local(now), vec![lan]);
+        self.server = Some(server);
+        self.inbox.clear();
+        self.paused_until = None;
+        self.troubled = now;
+        self.collect(now)
+    }
+
+    pub fn kill(&mut self, now: Instant) {
+        self.server = None;
+        self.paused_until = None;
+        self.inbox.clear();
+        self.troubled = now;
+    }
+
+    /// Writes the snapshot, in pages as the shell does.
+    pub fn save(&mut self, now: Instant, rows: BTreeMap<Who, Row>) {
+        let local = self.local(now);
+        let Some(server) = &self.server else { return };
+        let mut bytes = Vec::new();
+        let mut writer = SnapshotWriter::begin(&server.snapshot_header(local), &mut bytes);
+        let mut at = None;
+        loop {
+            let (page, next) = server.snapshot_rows(at, 7);
+            page.iter().for_each(|row| writer.row(row, &mut bytes));
+            at = next;
+            if at.is_none() {
+                break;
+            }
+        }
+        writer.end(&mut bytes);
+        self.snapshot = Some(Saved { bytes, rows });
+    }
+
+    pub fn with<T>(
+        &mut self,
+        now: Instant,
+        act: impl FnOnce(&mut Server, Instant) -> T,
+    ) -> Option<(T, Turn)> {
+        let local = self.local(now);
+        let result = act(self.server.as_mut()?, local);
+        Some((result, self.collect(now)))
+    }
+
+    pub fn look<T>(&self, now: Instant, look: impl FnOnce(&Server, Instant) -> T) -> Option<T> {
+        self.server.as_ref().map(|server| look(server, self.local(now)))
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        if let Some(until) = self.paused_until {
+            return Some(until);
+        }
+        self.server.as_ref()?.poll_timeout().map(|at| at - self.clock)
+    }
+
+    pub fn step_wall(&mut self, now: Instant, by: i64) {
+        self.wall = self.wall.saturating_add_signed(by);
+        let wall = UnixMillis(self.wall + now.millis());
+        let _ = self.with(now, |server, local| server.set_wall(local, wall));
+    }
+
+    fn collect(&mut self, now: Instant) -> Turn {
+        let local = self.local(now);
+        let mut turn = Turn::default();
+        let Some(server) = self.server.as_mut() else { return turn };
+        let mut buf = Vec::new();
+        while let Some(transmit) = server.poll_output(local, &mut buf) {
+            turn.sent.push(Sent { transmit, bytes: buf.clone() });
+        }
+        while let Some(event) = server.poll_event() {
+            if event == Event::PersistSecrets {
+                let mut secrets = Secrets::from_bytes(&self.secrets).expect("secrets stored before");
+                secrets.take(server.keyring(), server.stamp_clock(local));
+                self.secrets = secrets.to_bytes().to_vec();
+                server.persisted(Ok(()));
+            }
+            turn.events.push(event);
+        }
+        turn
+    }
+}

@@ -1,0 +1,109 @@
+//! What happened in how many worlds: a fault or a message that never occurred was not tested.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hms::relay::LinkTally;
+use hms::time::Duration;
+use hms::wire::Kind;
+
+use crate::plan::Fault;
+
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub seeds: u64,
+    pub simulated: Duration,
+    pub datagrams: u64,
+    pub kinds: BTreeMap<Kind, u64>,
+    pub faults: BTreeMap<Fault, u64>,
+    pub links: LinkTally,
+    /// Other things that must have happened.
+    pub events: BTreeMap<&'static str, u64>,
+}
+
+/// What one HMS never sends: REDIRECT and RETRY need a second one (R-REG-36, chapter 4.4).
+const NEVER: [Kind; 2] = [Kind::Retry, Kind::Redirect];
+
+/// Must have happened at least once in a full run.
+pub const EVENTS: [&str; 22] = [
+    "cut",
+    "rebound",
+    "displaced",
+    "hms started",
+    "hms killed",
+    "hms stopped",
+    "hms paused",
+    "host killed",
+    "host paused",
+    "host superseded",
+    "host refused",
+    "host left",
+    "host lost the hms",
+    "snapshot restored",
+    "replayed",
+    "forged",
+    "revoked",
+    "row expired",
+    "reloaded",
+    "wall clock stepped",
+    "challenge after a move",
+    "found",
+];
+
+impl Tally {
+    pub fn count(&mut self, event: &'static str) {
+        assert!(EVENTS.contains(&event), "{event} is not in the list");
+        *self.events.entry(event).or_default() += 1;
+    }
+
+    pub fn kind(&mut self, kind: Kind) {
+        *self.kinds.entry(kind).or_default() += 1;
+        self.datagrams += 1;
+    }
+
+    pub fn add(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        self.simulated += other.simulated;
+        self.datagrams += other.datagrams;
+        self.links += other.links;
+        for (kind, n) in &other.kinds {
+            *self.kinds.entry(*kind).or_default() += n;
+        }
+        for (fault, n) in &other.faults {
+            *self.faults.entry(*fault).or_default() += n;
+        }
+        for (event, n) in &other.events {
+            *self.events.entry(event).or_default() += n;
+        }
+    }
+
+    /// What should have occurred and did not.
+    pub fn missing(&self) -> Vec<String> {
+        let kinds = Kind::ALL.iter().filter(|kind| !NEVER.contains(kind) && !self.kinds.contains_key(kind));
+        let faults = Fault::ALL.iter().filter(|fault| !self.faults.contains_key(fault));
+        let events = EVENTS.iter().filter(|event| !self.events.contains_key(*event));
+        kinds
+            .map(ToString::to_string)
+            .chain(faults.map(|fault| format!("{fault:?}")))
+            .chain(events.map(ToString::to_string))
+            .collect()
+    }
+}
+
+fn line<K: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    head: &str,
+    all: impl Iterator<Item = (K, u64)>,
+) -> fmt::Result {
+    let all: Vec<_> = all.map(|(key, n)| format!("{key} {n}")).collect();
+    writeln!(f, "{head:10}{}", all.join(", "))
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "messages", self.kinds.iter().map(|(k, n)| (k, *n)))?;
+        line(f, "faults", self.faults.iter().map(|(k, n)| (format!("{k:?}"), *n)))?;
+        line(f, "events", self.events.iter().map(|(k, n)| (k, *n)))?;
+        write!(f, "cables    {}", self.links)
+    }
+}
