@@ -5,18 +5,18 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The system's allocator with a counter of live bytes.
-pub struct Counting {
+pub(crate) struct Counting {
     live: AtomicUsize,
 }
 
 impl Counting {
     /// Nothing allocated yet.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { live: AtomicUsize::new(0) }
     }
 
     /// Bytes allocated and not freed.
-    pub fn live(&self) -> usize {
+    pub(crate) fn live(&self) -> usize {
         self.live.load(Ordering::Relaxed)
     }
 }
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Resident memory of this process in bytes.
-pub fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
 }

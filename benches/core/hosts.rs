@@ -10,7 +10,9 @@ use hms::limits::TAG_LEN;
 use hms::net::Arrival;
 use hms::server::{RealmLimits, Server, ServerSettings, Setup};
 use hms::time::{Duration, Instant, UnixMillis};
-use hms::wire::{Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Ports, Register, Unverified, View};
+use hms::wire::{
+    Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Ports, Register, Unverified, View,
+};
 
 const REALM: RealmId = RealmId(7);
 const INCARNATION: Incarnation = Incarnation(77);
@@ -20,7 +22,7 @@ fn secret() -> RealmSecret {
 }
 
 /// A server with one realm and no limits.
-pub fn server(now: Instant) -> Server {
+pub(crate) fn server(now: Instant) -> Server {
     let mut keyring = Keyring::default();
     let realm = Name::new("bench").expect("a name");
     keyring.new_realm(REALM, realm, Epoch(1), secret());
@@ -51,7 +53,7 @@ struct Session {
 }
 
 /// Hosts that all registered.
-pub struct Fleet {
+pub(crate) struct Fleet {
     n: usize,
     sessions: Vec<Session>,
 }
@@ -67,12 +69,12 @@ fn header(kind: Kind, user: UserId, session: SessionId, sequence: u64) -> Header
 
 impl Fleet {
     /// `n` hosts, none registered.
-    pub fn new(n: usize) -> Self {
+    pub(crate) fn new(n: usize) -> Self {
         Self { n, sessions: Vec::with_capacity(n) }
     }
 
     /// Registers them all; tells what time it is then.
-    pub fn register(&mut self, hms: &mut Server, mut now: Instant) -> Instant {
+    pub(crate) fn register(&mut self, hms: &mut Server, mut now: Instant) -> Instant {
         let secret = secret();
         let mut buf = Vec::with_capacity(1200);
         for host in 0..self.n {
@@ -127,7 +129,7 @@ impl Fleet {
     }
 
     /// All hosts in an order that caches do not like; the same in every run.
-    pub fn shuffled(&self) -> Vec<usize> {
+    pub(crate) fn shuffled(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.n).collect();
         let mut state = 0x9e37_79b9_7f4a_7c15u64;
         for i in (1..order.len()).rev() {
@@ -138,7 +140,12 @@ impl Fleet {
     }
 
     /// The next heartbeats of `count` hosts of `order` from `start` on, round and round.
-    pub fn heartbeats(&mut self, order: &[usize], start: usize, count: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+    pub(crate) fn heartbeats(
+        &mut self,
+        order: &[usize],
+        start: usize,
+        count: usize,
+    ) -> Vec<(SocketAddr, Vec<u8>)> {
         (start..start + count).map(|i| self.heartbeat(order[i % order.len()])).collect()
     }
 
@@ -162,7 +169,7 @@ impl Fleet {
     }
 
     /// Heartbeats with a wrong tag: of known sessions, or of sessions that nobody has.
-    pub fn bad_tags(
+    pub(crate) fn bad_tags(
         &mut self,
         order: &[usize],
         start: usize,

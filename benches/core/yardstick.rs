@@ -7,7 +7,7 @@ use ring::hmac;
 
 /// Nanoseconds for one HMAC-SHA-256 under a key that is set up for each, over `len` bytes: what a server that keeps
 /// 32 bytes a host must at least do for one tag.
-pub fn hmac(len: usize, count: usize) -> f64 {
+pub(crate) fn hmac(len: usize, count: usize) -> f64 {
     let (mut key, data) = ([7u8; 32], vec![1u8; len]);
     let start = Clock::now();
     for i in 0..count {
@@ -19,7 +19,7 @@ pub fn hmac(len: usize, count: usize) -> f64 {
 }
 
 /// The median.
-pub fn median(values: &mut [f64]) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
