@@ -8,13 +8,12 @@ mod hosts;
 mod yardstick;
 
 use std::hint::black_box;
-use std::time::Instant as Clock;
 
 use hms::net::Arrival;
 use hms::time::{Duration, Instant};
 use hosts::{Fleet, server};
 use serde_json::{Value, json};
-use yardstick::{hmac, median};
+use yardstick::{clock, hmac, median};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting::new();
@@ -41,7 +40,7 @@ fn options() -> Options {
 
 /// Nanoseconds for one of `count` things that `work` does.
 fn timed(count: usize, work: impl FnOnce()) -> f64 {
-    let start = Clock::now();
+    let start = clock();
     work();
     start.elapsed().as_nanos() as f64 / count as f64
 }
@@ -196,7 +195,7 @@ fn pass(hms: &mut hms::server::Server, mut now: Instant, steps: usize) -> (Insta
     let (mut took, mut out) = (0, Vec::with_capacity(1200));
     for _ in 0..steps {
         now += Duration::from_millis(50);
-        let start = Clock::now();
+        let start = clock();
         hms.handle_timeout(now);
         while hms.poll_output(now, &mut out).is_some() {}
         took += start.elapsed().as_nanos();
