@@ -1,6 +1,9 @@
 """The usual LAN: one HMS, some hosts, each with its own address."""
 
+import os
+
 from .product import same_everywhere
+from .waiting import Skip
 
 
 class World:
@@ -46,6 +49,35 @@ class World:
         users = set(self.hosts) if users is None else set(users)
         hosts = [host for name, host in self.hosts.items() if name in users]
         return same_everywhere(what, self.hms, hosts, users, within, since)
+
+
+class Behind:
+    """A segment from which the HMS is reached through `hms-relay` only: one address, many hosts."""
+
+    def __init__(self, world, *options):
+        t = self.t = world.t
+        relay = os.path.join(os.path.dirname(t.binary), "hms-relay")
+        if not os.path.exists(relay):
+            raise Skip("no hms-relay beside the binary: cargo build --workspace")
+        self.world, self.inside = world, world.net.lan("inside")
+        self.node = world.net.node("nat", world.lan)
+        self.outer = self.node.v4
+        self.node.attach(self.inside, device="eth1")
+        self.inner = next(ip for ip in self.node.addresses(4) if ip != self.outer)
+        self.process = t.process(
+            self.node, [relay, "--listen", f"{self.inner}:6710", "--to", f"{world.server.v4}:6710",
+                        *options], None, "relay")
+        self.hosts = {}
+
+    def add(self, *names):
+        """Hosts in the segment, joined."""
+        for name in names:
+            self.hosts[name] = self.t.host(self.world.net.node(name, self.inside))
+            token = self.world.hms.token(name, "--address", f"{self.inner}:6710")
+            self.hosts[name].join(token, wait=False)
+        for name in names:
+            self.hosts[name].process.wait_line("registered at", 20, "out")
+            self.world.hosts[name] = self.hosts[name]
 
 
 def hosts_config(check_time="2s", **values):

@@ -1,5 +1,6 @@
 """(e) A host's address changes; somebody else says that it did."""
 
+import signal
 import time
 
 from harness import wire
@@ -7,7 +8,7 @@ from harness.forge import MiniHost, heartbeat, spoof
 from harness.product import ends, ip_of
 from harness.runner import scenario
 from harness.waiting import check, equal, until
-from harness.world import World, hosts_config
+from harness.world import Behind, World, hosts_config
 
 T = 3.0
 
@@ -39,6 +40,29 @@ def e_address_change(t):
     check(not again, f"registered anew: {again}")
     challenged = world.capture.find(lambda d: d.type == wire.CHALLENGE and d.target[0] == new, since)
     check(challenged, "adopted without a challenge")
+
+
+@scenario("e-nat-rebind", "(e) a NAT gives new ports: listed within two heartbeats, `since` stays",
+          takes=12)
+def e_nat_rebind(t):
+    world = World(t, config=hosts_config("3s"))
+    nat = Behind(world)
+    nat.add("ann", "bob")
+    world.equal(within=5)
+    watch = world.hms.watch()
+    before = world.hms.rows()
+    since = nat.process.signal(signal.SIGUSR1)
+    for name in ("ann", "bob"):
+        at = until(f"{name} listed at its new port", lambda name=name:
+                   world.hms.row(name)["address"] != before[name]["address"], 2 * 1.1 * T, since)[1]
+        t.note(f"{name} at its new port {at - since:.2f} s after the NAT forgot, T = 3 s")
+    after = world.hms.rows()
+    for name, row in after.items():
+        equal("since", row["since"], before[name]["since"])
+        equal("IP", ip_of(row["address"]), nat.outer)
+        equal("observed", row["observed"], row["address"])
+    equal("events of a removal", watch.count("join", "leave", "expire", "replace", "late"), 0)
+    check(not world.capture.of(wire.INIT, wire.REGISTER, since=since), "registered anew")
 
 
 @scenario("e-forged-source", "(e) a forged source is never listed, whatever tag it carries", takes=16)

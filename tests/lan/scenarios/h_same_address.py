@@ -1,14 +1,13 @@
 """(h) Who may take an address that another row has."""
 
-import os
 import time
 
 from harness import wire
 from harness.forge import MiniHost
 from harness.product import ends
 from harness.runner import scenario
-from harness.waiting import Skip, check, equal, until
-from harness.world import World, hosts_config
+from harness.waiting import check, equal, until
+from harness.world import Behind, World, hosts_config
 
 
 @scenario("h-proved", "(h) who proves another row's (IP, port) takes it; the older is late", takes=6)
@@ -89,32 +88,18 @@ def h_reported(t):
 @scenario("h-neighbours", "(h) three neighbours behind one relay address stay, each with its port",
           takes=14)
 def h_neighbours(t):
-    relay = os.path.join(os.path.dirname(t.binary), "hms-relay")
-    if not os.path.exists(relay):
-        raise Skip("no hms-relay beside the binary: cargo build --workspace")
-    net = t.net()
-    outside, inside = net.lan("outside"), net.lan("inside")
-    server = net.node("hms", outside)
-    hms = t.hms(server, config=hosts_config()).serve()
-    nat = net.node("nat", outside).attach(inside, device="eth1")
-    process = t.process(nat, [relay, "--listen", "0.0.0.0:6710", "--to", f"{server.v4}:6710"],
-                        None, "relay")
-    gateway = nat.addresses(4)[1]
-    hosts = [t.host(net.node(name, inside)) for name in ("ann", "bob", "cyd")]
-    for host in hosts:
-        host.join(hms.token(host.name, "--address", f"{gateway}:6710"), wait=False)
-    for host in hosts:
-        host.process.wait_line("registered at", 10, "out")
-    watch = hms.watch()
-    rows = hms.rows()
-    equal("IPs", {ends(row["address"])[0] for row in rows.values()}, {nat.addresses(4)[0]})
+    world = World(t, config=hosts_config())
+    nat = Behind(world)
+    nat.add("ann", "bob", "cyd")
+    watch = world.hms.watch()
+    rows = world.hms.rows()
+    equal("IPs", {ends(row["address"])[0] for row in rows.values()}, {nat.outer})
     equal("ports", len({ends(row["address"])[1] for row in rows.values()}), 3)
     time.sleep(3 * 2.2)  # three heartbeats of each: nobody pushes anybody out
-    rows = hms.rows()
-    equal("statuses", {user: row["status"] for user, row in rows.items()},
+    equal("statuses", {user: row["status"] for user, row in world.hms.rows().items()},
           {"ann": "up", "bob": "up", "cyd": "up"})
     equal("events", [one["event"] for _, one in watch.events()
                      if one["event"] in ("late", "replace", "leave", "expire", "join")], [])
-    for host in hosts:
+    for host in nat.hosts.values():
         equal(f"list of {host.name}", set(host.listed()), {"ann", "bob", "cyd"})
-    check(process.running, "the relay ended")
+    check(nat.process.running, "the relay ended")

@@ -52,6 +52,26 @@ def k_isolated(t):
     check(hosts["ann", "alpha"].process.running, "the revocation crossed the realms")
 
 
+@scenario("k-two-companies", "(k) two HMSs, a realm each, on one LAN: each host finds its own",
+          takes=6)
+def k_two_companies(t):
+    world = World(t, config=hosts_config())
+    node = world.net.node("other", world.lan)
+    other = t.hms(node, "borealis", hosts_config()).serve()
+    hosts = {}
+    for hms, names in ((world.hms, ("ann", "bob")), (other, ("ann", "cyd"))):
+        for name in names:
+            host = t.host(world.net.node(f"{name}-{hms.name}", world.lan))
+            hosts[hms.name, name] = host.join(hms.token(name, "--multicast"), wait=False)
+    for (name, _), host in hosts.items():
+        host.process.wait_line(f"registered at {name}", 10, "out")
+    for hms, names in ((world.hms, {"ann", "bob"}), (other, {"ann", "cyd"})):
+        hms.wait_up(*names, within=2)
+        for name in names:
+            until(f"list of {name}", lambda name=name, hms=hms, names=names:
+                  set(hosts[hms.name, name].listed()) == names, 3)
+
+
 @scenario("k-max-hosts", "(k) a realm at max_hosts takes nothing from the other", takes=10)
 def k_max_hosts(t):
     world = two_realms(t, '[[realm]]\nname = "alpha"\nmax_hosts = 2\n[[realm]]\nname = "beta"\n')
