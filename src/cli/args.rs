@@ -483,11 +483,15 @@ pub(super) struct AgentArgs {
 #[command(after_help = "\
 Examples:
   hms who
+  hms who --refresh                 asks the HMS first, for update = \"on-request\"
   hms who --json | jq -r '.hosts[] | select(.conference == \"board\") | .user'")]
 pub(super) struct Who {
     /// Only users and hosts whose name begins so
     #[arg(value_name = "PREFIX")]
     pub(super) prefix: Option<String>,
+    /// Ask the HMS for changes first, and wait for its answer for at most 2 s
+    #[arg(long)]
+    pub(super) refresh: bool,
     /// Print one JSON object {source, hms, age_ms, hosts}
     #[arg(long)]
     pub(super) json: bool,

@@ -12,6 +12,7 @@ use crate::shell::paths::{Role, Socket};
 pub(super) fn run(args: &Watch, global: &Global) -> Outcome {
     let client = ask::open(Role::Server, Socket::Observe, global)?;
     let events = client.stream(&json!({"cmd": "watch", "realm": args.realm}))?;
+    log::info!("watching; Ctrl-C ends");
     let mut left = args.count;
     for event in events {
         let event = event?;

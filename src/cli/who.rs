@@ -8,7 +8,11 @@ use super::rows::{self, List, Row};
 use super::{ask, human, out};
 
 pub(super) fn run(args: &Who, global: &Global) -> Outcome {
-    let mut answer = ask::agent(global, &json!({"cmd": "who"}))?;
+    let mut answer = if args.refresh {
+        ask::command_agent(global, &json!({"cmd": "refresh"}))?
+    } else {
+        ask::agent(global, &json!({"cmd": "who"}))?
+    };
     if let Some(prefix) = &args.prefix {
         restrict(&mut answer, prefix);
     }

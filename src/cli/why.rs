@@ -12,7 +12,13 @@ pub(super) fn run(args: &Why, global: &Global) -> Outcome {
     if args.json {
         out::json(&answer);
     } else {
-        refusals.iter().for_each(|refusal| out::line(show(refusal)));
+        // The newest stands where the reader looks: at the end.
+        refusals.iter().rev().for_each(|refusal| out::line(show(refusal)));
+        if refusals.iter().any(|refusal| user(refusal).is_some_and(is_id)) {
+            out::note(
+                "an HMS keeps no list of users: where an id stands, `hms why NAME` tells whether it is NAME's",
+            );
+        }
     }
     match (&args.name, refusals.is_empty()) {
         (Some(name), true) => Err(Failure::no(format!(
@@ -27,10 +33,23 @@ pub(super) fn run(args: &Why, global: &Global) -> Outcome {
     }
 }
 
+fn user(refusal: &Value) -> Option<&str> {
+    refusal.get("user").and_then(Value::as_str)
+}
+
+/// A user's id, shown in the place of a name that the HMS cannot know.
+fn is_id(user: &str) -> bool {
+    user.len() == 16 && user.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn show(refusal: &Value) -> String {
     let text = |name: &str| refusal.get(name).and_then(Value::as_str);
     let count = refusal.get("count").and_then(Value::as_u64).unwrap_or(1);
-    let user = text("user").map_or_else(|| "an unknown user".to_owned(), |user| format!("user {user}"));
+    let user = match user(refusal) {
+        Some(id) if is_id(id) => format!("user id {id}"),
+        Some(name) => format!("user {name}"),
+        None => "an unknown user".to_owned(),
+    };
     let realm = text("realm").map(|realm| format!(" of realm {realm}")).unwrap_or_default();
     let times = if count > 1 { format!(", {count} times") } else { String::new() };
     format!(

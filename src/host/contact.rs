@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use super::heartbeat::{BACKOFF_MAX, BACKOFF_MIN};
-use super::own::fits;
 use super::routes::Target;
 use super::timer::Timer;
 use super::{Host, State};
@@ -11,7 +10,7 @@ use crate::auth::{SessionKey, seal};
 use crate::chance::{self, Backoff};
 use crate::ident::{Incarnation, ServerId, SessionId};
 use crate::time::{Duration, Instant};
-use crate::wire::{Init, Kind, Register, Short, View};
+use crate::wire::{Init, Kind, Register, Short};
 use rand_core::Rng as _;
 
 /// When INIT and REGISTER are sent, counted from the first.
@@ -73,6 +72,7 @@ impl Host {
             self.search.start(now, &mut self.rng);
         }
         self.contact_all(now, None);
+        self.search_due(now);
     }
 
     /// Tries every known address in turn, `first` before all.
@@ -160,8 +160,6 @@ impl Host {
     }
 
     fn register(&mut self, cookie: u64) -> Vec<u8> {
-        // A view that does not fit beside the content is asked for with a heartbeat's error; without it is better.
-        let view = if fits(self.own.content(), &self.own.view) { self.own.view.clone() } else { View::None };
         let register = Register {
             takeover: self.takeover,
             cookie,
@@ -172,7 +170,7 @@ impl Host {
             revision: self.follow.copy.revision(),
             digest: self.follow.copy.root(),
             content: self.own.bytes(),
-            view,
+            view: self.own.view.clone(),
             push: self.own.push,
         };
         let mut datagram = Vec::with_capacity(256);

@@ -46,6 +46,16 @@ impl Host {
         self.own.view != View::None && self.told.granted.is_none_or(|granted| granted.kind != 0)
     }
 
+    /// The HMS does not grant the view: nobody keeps the rows up to date, so they are not shown (R-DIR-10).
+    pub(super) fn stop_following(&mut self, now: Instant) {
+        if !self.follow.copy.is_empty() {
+            self.end_pull();
+            self.follow.copy.clear();
+            self.events.push_back(Event::Changed);
+            self.persist_soon(now);
+        }
+    }
+
     /// After REGISTERED: an empty list is pulled at once, another one is compared (R-DIR-07).
     pub(super) fn follow_registered(&mut self, now: Instant, incarnation: Incarnation, revision: Revision) {
         let same = self.follow.origin == incarnation && self.follow.copy.revision().0 != 0;

@@ -14,6 +14,8 @@ use crate::wire::{Ack, Heartbeat, Kind};
 
 /// Longest back-off while no HMS answers (R-REG-34).
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(120);
+/// A RETRY comes no sooner: an HMS that says 0 again and again does not make the host spin.
+const RETRY_MIN: Duration = Duration::from_millis(100);
 /// Shortest.
 pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(1);
 
@@ -261,6 +263,7 @@ impl Host {
     /// RETRY(d): what was asked is asked again after d.
     pub(super) fn retry(&mut self, now: Instant, request: Request, delay: Duration) {
         self.requests.close(request.sequence);
+        let delay = delay.max(RETRY_MIN);
         match request.asked {
             Asked::Beat(_) => {
                 self.beat.tried = 0;
@@ -291,6 +294,11 @@ impl Host {
             State::Registered | State::Searching => self.beat_now(now),
             _ => {}
         }
+    }
+
+    /// Whether what [`Self::refresh`] asked for is still on its way.
+    pub const fn refreshing(&self) -> bool {
+        self.beat.want || self.follow.pull.is_some()
     }
 
     /// The cycle ends with the session.

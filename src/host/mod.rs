@@ -159,13 +159,15 @@ pub struct Host {
     heard: Option<Instant>,
     near: Vec<Name>,
     takeover: bool,
-    interfaces: Vec<Interface>,
+    /// Unknown before the first list.
+    interfaces: Option<Vec<Interface>>,
 }
 
 impl Host {
     /// A host that begins to look for an HMS at once, unless the store says that it was superseded.
     pub fn new(now: Instant, setup: HostSetup) -> Self {
-        let HostSetup { token, store, content, view, push, takeover, near, seed, wall } = setup;
+        let HostSetup { token, store, mut content, mut view, push, takeover, near, seed, wall } = setup;
+        let shortened = own::shorten(&mut content, &mut view);
         let store = store::prepared(store, &token, &content, &view, push);
         let mut this = Self {
             state: State::Seeking,
@@ -191,7 +193,7 @@ impl Host {
             heard: None,
             near,
             takeover,
-            interfaces: Vec::new(),
+            interfaces: None,
             me: Identity {
                 realm: token.realm,
                 epoch: token.epoch,
@@ -204,6 +206,11 @@ impl Host {
             store,
         };
         this.restore();
+        if shortened {
+            let text =
+                "content and view are too long for one datagram; reported addresses or the view are left out";
+            this.log(log::Level::Warn, text.into());
+        }
         this.begin(now);
         this
     }
@@ -235,12 +242,10 @@ impl Host {
 
     /// The usable interfaces; when they change the host says at once where it is, or looks again.
     pub fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
-        if self.interfaces != interfaces {
-            let first = self.interfaces.is_empty();
-            self.interfaces = interfaces;
-            if !first {
-                self.network_changed(now);
-            }
+        let changed = self.interfaces.as_ref().is_some_and(|known| *known != interfaces);
+        self.interfaces = Some(interfaces);
+        if changed {
+            self.network_changed(now);
         }
     }
 

@@ -68,3 +68,17 @@ pub(super) fn fits(content: &Content, view: &View) -> bool {
     };
     HEADER_LEN + 44 + content.to_bytes().len() + 5 + view_len + TAG_LEN <= DATAGRAM_MAX
 }
+
+/// Leaves out what fits least: reported addresses, then the view. Says whether something was left out.
+pub(super) fn shorten(content: &mut Content, view: &mut View) -> bool {
+    let mut shortened = false;
+    while !fits(content, view) && content.reported.pop().is_some() {
+        shortened = true;
+    }
+    if !fits(content, view) {
+        // Content alone always fits: names, ports and 16 services are below 600 bytes.
+        *view = View::None;
+        shortened = true;
+    }
+    shortened
+}

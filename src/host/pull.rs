@@ -45,9 +45,12 @@ pub(super) struct Pull {
 impl Host {
     /// Pulls this instead of what was being pulled, except that a copy under way is finished before its delta.
     pub(super) fn start_pull(&mut self, now: Instant, what: What) {
-        if matches!(what, What::Copy { .. }) {
+        match what {
             // While the rows are a mixture, no delta fits them.
-            self.follow.copy.adopt(Revision(0));
+            What::Copy { .. } => self.follow.copy.adopt(Revision(0)),
+            // It brings whatever was missed until now.
+            What::Delta => self.follow.missed = false,
+            What::Digests => {}
         }
         self.requests.close_all(Asked::Pull);
         self.follow.pull = Some(Pull { what, begun: now, sent: 0 });

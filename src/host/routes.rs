@@ -159,10 +159,12 @@ impl Routes {
         pass
     }
 
-    /// While searching: one address of each HMS, another one each time.
+    /// While searching: one address of each HMS, another one each time, and one that only the token names.
     pub(super) fn round(&self, number: usize, current: Target) -> Vec<Target> {
         let pick = |hms: &Hms| hms.targets.get(number.checked_rem(hms.targets.len())?).copied();
         let mut round: Vec<_> = self.list.iter().filter_map(pick).collect();
+        let only_token: Vec<_> = self.token.iter().filter(|t| self.by_target(**t).is_none()).collect();
+        round.extend(number.checked_rem(only_token.len()).and_then(|n| only_token.get(n).copied()));
         if round.is_empty() {
             round.push(current);
         }

@@ -93,6 +93,7 @@ impl Host {
     pub(super) fn network_changed(&mut self, now: Instant) {
         if self.search.runs() && !self.state.ended() {
             self.search.start(now, &mut self.rng);
+            self.search_due(now);
         }
         match self.state {
             State::Registered | State::Searching => self.beat_now(now),

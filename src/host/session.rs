@@ -105,6 +105,9 @@ impl Host {
         }
         if let Some(granted) = settings.granted {
             self.told.granted = Some(granted);
+            if granted.kind == 0 {
+                self.stop_following(now);
+            }
         }
         if let Some(mode) = settings.mode {
             self.told.mode = Some(mode);

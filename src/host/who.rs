@@ -1,8 +1,11 @@
 //! `hms who`, `hms self`, `hms set`.
 
+use std::net::SocketAddr;
+
 use super::own::fits;
 use super::views::{HostRow, RowFacts, SelfView, WhoView, host_row, ports_view, rfc3339, state_text};
 use super::{Change, ChangeError, Host, State};
+use crate::limits::REPORTED_MAX;
 use crate::storage::StoredEntry;
 use crate::time::Instant;
 use crate::wire::{Entry, GrantReason, View};
@@ -122,10 +125,13 @@ impl Host {
         Ok(self.say(now, content, view, push))
     }
 
-    /// The addresses that the host reports, never proven to anybody.
-    pub fn set_reported(&mut self, now: Instant, reported: Vec<std::net::SocketAddr>) {
+    /// The addresses that the host reports, never proven to anybody; the last ones go if they are too many for a
+    /// datagram.
+    pub fn set_reported(&mut self, now: Instant, reported: Vec<SocketAddr>) {
         let mut content = self.own.content().clone();
         content.reported = reported;
+        content.reported.truncate(REPORTED_MAX);
+        while !fits(&content, &self.own.view) && content.reported.pop().is_some() {}
         let (view, push) = (self.own.view.clone(), self.own.push);
         self.say(now, content, view, push);
     }

@@ -77,11 +77,17 @@ impl Server {
 
     /// Remembers a refusal for `hms why`.
     pub(super) fn refused(&mut self, ask: &Ask, verdict: Verdict) {
+        self.refused_by_name(ask, verdict, None);
+    }
+
+    /// The same where the datagram told the user's name, which the id alone does not.
+    pub(super) fn refused_by_name(&mut self, ask: &Ask, verdict: Verdict, name: Option<&str>) {
         self.refusals.add(Refusal {
             time: self.wall.read(ask.now),
             source: ask.from,
             realm: ask.header.realm,
             user: ask.header.user,
+            name: name.map(Into::into),
             kind: ask.header.kind,
             verdict,
             count: 1,

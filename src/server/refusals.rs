@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 
+use compact_str::CompactString;
 use foldhash::fast::FixedState;
 
 use crate::ident::{RealmId, UserId};
@@ -93,12 +94,14 @@ impl Verdict {
 }
 
 /// One refusal, as often as it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) time: UnixMillis,
     pub(super) source: SocketAddr,
     pub(super) realm: RealmId,
     pub(super) user: UserId,
+    /// The user's name, where the datagram carried it under its tag.
+    pub(super) name: Option<CompactString>,
     pub(super) kind: Kind,
     pub(super) verdict: Verdict,
     pub(super) count: u64,
@@ -137,7 +140,7 @@ impl Refusals {
 
     /// All of them, the last first.
     pub(super) fn latest(&self) -> Vec<Refusal> {
-        let mut all: Vec<_> = self.proven.kept.iter().chain(&self.unproven.kept).copied().collect();
+        let mut all: Vec<_> = self.proven.kept.iter().chain(&self.unproven.kept).cloned().collect();
         all.sort_by_key(|r| std::cmp::Reverse((r.time, r.user)));
         all
     }
@@ -175,6 +178,7 @@ mod tests {
             source: SocketAddr::from(([10, 0, 0, 1], port)),
             realm: RealmId(1),
             user: UserId([2; 8]),
+            name: None,
             kind: Kind::Init,
             verdict: Verdict::WrongKey,
             count: 1,

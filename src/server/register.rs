@@ -65,6 +65,19 @@ impl Server {
         self.answers.reject(ask, code, value, key);
     }
 
+    /// A REGISTER tells the user's name, which `hms why` then shows, unless it is that of another.
+    fn reject_register(
+        &mut self,
+        ask: &Ask,
+        key: &UserKey,
+        register: &Register<'_>,
+        (verdict, code, value): (Verdict, RejectCode, u32),
+    ) {
+        let name = (verdict != Verdict::Name).then(|| register.content.user_name());
+        self.refused_by_name(ask, verdict, name);
+        self.answers.reject(ask, code, value, key);
+    }
+
     /// What a registration cookie for this datagram is bound to (R-AUT-11, R-AUT-12).
     fn registrant(&self, ask: &Ask) -> Registrant {
         let (realm, user) = (ask.header.realm, ask.header.user);
@@ -86,7 +99,7 @@ impl Server {
     fn register(&mut self, ask: &Ask, key: &UserKey, register: &Register<'_>) {
         let (realm, user) = (ask.header.realm, ask.header.user);
         if let Some((verdict, code, value)) = unfit(realm, user, register.content) {
-            return self.reject(ask, key, verdict, code, value);
+            return self.reject_register(ask, key, register, (verdict, code, value));
         }
         let session = key.session_id(ask.header.sequence, register.cookie);
         if let Some(id) = self.registry.by_session(session) {
@@ -96,8 +109,8 @@ impl Server {
         if !self.cookies.register_holds(ask.now, &registrant, register.cookie) {
             return self.challenge(ask, key);
         }
-        if let Err((verdict, code, value)) = self.may_register(ask, register) {
-            return self.reject(ask, key, verdict, code, value);
+        if let Err(reason) = self.may_register(ask, register) {
+            return self.reject_register(ask, key, register, reason);
         }
         let stamp = self.stamps.stamp(ask.now, registrant.stamp, register.last_stamp);
         self.admit(ask, &key.session_key(session), session, stamp, register);

@@ -153,7 +153,11 @@ impl Server {
             .map(|r| WhyRow {
                 time: rfc3339(r.time),
                 address: r.source.to_string(),
-                user: Some(self.user_name(r.realm, r.user, name)),
+                user: Some(
+                    r.name
+                        .as_ref()
+                        .map_or_else(|| self.user_name(r.realm, r.user, name), ToString::to_string),
+                ),
                 realm: Some(self.realm_name(r.realm)),
                 kind: r.kind.name(),
                 verdict: r.verdict.name(),
@@ -191,7 +195,8 @@ impl Server {
         Ok(hosts.first().map(|row| (row.realm(), row.user())))
     }
 
-    /// A user's name: ids are hashes, so it is known only of rows, of the revoked, and of whoever is asked for.
+    /// A user's name: ids are hashes, so without a REGISTER it is known only of rows, of the revoked, and of whoever is
+    /// asked for.
     fn user_name(&self, realm: RealmId, user: UserId, asked: Option<&str>) -> String {
         let row = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id));
         if let Some(row) = row {

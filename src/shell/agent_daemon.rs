@@ -27,6 +27,9 @@ const STORE_AGAIN: Duration = Duration::from_secs(5);
 /// Leaving takes no longer than this: the machine gives up at 2 s (spec 6).
 const LEAVE_MAX: Duration = Duration::from_secs(3);
 
+/// Who asks for a fresh list gets the one that is there when no HMS answers in this time.
+const REFRESH_MAX: Duration = Duration::from_secs(2);
+
 /// How to run a host.
 pub struct AgentOptions<'a> {
     /// The state directory.
@@ -163,6 +166,8 @@ struct Daemon<'a> {
     leavers: Vec<ConnectionId>,
     forget: bool,
     finds: Vec<(u64, ConnectionId)>,
+    /// Who waits for the HMS's answer, and until when.
+    refreshers: Vec<(ConnectionId, Instant)>,
     events_seen: u64,
     end: Option<End>,
 }
@@ -185,6 +190,7 @@ impl Daemon<'_> {
         self.events();
         self.requests();
         self.engine.flush(&mut self.host);
+        self.answer_refreshers();
         self.store_if_due();
         self.give_up_if_due();
         self.end.take()
@@ -192,7 +198,8 @@ impl Daemon<'_> {
 
     fn deadline(&self) -> Option<Instant> {
         let leave = self.leaving.map(|since| since + LEAVE_MAX);
-        [self.give_up_at, self.store_at, leave].into_iter().flatten().min()
+        let refresh = self.refreshers.iter().map(|(_, until)| *until).min();
+        [self.give_up_at, self.store_at, leave, refresh].into_iter().flatten().min()
     }
 
     /// Begins to leave: the row goes at once, the token stays.

@@ -30,7 +30,9 @@ impl Counters {
         entry.message = if about.is_empty() { error.to_string() } else { format!("{about}: {error}") };
         if entry.logged.is_none_or(|logged| now.since(logged) >= LOG_AGAIN) {
             entry.logged = Some(now);
-            log::warn!("{operation}: {} ({} so far)", entry.message, entry.count);
+            // A network that is not there (yet) is everyday life, and shown by whoever needs it.
+            let level = if is_no_network(error) { log::Level::Info } else { log::Level::Warn };
+            log::log!(level, "{operation}: {} ({} so far)", entry.message, entry.count);
         }
     }
 
@@ -45,6 +47,13 @@ impl Counters {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.counts.iter().map(|(name, entry)| (name.as_str(), entry.count))
     }
+}
+
+fn is_no_network(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EADDRNOTAVAIL)
+    )
 }
 
 /// A short name for an error that fits into a counter's name.

@@ -223,9 +223,15 @@ impl Net {
             (None, Some((socket, interface))) => (socket, Some(interface)),
             (None, None) => return false,
         };
+        let own = |from: SocketAddr| {
+            let ours = |interface: &Interface| interface.addresses.contains(&from.ip());
+            self.main.iter().any(|socket| socket.local().port() == from.port())
+                && self.report.usable.iter().any(ours)
+        };
+        // What this daemon said to the groups comes back to it, and is no news.
         // Linux gives a site group's datagrams to every member, whatever interface they came in by.
         let sink = &mut |from: SocketAddr, arrival: Arrival, bytes: &[u8]| {
-            if only.is_none() || only == arrival.interface {
+            if only.is_none() || (only == arrival.interface && !own(from)) {
                 sink(from, arrival, bytes);
             }
         };

@@ -141,6 +141,8 @@ struct Daemon<'a> {
     snapshots: Snapshots,
     /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
     store_at: Instant,
+    /// Why the last attempt failed, if it did.
+    not_stored: Option<String>,
     new_realm: bool,
     unconfirmed: usize,
     stopping: Option<Instant>,
@@ -200,6 +202,7 @@ impl<'a> Daemon<'a> {
             _lock: lock,
             snapshots: Snapshots::new(now),
             store_at: now + STORE_CLOCK,
+            not_stored: None,
             new_realm,
             unconfirmed,
             stopping: None,
@@ -319,9 +322,12 @@ impl<'a> Daemon<'a> {
     fn stored(&mut self, result: Result<(), String>) {
         let pause = if result.is_ok() { STORE_CLOCK } else { STORE_AGAIN };
         self.store_at = self.engine.now() + pause;
-        if let Err(message) = &result {
+        if let Err(message) = &result
+            && self.not_stored.as_ref() != Some(message)
+        {
             log::error!("secrets not stored: {message}");
         }
+        self.not_stored = result.as_ref().err().cloned();
         self.server.persisted(result);
     }
 

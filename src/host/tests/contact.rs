@@ -36,7 +36,7 @@ fn challenge_register_registered() {
     rig.short(&init, Kind::Challenge, 42);
     let register = rig.one(Kind::Register);
     assert_eq!((register.header.sequence, register.header.session), (init.header.sequence, SessionId(0)));
-    let Ok(Request::Register(body)) = rig.open(&register).request().map(|r| r) else { panic!() };
+    let Ok(Request::Register(body)) = rig.open(&register).request() else { panic!() };
     assert_eq!((body.cookie, body.content_version, body.instance), (42, 1, InstanceId(5)));
     assert_eq!((body.last_stamp, body.takeover, body.push), (Stamp(0), false, true));
     assert_eq!((body.content.user_name(), body.view), ("ann", View::Realm));

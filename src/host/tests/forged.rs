@@ -74,7 +74,8 @@ fn answers_of_another_session_realm_user_or_epoch_are_not_taken() {
     let beat = rig.until(Kind::Heartbeat);
     let key = *rig.session().1.as_bytes();
     let body = Short { incarnation: Incarnation(1), number: 1, argument: 9999 };
-    let changes: [(fn(&mut Header), &str); 5] = [
+    type Change = fn(&mut Header);
+    let changes: [(Change, &str); 5] = [
         (|h| h.session = SessionId(1), "unasked"),
         (|h| h.sequence += 1, "unasked"),
         (|h| h.realm = RealmId(8), "foreign"),
@@ -97,7 +98,7 @@ fn a_hosts_own_datagrams_and_answers_of_the_wrong_kind_are_dropped() {
     crate::shows!("R-FMT-03");
     let mut rig = Rig::plain();
     let init = rig.one(Kind::Init);
-    rig.deliver(&init.bytes.clone());
+    rig.deliver(&init.bytes);
     assert_eq!(rig.dropped("direction"), 1);
     rig.register();
     rig.settle();

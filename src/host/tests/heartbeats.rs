@@ -38,7 +38,7 @@ fn a_steady_heartbeat_is_68_bytes_and_comes_each_interval() {
 fn an_unanswered_heartbeat_is_repeated_with_new_sequences() {
     let mut rig = rig();
     let first = rig.until(Kind::Heartbeat);
-    let mut all = vec![first.clone()];
+    let mut all = vec![first];
     all.extend(rig.run(Duration::from_millis(3900)));
     assert_eq!(offsets(&all), [0, 1000, 2000]);
     let sequences: Vec<_> = all.iter().map(|s| s.header.sequence).collect();

@@ -10,11 +10,14 @@ use rand_core::Rng as _;
 const REALM: RealmId = RealmId(7);
 const SERVER: u8 = 1;
 
+/// From, to, by multicast, bytes.
+type Flying = (SocketAddr, SocketAddr, bool, Vec<u8>);
+
 struct World {
     now: Instant,
     server: Server,
     hosts: BTreeMap<u8, Host>,
-    wire: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, bool, Vec<u8>)>,
+    wire: BTreeMap<(Instant, u64), Flying>,
     count: u64,
     rng: ChaCha20Rng,
     /// Percent of datagrams lost, and of those doubled.

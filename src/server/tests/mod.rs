@@ -11,4 +11,5 @@ mod registration;
 mod restart;
 mod sessions;
 mod shown;
+mod views;
 mod world;

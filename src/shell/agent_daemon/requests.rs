@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Daemon;
+use super::{Daemon, REFRESH_MAX};
 use crate::host::{Change, HostRow};
 use crate::shell::control::{ControlError, EXIT_USAGE, Request};
 use crate::shell::engine::unknown_request;
@@ -22,10 +22,14 @@ impl Daemon<'_> {
             "self" => Ok(serde_json::to_value(self.host.me(now)).unwrap_or_default()),
             "watch" => return self.engine.control.subscribe(request.from, None),
             "set" => request.need_control().and_then(|()| self.set(request)),
-            "refresh" => request.need_control().map(|()| {
-                self.host.refresh(now);
-                json!({})
-            }),
+            // Answered with the list, when the HMS has told all that is new.
+            "refresh" => match request.need_control() {
+                Ok(()) => {
+                    self.host.refresh(now);
+                    return self.refreshers.push((request.from, now + REFRESH_MAX));
+                }
+                Err(error) => Err(error),
+            },
             "find" => match request.need_control().and_then(|()| self.find(request)) {
                 Ok(()) => return,
                 Err(error) => Err(error),
@@ -75,6 +79,18 @@ impl Daemon<'_> {
         let Some(at) = self.finds.iter().position(|(find, _)| *find == id) else { return };
         let (_, to) = self.finds.swap_remove(at);
         self.engine.control.answer_with(to, &json!({"complete": complete, "hosts": rows}));
+    }
+
+    pub(super) fn answer_refreshers(&mut self) {
+        let now = self.engine.now();
+        let all = !self.host.refreshing();
+        for (to, until) in std::mem::take(&mut self.refreshers) {
+            if all || now >= until {
+                self.engine.control.answer_with(to, &self.host.who(now));
+            } else {
+                self.refreshers.push((to, until));
+            }
+        }
     }
 
     /// Tells those who watch that something changed; they ask for what they want to know.

@@ -58,7 +58,10 @@ impl<'a> Daemon<'a> {
             (options.notify)(AgentNotice::Warning(error.to_string()));
         }
         if !kept.report.is_empty() {
-            store.content.reported.clone_from(&kept.report);
+            // Without a port the agent's own is meant.
+            let with_port =
+                |a: &SocketAddr| if a.port() == 0 { SocketAddr::new(a.ip(), kept.port) } else { *a };
+            store.content.reported = kept.report.iter().map(with_port).collect();
         }
         let now = engine.now();
         let addressed = !store.token.addresses.is_empty();
@@ -99,6 +102,7 @@ impl<'a> Daemon<'a> {
             leavers: Vec::new(),
             forget: false,
             finds: Vec::new(),
+            refreshers: Vec::new(),
             events_seen: 0,
             end: None,
         }))

@@ -87,6 +87,8 @@ impl Groups {
 /// The groups of the families that an interface has.
 pub(super) fn usable_on(interface: &Interface) -> impl Iterator<Item = SocketAddr> {
     let has = |v4: bool| interface.addresses.iter().any(|ip| ip.is_ipv4() == v4);
-    let (v4, v6) = (has(true), has(false));
+    // Systems have no route for IPv6 groups on loopback, where IPv4 will do.
+    let loopback = interface.addresses.iter().all(IpAddr::is_loopback);
+    let (v4, v6) = (has(true), has(false) && !(loopback && has(true)));
     GROUPS.into_iter().filter(move |group| if group.is_ipv4() { v4 } else { v6 })
 }

@@ -119,7 +119,7 @@ impl Snapshots {
         self.phase = match next {
             Ok(phase) => phase,
             Err(message) => {
-                if self.failed.is_none() {
+                if self.failed.as_ref() != Some(&message) {
                     log::error!("no snapshot: {message}");
                 }
                 self.failed = Some(message);

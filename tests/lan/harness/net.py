@@ -3,7 +3,9 @@ that no other scenario uses."""
 
 import contextlib
 import ipaddress
+import json
 import os
+import signal
 import subprocess
 import threading
 
@@ -48,8 +50,12 @@ class Namespace:
             file.write(str(value))
 
     def remove(self):
+        """Ends whatever still runs inside (detached agents), then the namespace."""
+        for pid in ip("netns", "pids", self.id).split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
         os.close(self.handle)
-        subprocess.run(["ip", "netns", "del", self.id], capture_output=True)
+        ip("netns", "del", self.id)
 
 
 class Lan(Namespace):
@@ -117,7 +123,6 @@ class Node(Namespace):
         self._port(device, "up")
 
     def _port(self, device, state):
-        import json
         peer = json.loads(ip("-n", self.id, "-j", "-d", "link", "show", "dev", device))[0]
         index = peer["link_index"]
         lan = self.lans[device]
@@ -131,7 +136,6 @@ class Node(Namespace):
 
     def addresses(self, family=None):
         """Its addresses (without loopback) as text, without length or scope."""
-        import json
         found = []
         for link in json.loads(ip("-n", self.id, "-j", "addr", "show")):
             for address in link.get("addr_info", []):

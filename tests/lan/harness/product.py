@@ -139,9 +139,12 @@ class Hms(Program):
             return set(rows) == set(users) and all(row["status"] == "up" for row in rows.values())
         return until(f"{self.name}: {len(users)} rows up", wanted, within, since)[1]
 
-    def why(self, **wanted):
-        """The refusals with these values."""
-        return [row for row in self.json("why")
+    def why(self, name=None, **wanted):
+        """The refusals with these values; with a name `hms why NAME`, where nothing is exit 1."""
+        result = self.cli("why", *([name] if name else []), "--json", code=None)
+        if result.code not in (0, 1 if name else 0):
+            raise Failure(f"{self.name}: {result!r}")
+        return [row for row in json.loads(result.out or "[]")
                 if all(row.get(key) == value for key, value in wanted.items())]
 
 

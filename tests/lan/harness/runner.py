@@ -143,7 +143,7 @@ def run_one(one, binary, logs, keep_all):
         except Exception:
             verdict, text = "failed", text + traceback.format_exc()
         if keep:
-            text += f"logs: {keep}"
+            text = f"{text.rstrip()}\nlogs: {keep}"
     return Outcome(one, verdict, text, took, test.notes if test else [])
 
 

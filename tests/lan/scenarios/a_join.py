@@ -3,7 +3,7 @@
 from harness import wire
 from harness.product import ends, ip_of
 from harness.runner import scenario
-from harness.waiting import between, check, equal
+from harness.waiting import between, check, equal, until
 from harness.world import World, hosts_config
 
 NAMES = [f"host{number:02}" for number in range(1, 21)]
@@ -19,9 +19,14 @@ def join_all(t, config, families):
                          "--service", f"sip:{5060 + number}/tcp", wait=False)
     for name in NAMES:
         world[name].process.wait_line("registered at", 20, "out")
-    registered = world.capture.of(wire.REGISTERED)
+    registered = until("20 REGISTERED captured", lambda: answered(world), 2)[0]
     t.note(f"{len(registered)} REGISTERED in {registered[-1].at - registered[0].at:.2f} s")
     return world, registered[-1].at
+
+
+def answered(world):
+    registered = world.capture.of(wire.REGISTERED)
+    return registered if len({one.target for one in registered}) == 20 else None
 
 
 def rows_right(world):

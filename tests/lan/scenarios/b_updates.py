@@ -20,7 +20,7 @@ def b_push(t):
     for state, conference in values:
         before = time.time()
         world["ann"].set(f"state={state}", f"conference={conference}")
-        # What was asked first: the command, its process start included, to the list of each other host.
+        # From the start of the command, its process start included, to each other host's list.
         seen = [until(f"{name} sees {state}", lambda name=name: shows(world[name], state, conference),
                       0.5, before, every=0.001)[1] for name in NAMES[1:]]
         pushes = world.capture.find(

@@ -24,8 +24,9 @@ def refused_join(t, world, node, token, code, within=12, timeout="3s"):
 
 
 def one_refusal(world, user, *words):
-    """`hms why` has exactly one row for the user, merged, with a remedy and the words."""
-    rows = until(f"hms why about {user}", lambda: world.hms.why(user=user), 2)[0]
+    """`hms why USER` tells when, where, how often, with a remedy and the words, on both forms."""
+    rows = until(f"hms why about {user}", lambda: world.hms.why(user), 2)[0]
+    equal("user of the rows", {row["user"] for row in rows}, {user})
     for word in words:
         contains("hms why", str(rows), word)
     for row in rows:

@@ -77,7 +77,7 @@ def cut_off_takeover(t, restart):
     check(second.process.running, f"the second was stopped: {second.process.text()}")
 
 
-@scenario("f-takeover-warm", "(f) the first, cut off meanwhile, does not take back (HMS restarted)",
+@scenario("f-takeover-warm", "(f) cut off meanwhile, the first does not take back (HMS restarted)",
           takes=18)
 def f_takeover_warm(t):
     def restart(world):
@@ -86,7 +86,7 @@ def f_takeover_warm(t):
     cut_off_takeover(t, restart)
 
 
-@scenario("f-takeover-cold", "(f) the same, HMS killed, its snapshot lost, the second machine back first",
+@scenario("f-takeover-cold", "(f) the same, HMS killed, snapshot lost, the second machine back first",
           takes=18)
 def f_takeover_cold(t):
     def restart(world):
@@ -99,7 +99,7 @@ def f_takeover_cold(t):
     cut_off_takeover(t, restart)
 
 
-@scenario("f-restart-same", "(f) a restart of the same machine is no takeover: same user, at once",
+@scenario("f-restart-same", "(f) a restart of the same machine is no takeover",
           takes=8)
 def f_restart_same(t):
     world = World(t, ["ann", "bob"], hosts_config("5s"))

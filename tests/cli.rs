@@ -1,0 +1,8 @@
+//! The commands as a person or a script uses them: the real binary, on loopback.
+
+#[path = "cli/harness.rs"]
+mod harness;
+#[path = "cli/offline.rs"]
+mod offline;
+#[path = "cli/running.rs"]
+mod running;
