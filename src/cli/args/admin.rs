@@ -1,0 +1,240 @@
+//! Arguments of the commands of an admin.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// Check a settings file: every problem with its line and remedy
+///
+/// Exit 0 if the file can be used (warnings do not matter), 78 if not.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms check                  the file that `hms serve` would use
+  hms check ./hms.toml
+  hms check --json")]
+pub(in crate::cli) struct Check {
+    /// The file [default: the one that `hms serve` would use]
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// The same as FILE [env: HMS_CONFIG]
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    /// Print a JSON array of {file, line, key, problem, remedy, severity}
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Read and change the settings
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms config get                             all keys with their values
+  hms config get hosts.check_time
+  hms config set hosts.check_time 10s        comments stay; a running HMS takes it over at once
+  hms config set hms.listen 10.1.0.5:6710,[fd00::5]:6710
+  hms config set realm.acme.max_hosts 500
+  hms config default > hms.toml")]
+pub(in crate::cli) struct ConfigArgs {
+    /// The settings file [env: HMS_CONFIG] [default: the one that `hms serve` would use]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(in crate::cli) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(in crate::cli) action: ConfigAction,
+}
+
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum ConfigAction {
+    /// Print one value, or all keys with their values
+    Get {
+        /// Such as hosts.check_time, or check_time
+        #[arg(value_name = "KEY")]
+        key: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change one value in the file; comments and other lines stay
+    Set {
+        /// Such as hosts.check_time, or check_time
+        #[arg(value_name = "KEY")]
+        key: String,
+        /// Such as 10s; lists with commas
+        #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Print a commented file with the defaults; it runs unedited
+    Default,
+    /// Print which file is used
+    Path,
+}
+
+/// Role, hosts, traffic and drops of the HMS
+#[derive(Debug, Args)]
+#[command(after_help = "Exit 4 while the HMS is refused by its peers, 8 if it does not run.")]
+pub(in crate::cli) struct Status {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// The registered hosts
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms hosts
+  hms hosts --realm acme --json | jq -r '.[] | select(.status == \"late\") | .user'")]
+pub(in crate::cli) struct Hosts {
+    /// Only this realm
+    #[arg(long, value_name = "REALM")]
+    pub(in crate::cli) realm: Option<String>,
+    /// Print a JSON array
+    #[arg(long, conflicts_with = "jsonl")]
+    pub(in crate::cli) json: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(in crate::cli) jsonl: bool,
+}
+
+/// Changes as they happen: join, update, late, leave, expire, replace
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms watch
+  hms watch --jsonl | jq -c '[.event, .row.user, .row.address]'")]
+pub(in crate::cli) struct Watch {
+    /// Only this realm
+    #[arg(long, value_name = "REALM")]
+    pub(in crate::cli) realm: Option<String>,
+    /// Print one JSON object {seq, event, row} a line
+    #[arg(long)]
+    pub(in crate::cli) jsonl: bool,
+    /// End after so many changes
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) count: Option<u64>,
+}
+
+/// What was refused lately, and what to do about it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms why                    the last refusals, the newest at the end
+  hms why alice              those of one user or host
+
+The HMS keeps the last 1024. Exit 1 if NAME is given and nothing is known.")]
+pub(in crate::cli) struct Why {
+    /// A user's name, or a host's
+    #[arg(value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+    /// Only this realm
+    #[arg(long, value_name = "REALM")]
+    pub(in crate::cli) realm: Option<String>,
+    /// Print a JSON array
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Print the one line that lets a user's machine join
+///
+/// Works without a running HMS. Printing it again gives the same key until `hms revoke USER`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms token alice                          hms join hms1_...
+  hms token alice --bare | ssh pc1 hms join -
+  hms token alice --multicast              carries no address: for hosts in this HMS's own network
+  hms token alice --address 203.0.113.7    carries this address only")]
+pub(in crate::cli) struct TokenArgs {
+    /// Whose token
+    #[arg(value_name = "USER")]
+    pub(in crate::cli) user: String,
+    /// In which realm; needed if there are several
+    #[arg(long, value_name = "REALM")]
+    pub(in crate::cli) realm: Option<String>,
+    /// Carry no address: the host looks for the HMS by multicast
+    #[arg(long, conflicts_with = "address")]
+    pub(in crate::cli) multicast: bool,
+    /// Carry this address of the HMS instead of its own ones; may be repeated
+    #[arg(long, value_name = "IP[:PORT]")]
+    pub(in crate::cli) address: Vec<String>,
+    /// Print the token alone
+    #[arg(long, conflicts_with = "json")]
+    pub(in crate::cli) bare: bool,
+    /// Print {user, realm, token, command, addresses}
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// The settings file that tells where the HMS listens [env: HMS_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
+}
+
+/// Make a user's key invalid
+///
+/// The user's host is removed at once and told why. `hms token USER` then prints a new key. Works without a running HMS.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms revoke alice
+  hms revoke alice --realm acme")]
+pub(in crate::cli) struct Revoke {
+    /// Whose key
+    #[arg(value_name = "USER")]
+    pub(in crate::cli) user: String,
+    /// In which realm; needed if there are several
+    #[arg(long, value_name = "REALM")]
+    pub(in crate::cli) realm: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// List, make and remove realms
+///
+/// A realm is a company's own world of users, keys and hosts; realms on one HMS see nothing of each other.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms realm list
+  hms realm new acme
+  hms realm remove acme --yes     its hosts are removed, its tokens are worthless from then on")]
+pub(in crate::cli) struct RealmArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) action: RealmAction,
+}
+
+/// What to do with realms.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum RealmAction {
+    /// The realms of this HMS
+    List {
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a realm, with new keys
+    New {
+        /// Its name, at most 32 bytes
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Remove a realm with its hosts and keys, for good
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Bring the edited settings file into force
+///
+/// A broken file changes nothing, and every problem is shown (exit 78). No host is lost.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Reload {
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
