@@ -16,6 +16,8 @@ use crate::wire::{Ack, Heartbeat, Kind};
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(120);
 /// A RETRY comes no sooner: an HMS that says 0 again and again does not make the host spin.
 const RETRY_MIN: Duration = Duration::from_millis(100);
+/// A deadline missed by this much means that the process did not run.
+const SLEPT: Duration = Duration::from_secs(2);
 /// Shortest.
 pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(1);
 
@@ -117,6 +119,8 @@ impl Host {
         let t = self.told.check_time;
         match &self.beat.attempt {
             None => self.beat_now(now),
+            // The machine slept: what was sent before is no test of the HMS.
+            Some(attempt) if now.since(attempt.begun) >= times(t, usize::MAX) + SLEPT => self.beat_now(now),
             Some(attempt) if now.since(attempt.begun) >= times(t, usize::MAX) => self.unanswered(now),
             Some(_) => self.send_beats(now),
         }

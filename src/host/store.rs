@@ -4,14 +4,16 @@ use super::timer::Timer;
 use super::{Event, Host};
 use crate::directory::HostDirectory;
 use crate::ident::{Revision, Stamp, UserId};
-use crate::limits::BUCKETS;
 use crate::storage::{HostStore, StoredEntry};
 use crate::time::{Duration, Instant};
 use crate::token::Token;
-use crate::wire::{Buckets, Changes, Content, Item, PageInfo, PageKind, View};
+use crate::wire::{Buckets, Changes, Content, GoneReason, Item, PageInfo, PageKind, View};
 
 /// Changes of the directory are gathered this long before they are written.
 const GATHER: Duration = Duration::from_millis(500);
+
+/// The longest wait.
+const GATHER_MAX: Duration = Duration::from_secs(10);
 
 /// The store that this process goes on with: the setup's token and content, and what still holds under them.
 pub(super) fn prepared(
@@ -84,7 +86,10 @@ impl Host {
 
     /// The store is to be written when more may have gathered.
     pub(super) fn persist_soon(&mut self, now: Instant) {
-        self.timers.set_earlier(Timer::Persist, now + GATHER);
+        // A long list is long to write: the wait grows with it, a millisecond a row.
+        let rows = u32::try_from(self.follow.copy.len()).unwrap_or(u32::MAX);
+        let wait = GATHER + Duration::from_millis(1).saturating_mul(rows);
+        self.timers.set_earlier(Timer::Persist, now + wait.min(GATHER_MAX));
     }
 
     /// Another key than the known one ends what the old one signed (R-AUT-40).
@@ -111,7 +116,8 @@ impl Host {
                     entry.head.user
                 }
                 // A host that is gone may come back where it was: that is what its fixed address is for ([57]).
-                Item::Gone(_) => continue,
+                Item::Gone(gone) if gone.reason != GoneReason::Revoked => continue,
+                Item::Gone(gone) => gone.user,
             };
             self.store.fixed.retain(|old| old.user != user);
             if let Item::Entry(entry) = item
@@ -129,5 +135,3 @@ impl Host {
 fn entries(copy: &HostDirectory) -> Vec<StoredEntry> {
     copy.rows().map(|entry| StoredEntry::new(&entry)).collect()
 }
-
-const _: () = assert!(BUCKETS == 128);

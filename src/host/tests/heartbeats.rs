@@ -244,3 +244,15 @@ fn left_ends_the_leaving() {
     assert_eq!((rig.host.ended(), rig.host.poll_timeout()), (true, None));
     assert!(rig.run(Duration::from_secs(100)).is_empty());
 }
+
+#[test]
+fn a_machine_that_slept_asks_again_before_it_gives_up() {
+    let mut rig = rig();
+    rig.until(Kind::Heartbeat);
+    rig.now += Duration::from_secs(3600);
+    rig.host.handle_timeout(rig.now);
+    rig.one(Kind::Heartbeat);
+    assert!(rig.host.registered());
+    rig.run(Duration::from_secs(4));
+    assert_eq!(rig.host.state, State::Searching);
+}

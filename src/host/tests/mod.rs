@@ -9,6 +9,7 @@ mod heartbeats;
 mod refused;
 mod storage;
 mod together;
+mod world;
 
 use super::*;
 use crate::auth::{DatagramKey, SessionKey, StoredKey, open, seal};

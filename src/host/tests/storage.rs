@@ -3,7 +3,9 @@
 use super::*;
 use crate::auth::ClusterKey;
 use crate::storage::StoredEntry;
-use crate::wire::{Changes, ContentRef, Entry, EntryHead, Item, PageInfo, PageKind, PageMessage, Signature};
+use crate::wire::{
+    Changes, ContentRef, Entry, EntryHead, Gone, GoneReason, Item, PageInfo, PageKind, PageMessage, Signature,
+};
 
 fn cluster(seed: u8) -> ClusterKey {
     ClusterKey::from_seed(&[seed; 32])
@@ -65,7 +67,7 @@ fn stored() -> HostStore {
     let signed = entry(2, &fixed, Some(&cluster(3)));
     fill(&mut rig, vec![Item::Entry(entry(1, &plain, None)), Item::Entry(signed)]);
     rig.events.clear();
-    rig.run(Duration::from_millis(500));
+    rig.run(Duration::from_millis(600));
     assert!(rig.event(|e| *e == Event::Persist));
     HostStore::from_bytes(&rig.host.store().to_bytes()).expect("it reads what it wrote")
 }
@@ -216,4 +218,27 @@ fn stored_entries_are_what_came_in() {
     let signed = entry(2, &fixed, Some(&cluster(3)));
     let kept = StoredEntry::new(&signed);
     assert_eq!(kept.entry(), signed);
+}
+
+#[test]
+fn a_revoked_host_is_not_kept_one_that_left_is() {
+    for (reason, kept) in [(GoneReason::Leave, 1), (GoneReason::Expiry, 1), (GoneReason::Revoked, 0)] {
+        let mut rig = Rig::plain();
+        rig.register();
+        let fixed = content("fixed", true);
+        fill(&mut rig, vec![Item::Entry(entry(2, &fixed, Some(&cluster(3))))]);
+        assert_eq!(rig.host.store().fixed.len(), 1);
+        let gone = Gone { user: user(2), revision: Revision(10), reason };
+        let info = PageInfo {
+            kind: PageKind::Delta,
+            more: false,
+            from: Revision(9),
+            to: Revision(10),
+            after: UserId::default(),
+            up_to: UserId::default(),
+            total: 0,
+        };
+        rig.host.follow_changes(rig.now, &Changes { info, items: vec![Item::Gone(gone)] });
+        assert_eq!((rig.host.store().list.len(), rig.host.store().fixed.len()), (0, kept), "{reason}");
+    }
 }
