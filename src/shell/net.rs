@@ -21,6 +21,8 @@ use listen::open_main;
 
 /// How often interfaces are looked at: a change is noticed within 2 s (R-DSC-06).
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// And this soon again when something went.
+const LOOK_AGAIN: Duration = Duration::from_millis(150);
 /// Batches from one socket before the next one has its turn.
 const BATCHES_IN_TURN: usize = 4;
 /// Sockets that are read in one turn.
@@ -49,6 +51,8 @@ pub(super) struct Net {
     wanted: Vec<String>,
     next_token: usize,
     next_look: Instant,
+    /// Something went at the last look.
+    unsure: bool,
     waiting_since: Option<Instant>,
     dropped: u64,
     /// What went wrong.
@@ -67,6 +71,7 @@ impl Net {
             wanted: Vec::new(),
             next_token: 0,
             next_look: Instant::ZERO,
+            unsure: false,
             waiting_since: None,
             dropped: 0,
             counters: Counters::default(),
@@ -147,6 +152,7 @@ impl Net {
         let anywhere = listening.iter().any(IpAddr::is_unspecified);
         self.wanted = if wanted.is_empty() && !anywhere { interfaces::owners(&listening) } else { wanted };
         self.next_look = Instant::ZERO;
+        self.unsure = true;
     }
 
     /// When [`Self::look`] is due.
@@ -168,6 +174,13 @@ impl Net {
                 return None;
             }
         };
+        // An address is often replaced by taking the old one away first: that moment is not worth telling.
+        if !self.unsure && self.report.usable.iter().any(|old| lost(old, &report.usable)) {
+            self.unsure = true;
+            self.next_look = now + LOOK_AGAIN;
+            return None;
+        }
+        self.unsure = false;
         let changed = report.usable != self.report.usable;
         let old = std::mem::replace(&mut self.report, report);
         if changed {
@@ -331,6 +344,12 @@ impl Net {
             }
         }
     }
+}
+
+/// Whether an interface, or one of its addresses, is not there any more.
+fn lost(old: &Interface, new: &[Interface]) -> bool {
+    let kept = |ip: &IpAddr| new.iter().any(|now| now.index == old.index && now.addresses.contains(ip));
+    !old.addresses.iter().all(kept)
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ impl StateDir {
         let path = if name.is_empty() { self.path.clone() } else { self.file(name) };
         // What tempfile adds is the path of a file that nobody knows.
         let inner = error.get_ref().and_then(|wrapped| wrapped.source()).map(ToString::to_string);
-        StateError::Io { path, error: inner.map_or_else(|| error, |text| io::Error::other(text)) }
+        StateError::Io { path, error: inner.map_or_else(|| error, io::Error::other) }
     }
 }
 

@@ -30,6 +30,22 @@ struct Kept {
     report: Vec<SocketAddr>,
 }
 
+impl Kept {
+    fn store(&self, dir: &StateDir, notify: &mut dyn FnMut(AgentNotice)) {
+        // These types always become JSON.
+        let text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        if let Err(error) = dir.write(SHELL_FILE, &text) {
+            notify(AgentNotice::Warning(error.to_string()));
+        }
+    }
+
+    /// What is reported; without a port the agent's own is meant.
+    fn reported(&self) -> Vec<SocketAddr> {
+        let with_port = |a: &SocketAddr| if a.port() == 0 { SocketAddr::new(a.ip(), self.port) } else { *a };
+        self.report.iter().take(REPORTED_MAX).map(with_port).collect()
+    }
+}
+
 impl<'a> Daemon<'a> {
     /// Starts; `None` if another agent runs here with the same token.
     pub(super) fn start(mut options: AgentOptions<'a>) -> Result<Option<Self>, DaemonError> {
@@ -52,34 +68,15 @@ impl<'a> Daemon<'a> {
         engine.net.set_wanted(Vec::new());
         engine.point_from(&dir);
         kept.port = engine.net.listening().first().map_or(0, SocketAddr::port);
-        if let Ok(text) = serde_json::to_vec_pretty(&kept)
-            && let Err(error) = dir.write(SHELL_FILE, &text)
-        {
-            (options.notify)(AgentNotice::Warning(error.to_string()));
-        }
+        kept.store(&dir, &mut options.notify);
         if !kept.report.is_empty() {
-            // Without a port the agent's own is meant.
-            let with_port =
-                |a: &SocketAddr| if a.port() == 0 { SocketAddr::new(a.ip(), kept.port) } else { *a };
-            store.content.reported = kept.report.iter().map(with_port).collect();
+            store.content.reported = kept.reported();
         }
         let now = engine.now();
         let addressed = !store.token.addresses.is_empty();
         let user = store.token.user_name.clone();
-        let host = Host::new(
-            now,
-            HostSetup {
-                token: store.token.clone(),
-                content: store.content.clone(),
-                view: store.view.clone(),
-                push: store.push,
-                store,
-                takeover: joining,
-                near: Vec::new(),
-                seed: entropy::bytes().map_err(DaemonError::usage)?,
-                wall: clock::wall(),
-            },
-        );
+        let seed = entropy::bytes().map_err(DaemonError::usage)?;
+        let host = Host::new(now, setup(store, joining, seed));
         let give_up_at = options.timeout.map(|timeout| now + timeout);
         let sockets = engine.sockets().to_path_buf();
         (options.notify)(AgentNotice::Searching { user: user.clone(), sockets });
@@ -207,6 +204,20 @@ fn open_engine(options: &AgentOptions<'_>, dir: &StateDir, port: u16) -> Result<
         // Somebody else has that port by now: any other will do.
         Err(_) if port != 0 => Engine::open(&[SocketAddr::new(ip, 0)], false, &dirs),
         other => other,
+    }
+}
+
+fn setup(store: HostStore, takeover: bool, seed: [u8; 32]) -> HostSetup {
+    HostSetup {
+        token: store.token.clone(),
+        content: store.content.clone(),
+        view: store.view.clone(),
+        push: store.push,
+        store,
+        takeover,
+        near: Vec::new(),
+        seed,
+        wall: clock::wall(),
     }
 }
 
