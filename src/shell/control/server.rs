@@ -84,6 +84,8 @@ impl Request {
 #[derive(Debug)]
 pub(in super::super) struct ControlServer {
     directory: PathBuf,
+    /// The directory was made here, so it goes with the sockets.
+    made: bool,
     listeners: Vec<(UnixListener, Socket)>,
     connections: Slab<Connection>,
     /// Listeners (0, 1) and connections (from 2) that may have something: edge-triggered.
@@ -98,9 +100,10 @@ impl ControlServer {
         let mut failure = io::Error::new(ErrorKind::NotFound, "no directory for the control sockets");
         for directory in directories {
             match open_in(registry, directory) {
-                Ok(listeners) => {
+                Ok((listeners, made)) => {
                     return Ok(Self {
                         directory: directory.clone(),
+                        made,
                         listeners,
                         connections: Slab::new(),
                         ready: VecDeque::new(),
@@ -326,12 +329,15 @@ impl Drop for ControlServer {
             // Whoever comes next sees at once that nobody is there.
             let _ = fs::remove_file(self.directory.join(kind.file_name()));
         }
-        let _ = fs::remove_dir(&self.directory);
+        if self.made {
+            let _ = fs::remove_dir(&self.directory);
+        }
     }
 }
 
-fn open_in(registry: &Registry, directory: &Path) -> io::Result<Vec<(UnixListener, Socket)>> {
-    make_directory(directory)?;
+/// The listeners, and whether the directory was made for them.
+fn open_in(registry: &Registry, directory: &Path) -> io::Result<(Vec<(UnixListener, Socket)>, bool)> {
+    let made = make_directory(directory)?;
     let mut listeners = Vec::new();
     for (index, (kind, mode)) in LISTENERS.into_iter().enumerate() {
         let path = directory.join(kind.file_name());
@@ -345,24 +351,26 @@ fn open_in(registry: &Registry, directory: &Path) -> io::Result<Vec<(UnixListene
         registry.register(&mut listener, Token(FIRST_TOKEN + index), Interest::READABLE)?;
         listeners.push((listener, kind));
     }
-    Ok(listeners)
+    Ok((listeners, made))
 }
 
 /// Makes the directory and its parent; both must be ours (or the system's), for whoever owns them can put another
-/// socket in the place of ours.
-fn make_directory(directory: &Path) -> io::Result<()> {
+/// socket in the place of ours. Says whether the directory is new.
+fn make_directory(directory: &Path) -> io::Result<bool> {
+    let mut made = false;
     for path in [directory.parent(), Some(directory)].into_iter().flatten() {
-        match fs::DirBuilder::new().mode(0o755).create(path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        made = match fs::DirBuilder::new().mode(0o755).create(path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(error),
+        };
         let meta = fs::symlink_metadata(path)?;
         let owner = meta.uid();
         if !(meta.is_dir() && (owner == 0 || owner == sys::effective_uid())) {
             return Err(io::Error::new(ErrorKind::PermissionDenied, "belongs to another user"));
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Reads what is there into `buffer`, without waiting; `Ok(0)` is the end.
