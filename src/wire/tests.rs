@@ -359,7 +359,7 @@ fn with_names(more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[test]
 fn unknown_tlvs_are_kept_or_refused() {
-    shows!("R-FMT-07");
+    shows!("R-FMT-07", "R-REV-01", "R-REV-02");
     let kept = with_names(|b| put_bytes(b, 0x0e, b"later"));
     assert_eq!(ContentRef::parse(&kept, 0).map(|c| c.as_bytes().len()), Ok(kept.len()));
     let refused = with_names(|b| put_bytes(b, 0x8e, b"later"));
@@ -420,6 +420,7 @@ fn mapped_addresses_are_written_as_ipv4_and_refused_otherwise() {
 
 #[test]
 fn unknown_codes_are_kept() {
+    shows!("R-REV-01");
     assert_eq!(HostState::from_code(77).code(), 77);
     assert_eq!(GoneReason::from_code(77), GoneReason::Unknown(77));
     let short = Short {

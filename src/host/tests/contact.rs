@@ -73,7 +73,7 @@ fn register_is_resent_byte_for_byte_then_contacting_begins_again() {
 
 #[test]
 fn only_the_latest_cookie_counts() {
-    crate::shows!("R-REG-11");
+    crate::shows!("R-REG-11", "R-REG-50");
     let mut rig = Rig::plain();
     let init = rig.one(Kind::Init);
     rig.short(&init, Kind::Challenge, 1);
@@ -94,6 +94,7 @@ fn only_the_latest_cookie_counts() {
 
 #[test]
 fn an_hms_cannot_make_the_host_register_without_end() {
+    crate::shows!("R-REG-50");
     let mut rig = Rig::plain();
     let mut last = rig.one(Kind::Init);
     let mut registers = 0;

@@ -283,7 +283,7 @@ fn a_push_behind_a_lost_one_makes_the_host_pull() {
 
 #[test]
 fn a_view_that_is_not_granted_is_not_pulled_and_who_says_so() {
-    crate::shows!("R-DIR-10");
+    crate::shows!("R-DIR-10", "R-DIR-15");
     let mut rig = Rig::plain();
     rig.register_with(|r| {
         r.settings.granted = Some(Granted { kind: 0, reason: GrantReason::TooManyRows });

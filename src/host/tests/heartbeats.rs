@@ -89,6 +89,7 @@ fn a_challenge_is_echoed_at_once_at_most_three_times_in_a_check_time() {
 
 #[test]
 fn an_echo_that_got_lost_is_repeated_with_its_cookie() {
+    crate::shows!("R-REG-51");
     let mut rig = rig();
     let first = rig.until(Kind::Heartbeat);
     rig.short(&first, Kind::Challenge, 5);
@@ -102,6 +103,7 @@ fn an_echo_that_got_lost_is_repeated_with_its_cookie() {
 
 #[test]
 fn a_challenged_pull_makes_a_heartbeat_and_is_asked_again() {
+    crate::shows!("R-REG-51");
     let mut rig = Rig::plain();
     rig.register();
     let pull = rig.one(Kind::Pull);
@@ -143,6 +145,7 @@ fn changed_content_goes_at_once_and_until_it_is_held() {
 
 #[test]
 fn an_hms_that_never_takes_the_content_is_not_flooded() {
+    crate::shows!("R-REG-52");
     let mut rig = rig();
     let mut last = rig.until(Kind::Heartbeat);
     let begin = rig.now;
@@ -247,6 +250,7 @@ fn left_ends_the_leaving() {
 
 #[test]
 fn a_machine_that_slept_asks_again_before_it_gives_up() {
+    crate::shows!("R-REG-53");
     let mut rig = rig();
     rig.until(Kind::Heartbeat);
     rig.now += Duration::from_secs(3600);

@@ -100,7 +100,7 @@ fn takeover_holds_for_one_registration_only() {
 
 #[test]
 fn a_higher_stamp_supersedes_an_equal_or_lower_one_does_not() {
-    crate::shows!("R-REG-21", "R-REG-20");
+    crate::shows!("R-REG-21", "R-REG-20", "R-REG-52");
     for (stamp, ends) in [(501, true), (u64::MAX, true), (500, false), (499, false), (0, false)] {
         let mut rig = Rig::plain();
         rig.register();

@@ -91,6 +91,7 @@ fn a_restarted_host_shows_the_last_list_with_its_age() {
 
 #[test]
 fn the_same_list_again_is_not_copied_again() {
+    crate::shows!("R-DIR-14");
     let mut rig = again(stored(), 1_700_000_060_000);
     let init = rig.one(Kind::Init);
     rig.short(&init, Kind::Challenge, 1);
@@ -222,6 +223,7 @@ fn stored_entries_are_what_came_in() {
 
 #[test]
 fn a_revoked_host_is_not_kept_one_that_left_is() {
+    crate::shows!("R-DIR-15");
     for (reason, kept) in [(GoneReason::Leave, 1), (GoneReason::Expiry, 1), (GoneReason::Revoked, 0)] {
         let mut rig = Rig::plain();
         rig.register();
