@@ -297,6 +297,14 @@ fn a_view_that_is_not_granted_is_not_pulled_and_who_says_so() {
         (ack.resync, ack.revision) = (true, Revision(5));
     });
     rig.one(Kind::Pull);
+    // A grant that ends takes the rows with it: nobody keeps them current.
+    let mut rig = with_rows();
+    assert!(!rig.host.who(rig.now).hosts.is_empty());
+    let beat = rig.until(Kind::Heartbeat);
+    rig.ack(&beat, |ack| {
+        ack.settings.granted = Some(Granted { kind: 0, reason: GrantReason::TooManyRows });
+    });
+    assert!(rig.host.who(rig.now).hosts.iter().all(|row| row.own));
 }
 
 #[test]
