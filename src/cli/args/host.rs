@@ -156,10 +156,12 @@ pub(in crate::cli) struct Env {
 
 /// Change what this host says of itself
 ///
-/// Kept over restarts. Keys: state (standby, participating, organizing), conference, name, fixed (true, false),
-/// data, video, audio (a port), service+=KIND:PORT[/udp|tcp], service-=KIND[:PORT]. An empty value clears.
+/// Kept over restarts. An empty value clears.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Keys: state (standby, participating, organizing), conference, name, fixed (true, false), data, video, audio (a port),
+  service+=KIND:PORT[/udp|tcp], service-=KIND[:PORT]
+
 Examples:
   hms set state=participating conference=board
   hms set conference= state=standby
