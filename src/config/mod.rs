@@ -1,6 +1,6 @@
 //! The settings of an HMS: `hms.toml` as text and as values. Reads no file itself.
 //!
-//! [`check`] finds every problem of a text in one go; [`get`] and [`set`] work on single keys and keep comments.
+//! [`check()`] finds every problem of a text in one go; [`get`] and [`set`] work on single keys and keep comments.
 //! All keys stand in one table (`schema`), which checking, editing and suggestions share.
 
 mod check;
