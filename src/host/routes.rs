@@ -1,4 +1,4 @@
-//! The HMSs that the host knows, and the order in which it turns to them (R-REG-34, [41]).
+//! The HMSs that the host knows, and the order in which it turns to them (R-REG-34, ¶41).
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -12,7 +12,7 @@ use crate::wire::{Entry, GrantReason, View};
 
 impl Host {
     /// The list: the HMS's while the host is registered, else the last one, with its age, and the signed entries of
-    /// hosts with a fixed address (R-DIR-12, [57]).
+    /// hosts with a fixed address (R-DIR-12, ¶57).
     pub fn who(&self, now: Instant) -> WhoView {
         let live = self.state == State::Registered;
         let age_ms = self.age_ms(now);

@@ -12,7 +12,7 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoEntropy> {
     Ok(bytes)
 }
 
-/// Fills `place` with random bytes, for values that cannot report a failure: try [`bytes`] first.
+/// Fills `place` with random bytes, for values that cannot report a failure: try [`bytes`](fn@bytes) first.
 ///
 /// # Panics
 /// When the system, against its promise, has none after it had some: a guessable key would be worse.
@@ -23,7 +23,7 @@ pub fn fill(place: &mut [u8]) {
 /// A random number.
 ///
 /// # Errors
-/// As [`bytes`].
+/// As [`bytes`](fn@bytes).
 pub fn number() -> Result<u64, NoEntropy> {
     bytes().map(u64::from_le_bytes)
 }

@@ -1,4 +1,4 @@
-//! What a host keeps over restarts ([53], [56], [57]; R-DIR-12).
+//! What a host keeps over restarts (¶53, ¶56, ¶57; R-DIR-12).
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

@@ -15,7 +15,7 @@ use crate::ident::Name;
 use crate::limits::{REPORTED_MAX, SERVICE_KIND_MAX, SERVICES_MAX};
 
 codes! {
-    /// What a host is doing in conferences ([53]).
+    /// What a host is doing in conferences (¶53).
     pub enum HostState(u8) {
         /// In none.
         Standby = 1, "standby";
@@ -81,7 +81,7 @@ pub struct Content {
     pub state: HostState,
     /// In which conference.
     pub conference: Option<Name>,
-    /// Whether the address is fixed ([57]).
+    /// Whether the address is fixed (¶57).
     pub fixed: bool,
 }
 

@@ -75,7 +75,7 @@ impl Pull {
             let tlv = tlv?;
             match tlv.code {
                 tlv_code::BUCKETS if tlv.value.len() == BUCKETS / 8 => {
-                    buckets = Some(Buckets(octets(tlv.value)))
+                    buckets = Some(Buckets(octets(tlv.value)));
                 }
                 tlv_code::BUCKETS => return Err(tlv.error(Problem::Value("BUCKETS"))),
                 _ => tlv.unknown()?,

@@ -14,7 +14,7 @@ use crate::ident::{Incarnation, Name, Revision, ServerId, Stamp};
 use crate::limits::{HEADER_LEN, HMS_LIST_MAX, REALM_NAME_MAX};
 
 codes! {
-    /// When an HMS sends directory changes ([51]-[55]).
+    /// When an HMS sends directory changes (¶51-¶55).
     pub enum UpdateMode(u8) {
         /// With the answer to the heartbeat that shows a difference.
         OnChange = 1, "on-change";

@@ -166,6 +166,8 @@ fn requests(content: &[u8]) -> Vec<(Vec<u8>, Request<'_>)> {
     ]
 }
 
+type MakeAnswer = fn(Short) -> Answer<'static>;
+
 /// Every answer with every optional part.
 fn answers(content: &[u8]) -> Vec<(Vec<u8>, Answer<'_>)> {
     let short = Short { incarnation: Incarnation(1), number: 2, argument: 3 };
@@ -210,7 +212,7 @@ fn answers(content: &[u8]) -> Vec<(Vec<u8>, Answer<'_>)> {
         (datagram(Kind::Digests, 0, |b| digests.emit(b)), Answer::Digests(Box::new(digests))),
         (datagram(Kind::Offer, offer.flags(), |b| offer.emit(b)), Answer::Offer(offer)),
     ];
-    let shorts: [(Kind, fn(Short) -> Answer<'static>); 7] = [
+    let shorts: [(Kind, MakeAnswer); 7] = [
         (Kind::Left, Answer::Left),
         (Kind::Challenge, Answer::Challenge),
         (Kind::Superseded, Answer::Superseded),
