@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use hms::relay::run::{Notice, Options, run};
 use hms::relay::{Chance, Cut, Faults, LinkTally, Rate, Setup, Tally};
+use hms::shell::clock;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -123,7 +124,7 @@ impl Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let start = std::time::Instant::now();
+    let start = clock::now();
     let ended = run(&args.options(), &mut |notice| match notice {
         Notice::Ready(at) => eprintln!("relay ready: {at} to {}, seed {}", args.to, args.seed),
         Notice::Report(elapsed, tally) => print(&args, elapsed, &tally),
@@ -133,7 +134,7 @@ fn main() -> ExitCode {
     });
     match ended {
         Ok(tally) => {
-            print(&args, start.elapsed(), &tally);
+            print(&args, clock::now().since(start), &tally);
             ExitCode::SUCCESS
         }
         Err(error) => {
