@@ -46,6 +46,7 @@ class Capture:
     def __init__(self, node, device="eth0", port=6710):
         self.node, self.device, self.port = node, device, port
         self.datagrams, self.change, self.open = [], threading.Condition(), True
+        self.reflex = None  # called with each datagram at once, as by a listener on the LAN
         with node.inside():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
@@ -77,6 +78,9 @@ class Capture:
                 with self.change:
                     self.datagrams.append(datagram)
                     self.change.notify_all()
+                reflex = self.reflex
+                if reflex:
+                    reflex(datagram)
 
     def find(self, wanted=lambda datagram: True, since=0.0, before=float("inf")):
         with self.change:
