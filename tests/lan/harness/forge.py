@@ -83,8 +83,9 @@ class MiniHost:
                            session, sequence)
 
     def exchange(self, datagram, kinds, within=2.0):
-        """Sends, and waits for an answer of one of the kinds; None stands for silence."""
+        """Sends, and waits for its answer of one of the kinds; None stands for silence."""
         self.socket.sendto(datagram, self.hms)
+        sequence = wire.Message(datagram).sequence
         deadline = time.time() + within
         while (left := deadline - time.time()) > 0:
             self.socket.settimeout(left)
@@ -93,7 +94,7 @@ class MiniHost:
             except TimeoutError:
                 break
             message = wire.Message(data)
-            if message.type in kinds:
+            if message.type in kinds and message.sequence == sequence:
                 return message
         return None
 
