@@ -22,9 +22,12 @@ impl StampClock {
         self.base.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
-    /// The stamp of a new session: above every one that is known, whatever the clock says.
-    pub(super) fn stamp(&self, now: Instant, known: Stamp, last: Stamp) -> Stamp {
-        Stamp(self.read(now).max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
+    /// The stamp of a new session: above every one that is known, whatever the clock says. Who only comes back gets no
+    /// more than that: another machine may have taken the user over, which this process does not know.
+    pub(super) fn stamp(&self, now: Instant, known: Stamp, last: Stamp, takeover: bool) -> Stamp {
+        let claim = takeover || last == Stamp(0);
+        let floor = if claim { self.read(now) } else { 0 };
+        Stamp(floor.max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
     }
 }
 
@@ -55,9 +58,11 @@ mod tests {
         let clock = StampClock::new(Instant::from_secs(100), 5);
         let now = Instant::from_millis(100_002);
         assert_eq!(clock.read(now), 5 + (2 << 16));
-        assert_eq!(clock.stamp(now, Stamp(0), Stamp(0)), Stamp(5 + (2 << 16)));
-        assert_eq!(clock.stamp(now, Stamp(1 << 40), Stamp(7)), Stamp((1 << 40) + 1));
-        assert_eq!(clock.stamp(now, Stamp(7), Stamp(u64::MAX)), Stamp(u64::MAX));
+        assert_eq!(clock.stamp(now, Stamp(0), Stamp(0), false), Stamp(5 + (2 << 16)));
+        assert_eq!(clock.stamp(now, Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + 1));
+        assert_eq!(clock.stamp(now, Stamp(7), Stamp(u64::MAX), true), Stamp(u64::MAX));
+        assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), true), Stamp(5 + (2 << 16)));
+        assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), false), Stamp(8), "no more than coming back");
     }
 
     #[test]

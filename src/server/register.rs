@@ -112,7 +112,7 @@ impl Server {
         if let Err(reason) = self.may_register(ask, register) {
             return self.reject_register(ask, key, register, reason);
         }
-        let stamp = self.stamps.stamp(ask.now, registrant.stamp, register.last_stamp);
+        let stamp = self.stamps.stamp(ask.now, registrant.stamp, register.last_stamp, register.takeover);
         self.admit(ask, &key.session_key(session), session, stamp, register);
     }
 

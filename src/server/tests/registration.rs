@@ -114,6 +114,9 @@ fn stamps_rise_above_everything_known() {
     let first = bob.join(&mut world).stamp;
     assert_eq!(bob.join(&mut world).stamp, Stamp(first.0 + 1));
     world.secs(10);
+    let back = bob.join(&mut world).stamp;
+    assert_eq!(back, Stamp(first.0 + 2), "who comes back claims no more");
+    bob.takeover = true;
     assert!(bob.join(&mut world).stamp.0 >= 10_000 << 16);
 }
 

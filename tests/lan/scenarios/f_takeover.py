@@ -6,7 +6,7 @@ import time
 from harness import wire
 from harness.product import ip_of
 from harness.runner import scenario
-from harness.waiting import check, contains, equal
+from harness.waiting import check, contains, equal, until
 from harness.world import World, hosts_config
 
 
@@ -77,6 +77,13 @@ def cut_off_takeover(t, restart):
     check(second.process.running, f"the second was stopped: {second.process.text()}")
 
 
+def forget(world):
+    """The HMS's snapshot is lost."""
+    for name in os.listdir(world.hms.state):
+        if "snapshot" in name:
+            os.remove(os.path.join(world.hms.state, name))
+
+
 @scenario("f-takeover-warm", "(f) cut off meanwhile, the first does not take back (HMS restarted)",
           takes=18)
 def f_takeover_warm(t):
@@ -91,12 +98,33 @@ def f_takeover_warm(t):
 def f_takeover_cold(t):
     def restart(world):
         world.hms.kill()
-        for name in os.listdir(world.hms.state):
-            if "snapshot" in name:
-                os.remove(os.path.join(world.hms.state, name))
+        forget(world)
         world.hms.serve()
         world.hms.wait_up("ann", "bob", within=8)
     cut_off_takeover(t, restart)
+
+
+@scenario("f-takeover-first", "(f) the same, and the first machine is back before the second",
+          takes=18)
+def f_takeover_first(t):
+    world = World(t, ["ann", "bob"], hosts_config("3s"))
+    world.equal(within=4)
+    first = world["ann"]
+    first.node.unplug()
+    second = second_machine(world)
+    second.node.unplug()
+    world.hms.stop()
+    forget(world)
+    world.hms.serve()
+    first.node.plug()
+    # Nobody can know better yet: the first is taken.
+    until("the first is back", lambda: "ann" in world.hms.rows(), 10)
+    at(world, first)
+    second.node.plug()
+    first.process.wait_exit(4, 12)
+    world.hms.wait_up("ann", "bob", within=6)
+    at(world, second)
+    check(second.process.running, f"the second was stopped: {second.process.text()}")
 
 
 @scenario("f-restart-same", "(f) a restart of the same machine is no takeover",
