@@ -9,7 +9,7 @@ use crate::chance;
 use crate::ident::{RealmId, UserId};
 use crate::limits::{OFFER_JITTER, OFFERS_PENDING};
 use crate::net::Arrival;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::Header;
 
 /// A verified DISCOVER that waits to be answered.
@@ -25,32 +25,52 @@ pub struct PendingOffer {
     pub room: usize,
 }
 
-/// OFFERs by the time at which they go out: at most one for each user, at most 1024 in all.
+/// OFFERs by the time at which they go out: at most one for each user and nonce, at most 1024 in all.
 #[derive(Debug, Default)]
 pub struct OfferQueue {
     waiting: BTreeMap<(Instant, u64), PendingOffer>,
-    users: BTreeSet<(RealmId, UserId)>,
+    asked: BTreeSet<Asked>,
     taken: u64,
+}
+
+/// Which DISCOVER: all that are sent in one round are the same.
+type Asked = (RealmId, UserId, u64);
+
+const fn asked(offer: &PendingOffer) -> Asked {
+    let Header { realm, user, sequence, .. } = offer.discover;
+    (realm, user, sequence)
 }
 
 impl OfferQueue {
     /// An empty queue.
     pub const fn new() -> Self {
-        Self { waiting: BTreeMap::new(), users: BTreeSet::new(), taken: 0 }
+        Self { waiting: BTreeMap::new(), asked: BTreeSet::new(), taken: 0 }
     }
 
-    /// Takes an OFFER after 20-120 ms; `false` if one is pending for this user or the queue is full.
+    /// Takes an OFFER after 20-120 ms; `false` if one is pending for this user and nonce.
     ///
-    /// The first stays: whoever replays a DISCOVER must not be able to push the true one's answer away.
+    /// The first stays: whoever replays a DISCOVER must not be able to push the true one's answer away. With an older
+    /// nonce, or with those of many users, nobody can keep it out either: a full queue makes room at random.
     pub fn push(&mut self, now: Instant, rng: &mut impl Rng, offer: PendingOffer) -> bool {
-        let user = (offer.discover.realm, offer.discover.user);
-        if self.waiting.len() >= OFFERS_PENDING || !self.users.insert(user) {
+        if !self.asked.insert(asked(&offer)) {
             return false;
+        }
+        if self.waiting.len() >= OFFERS_PENDING {
+            self.make_room(now, rng);
         }
         let due = now + chance::between(rng, OFFER_JITTER.0, OFFER_JITTER.1);
         self.waiting.insert((due, self.taken), offer);
         self.taken += 1;
         true
+    }
+
+    /// Drops the one that goes out next after a random time.
+    fn make_room(&mut self, now: Instant, rng: &mut impl Rng) {
+        let from = (now + chance::between(rng, Duration::ZERO, OFFER_JITTER.1), 0);
+        let found = self.waiting.range(from..).next().or_else(|| self.waiting.first_key_value());
+        if let Some(dropped) = found.map(|(key, _)| *key).and_then(|key| self.waiting.remove(&key)) {
+            self.asked.remove(&asked(&dropped));
+        }
     }
 
     /// When the next one goes out.
@@ -62,7 +82,7 @@ impl OfferQueue {
     pub fn pop(&mut self, now: Instant) -> Option<PendingOffer> {
         let first = self.waiting.first_entry().filter(|first| first.key().0 <= now)?;
         let offer = first.remove();
-        self.users.remove(&(offer.discover.realm, offer.discover.user));
+        self.asked.remove(&asked(&offer));
         Some(offer)
     }
 
@@ -120,19 +140,40 @@ mod tests {
     }
 
     #[test]
-    fn one_for_each_user_and_1024_in_all() {
+    fn one_for_each_user_and_nonce_and_1024_in_all() {
         crate::shows!("R-DSC-02");
         let mut rng = ChaCha20Rng::from_seed([4; 32]);
         let mut queue = OfferQueue::new();
         assert!(queue.push(Instant::ZERO, &mut rng, offer(1, 10)));
-        assert!(!queue.push(Instant::ZERO, &mut rng, offer(1, 11)));
-        for user in 2..=1024 {
+        assert!(!queue.push(Instant::ZERO, &mut rng, offer(1, 10)));
+        for user in 2..=2000 {
             assert!(queue.push(Instant::ZERO, &mut rng, offer(user, 1)));
         }
-        assert!(!queue.push(Instant::ZERO, &mut rng, offer(2000, 1)));
+        assert_eq!((queue.len(), queue.asked.len()), (OFFERS_PENDING, OFFERS_PENDING));
         let later = Instant::from_secs(1);
         while queue.pop(later).is_some() {}
-        assert!(queue.push(later, &mut rng, offer(1, 12)));
-        assert_eq!(queue.len(), 1);
+        assert!(queue.is_empty() && queue.asked.is_empty());
+        assert!(queue.push(later, &mut rng, offer(1, 10)));
+    }
+
+    #[test]
+    fn replayed_discovers_do_not_keep_the_next_one_out() {
+        crate::shows!("R-DSC-02");
+        let mut rng = ChaCha20Rng::from_seed([5; 32]);
+        let mut queue = OfferQueue::new();
+        let mut answered = 0;
+        // A captor of 3000 DISCOVERs says one of them every 50 us; the true one is said once a second.
+        for step in 0..400_000u64 {
+            let now = Instant::from_micros(step * 50);
+            queue.push(now, &mut rng, offer(1, 1_000_000 + step % 3000));
+            if step % 20_000 == 0 {
+                queue.push(now, &mut rng, offer(1, step));
+            }
+            while let Some(due) = queue.pop(now) {
+                answered += usize::from(due.discover.sequence < 1_000_000);
+            }
+            assert!(queue.len() <= OFFERS_PENDING);
+        }
+        assert!((5..=20).contains(&answered), "{answered} of 20");
     }
 }
