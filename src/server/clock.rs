@@ -3,6 +3,9 @@
 use crate::ident::Stamp;
 use crate::time::{Instant, UnixMillis};
 
+/// The highest stamp to which a host's own word can lead: 4 000 years of the clock, and far from the end.
+const CLAIM_MAX: u64 = 1 << 63;
+
 /// Elapsed milliseconds of the cluster's time line, shifted left by 16.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StampClock {
@@ -24,10 +27,14 @@ impl StampClock {
 
     /// The stamp of a new session: above every one that is known, whatever the clock says. Who only comes back gets no
     /// more than that: another machine may have taken the user over, which this process does not know.
+    ///
+    /// What a host says of itself counts up to [`CLAIM_MAX`]: a stamp at the end of the numbers could not rise any more,
+    /// and with it the cookies of a registration would outlive it (R-AUT-11).
     pub(super) fn stamp(&self, now: Instant, known: Stamp, last: Stamp, takeover: bool) -> Stamp {
         let claim = takeover || last == Stamp(0);
         let floor = if claim { self.read(now) } else { 0 };
-        Stamp(floor.max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
+        let claimed = last.0.saturating_add(1).min(CLAIM_MAX);
+        Stamp(floor.max(known.0.saturating_add(1)).max(claimed))
     }
 }
 
@@ -60,7 +67,9 @@ mod tests {
         assert_eq!(clock.read(now), 5 + (2 << 16));
         assert_eq!(clock.stamp(now, Stamp(0), Stamp(0), false), Stamp(5 + (2 << 16)));
         assert_eq!(clock.stamp(now, Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + 1));
-        assert_eq!(clock.stamp(now, Stamp(7), Stamp(u64::MAX), true), Stamp(u64::MAX));
+        assert_eq!(clock.stamp(now, Stamp(7), Stamp(u64::MAX), true), Stamp(1 << 63));
+        assert_eq!(clock.stamp(now, Stamp(1 << 63), Stamp(u64::MAX), false), Stamp((1 << 63) + 1));
+        assert_eq!(clock.stamp(now, Stamp(u64::MAX), Stamp(0), false), Stamp(u64::MAX));
         assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), true), Stamp(5 + (2 << 16)));
         assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), false), Stamp(8), "no more than coming back");
     }

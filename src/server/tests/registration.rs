@@ -108,8 +108,10 @@ fn stamps_rise_above_everything_known() {
     crate::shows!("R-REG-02", "R-AUT-07");
     let mut world = World::new();
     let mut alice = Client::new("alice", 1);
-    alice.last_stamp = Stamp(u64::MAX - 1);
-    assert_eq!(alice.join(&mut world).stamp, Stamp(u64::MAX));
+    alice.last_stamp = Stamp(u64::MAX);
+    assert_eq!(alice.join(&mut world).stamp, Stamp(1 << 63));
+    alice.last_stamp = Stamp(u64::MAX);
+    assert_eq!(alice.join(&mut world).stamp, Stamp((1 << 63) + 1), "it still rises");
     let mut bob = Client::new("bob", 2);
     let first = bob.join(&mut world).stamp;
     assert_eq!(bob.join(&mut world).stamp, Stamp(first.0 + 1));
