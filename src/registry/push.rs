@@ -46,6 +46,24 @@ impl Registry {
         None
     }
 
+    /// Forgets who waits: nobody is sent a push, and the queue must not grow by what nobody takes out of it.
+    pub fn forget_pushes(&mut self) {
+        while let Some(push) = self.pushes.pop_front() {
+            match push {
+                Push::List(number) => {
+                    if let Some(view) = self.views.get_mut(number as usize) {
+                        (view.push_queued, view.push_again) = (false, false);
+                    }
+                }
+                Push::Named(number) => {
+                    if let Some(sub) = self.subs.get_mut(number as usize) {
+                        sub.queued = false;
+                    }
+                }
+            }
+        }
+    }
+
     /// Notes that a view changed.
     pub(super) fn mark(&mut self, number: u32) {
         let Some(view) = self.views.get_mut(number as usize).filter(|view| !view.push.is_empty()) else {

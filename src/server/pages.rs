@@ -274,7 +274,12 @@ impl Server {
 
     /// Whether a push may be waiting to be sent.
     pub(super) fn pushes(&self) -> bool {
-        self.settings.push && self.settings.update != UpdateMode::OnRequest && self.registry.has_pushes()
+        self.may_push() && self.registry.has_pushes()
+    }
+
+    /// Whether anything is pushed (R-DIR-09).
+    pub(super) fn may_push(&self) -> bool {
+        self.settings.push && self.settings.update != UpdateMode::OnRequest
     }
 
     /// Writes the next push into `buf`: one page of what a session lacks, not repeated (R-DIR-09).

@@ -100,6 +100,9 @@ impl Server {
         if now.since(self.ticked) >= TICK {
             self.ticked = now;
             self.heartbeats.tick();
+            if !self.may_push() {
+                self.registry.forget_pushes();
+            }
         }
     }
 
