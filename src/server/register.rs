@@ -46,12 +46,11 @@ impl Server {
     /// The key of the generation before signs a REJECT (R-AUT-05); without any, a hint is all that can be said.
     fn old_user_key(&mut self, ask: &Ask, datagram: Unverified<'_>) {
         let header = &ask.header;
-        let key = self
-            .keyring
-            .previous_user_key(header.realm, header.epoch, header.user)
-            .filter(|key| open(key, datagram).is_some());
-        match key {
-            Some(key) => self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0),
+        let key = self.keyring.previous_user_key(header.realm, header.epoch, header.user);
+        match key.and_then(|key| Some((open(&key, datagram)?.request(), key))) {
+            Some((Ok(_), key)) => self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0),
+            // A header alone is shorter than a REJECT: answering it would gain bytes (R-SEC-01).
+            Some((Err(error), _)) => self.dropped(error.reason()),
             None => {
                 self.refused(ask, Verdict::WrongKey);
                 self.hint(ask, HintCode::WrongKey);

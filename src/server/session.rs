@@ -53,13 +53,24 @@ impl Server {
             }
             return self.dropped("tag");
         };
-        if row.bad_tags() != 0 {
-            self.registry.good_tag(id);
-        }
         match verified.request() {
+            Ok(_) if self.is_replay(ask, id) => self.dropped("replay"),
             Ok(request) => self.request_of_row(ask, id, request),
             Err(error) => self.dropped(error.reason()),
         }
+    }
+
+    /// Whether a confirmed row's window refuses the sequence. From the row's own source that counts like a bad tag:
+    /// the row vouches for what its host says, not for whoever says it again (R-SEC-03).
+    fn is_replay(&mut self, ask: &Ask, id: RowId) -> bool {
+        let Some(row) = self.registry.row(id) else { return false };
+        let seen = row.is_live() && !Window::from_parts(row.window()).would_accept(ask.header.sequence);
+        if seen && row.address() == Some(ask.from) {
+            self.registry.bad_tag(id);
+        } else if !seen && row.bad_tags() != 0 {
+            self.registry.good_tag(id);
+        }
+        seen
     }
 
     /// Rows 7 to 10.
@@ -68,9 +79,6 @@ impl Server {
         let sequence = ask.header.sequence;
         let (confirmed, own_source) = (row.is_live(), row.address() == Some(ask.from));
         let mut window = Window::from_parts(row.window());
-        if confirmed && !window.would_accept(sequence) {
-            return self.dropped("replay");
-        }
         if matches!(request, Request::Leave(_)) {
             self.answers.short(ask, Kind::Left, 0, &StoredKey(row.key()));
             return self.remove_row(ask.now, id, Reason::Leave, "leave");
@@ -142,13 +150,14 @@ impl Server {
         let key = self
             .keyring
             .previous_user_key(header.realm, header.epoch, header.user)
-            .map(|user_key| self.session_key(ask, &user_key))
-            .filter(|key| open(key, datagram).is_some());
-        match key {
-            Some(key) => {
+            .map(|user_key| self.session_key(ask, &user_key));
+        match key.and_then(|key| Some((open(&key, datagram)?.request(), key))) {
+            Some((Ok(_), key)) => {
                 self.refused(ask, Verdict::Revoked);
                 self.answers.reject(ask, RejectCode::Revoked, 0, &key);
             }
+            // A header alone is shorter than a REJECT: answering it would gain bytes (R-SEC-01).
+            Some((Err(error), _)) => self.dropped(error.reason()),
             None => {
                 self.refused(ask, Verdict::WrongKey);
                 self.dropped("tag");

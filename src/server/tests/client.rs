@@ -112,7 +112,7 @@ impl Client {
         self
     }
 
-    fn header(&self, kind: Kind, flags: u8, session: SessionId, sequence: u64) -> Header {
+    pub(super) fn header(&self, kind: Kind, flags: u8, session: SessionId, sequence: u64) -> Header {
         Header { kind, flags, epoch: Epoch(1), realm: self.realm, user: self.user, session, sequence }
     }
 
@@ -276,7 +276,10 @@ impl Client {
         let (mut cursor, mut items, mut first) = (UserId::default(), Vec::new(), None);
         self.digest = 0;
         loop {
-            let Got::Page(page) = self.pull(world, PullKind::Copy, cursor, None) else { panic!("no page") };
+            let page = match self.pull(world, PullKind::Copy, cursor, None) {
+                Got::Page(page) => page,
+                other => panic!("{other:?} instead of a page"),
+            };
             first.get_or_insert(page.info.to);
             items.extend(page.items);
             self.digest = self.digest.wrapping_add(page.digest);
@@ -316,7 +319,7 @@ impl Client {
     }
 }
 
-fn sealed(key: &impl DatagramKey, header: &Header, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub(super) fn sealed(key: &impl DatagramKey, header: &Header, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut buf = Vec::new();
     header.emit(&mut buf);
     body(&mut buf);

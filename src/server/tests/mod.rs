@@ -2,6 +2,7 @@
 
 mod amplification;
 mod client;
+mod crafted;
 mod directory;
 mod discovery;
 mod expiry;
@@ -11,5 +12,6 @@ mod registration;
 mod restart;
 mod sessions;
 mod shown;
+mod threats;
 mod views;
 mod world;
