@@ -230,6 +230,14 @@ impl Host {
         self.timers.stop(Timer::Contact);
     }
 
+    /// Only now it is known which addresses this host can reach: another one may come first.
+    pub(super) fn order_contacts(&mut self, now: Instant) {
+        let better = self.routes.contacts(&self.near).first().copied();
+        if self.state == State::Contacting && self.contact.target.is_some() && self.contact.target != better {
+            self.contact_all(now, None);
+        }
+    }
+
     /// Something better to try turned up: HMSs that offered themselves, or another network.
     pub(super) fn contact_again(&mut self, now: Instant) {
         if matches!(self.state, State::Seeking | State::Contacting) && !self.contact.held {

@@ -242,10 +242,14 @@ impl Host {
 
     /// The usable interfaces; when they change the host says at once where it is, or looks again.
     pub fn set_interfaces(&mut self, now: Instant, interfaces: Vec<Interface>) {
+        let first = self.interfaces.is_none();
         let changed = self.interfaces.as_ref().is_some_and(|known| *known != interfaces);
+        self.routes.set_own(interfaces.iter().flat_map(|interface| &interface.addresses));
         self.interfaces = Some(interfaces);
         if changed {
             self.network_changed(now);
+        } else if first {
+            self.order_contacts(now);
         }
     }
 

@@ -44,15 +44,42 @@ pub(super) struct Hms {
 pub(super) struct Routes {
     list: Vec<Hms>,
     token: Vec<Target>,
+    /// Whether the host has an IPv4 address, and an IPv6 address that means something beyond its link.
+    own_v4: bool,
+    own_v6: bool,
 }
 
 impl Routes {
     /// Begins with the token's addresses and the list of the last answer, from the storage.
     pub(super) fn new(token: &[SocketAddr], stored: Vec<HmsInfo>) -> Self {
-        let mut this =
-            Self { list: Vec::new(), token: token.iter().map(|a| Target::new(*a, None)).collect() };
+        let token = token.iter().map(|a| Target::new(*a, None)).collect();
+        let mut this = Self { token, ..Self::default() };
         this.set_list(stored, None);
         this
+    }
+
+    /// The host's own addresses: they say which of an HMS's addresses it can hope to reach.
+    pub(super) fn set_own<'a>(&mut self, own: impl Iterator<Item = &'a IpAddr> + Clone) {
+        let mut far = own.filter(|ip| !is_link_local(**ip) && !ip.is_loopback());
+        self.own_v4 = far.clone().any(|ip| ip.is_ipv4());
+        self.own_v6 = far.any(|ip| ip.is_ipv6());
+    }
+
+    /// An HMS's addresses in the order in which they are tried, and how many of them are the choice: those that are
+    /// not link-local, of a family in which the host has such an address itself; else all. Whoever registers from a
+    /// link-local address is published under it, and nobody can call that by its IP alone.
+    fn in_order(&self, hms: &Hms) -> (Vec<Target>, usize) {
+        let far = |target: &Target| {
+            let ip = target.address.ip();
+            !is_link_local(ip) && if ip.is_ipv4() { self.own_v4 } else { self.own_v6 }
+        };
+        if !hms.targets.iter().any(far) {
+            return (hms.targets.clone(), hms.targets.len());
+        }
+        let (mut all, last): (Vec<Target>, Vec<Target>) = hms.targets.iter().partition(|target| far(target));
+        let choice = all.len();
+        all.extend(last);
+        (all, choice)
     }
 
     /// Takes the list of an authenticated answer that came in on `interface`; what is known of processes stays.
@@ -135,9 +162,10 @@ impl Routes {
             let near = near.iter().position(|n| *n == hms.info.name).unwrap_or(usize::MAX);
             (near, !hms.info.primary)
         });
-        let longest = list.iter().map(|hms| hms.targets.len()).max().unwrap_or(0);
+        let list: Vec<Vec<Target>> = list.into_iter().map(|hms| self.in_order(hms).0).collect();
+        let longest = list.iter().map(Vec::len).max().unwrap_or(0);
         let mut all: Vec<Target> = Vec::new();
-        let nth = (0..longest).flat_map(|n| list.iter().filter_map(move |hms| hms.targets.get(n)));
+        let nth = (0..longest).flat_map(|n| list.iter().filter_map(move |targets| targets.get(n)));
         for target in nth.chain(&self.token) {
             if !all.contains(target) {
                 all.push(*target);
@@ -150,18 +178,30 @@ impl Routes {
     /// its second address.
     pub(super) fn pass(&self, current: Target) -> Vec<Target> {
         let mut pass = vec![current];
+        if is_link_local(current.address.ip()) {
+            // Since then the host may have got an address that others can call.
+            let better = self.by_target(current).and_then(|hms| self.in_order(hms).0.first().copied());
+            pass.splice(0..0, better.filter(|t| !is_link_local(t.address.ip())));
+        }
         let others = self.list.iter().filter(|hms| !hms.targets.contains(&current));
-        pass.extend(others.filter_map(|hms| hms.targets.first()));
+        pass.extend(others.filter_map(|hms| self.in_order(hms).0.first().copied()));
         if pass.len() == 1 {
-            let own = self.by_target(current).into_iter().flat_map(|hms| &hms.targets);
-            pass.extend(own.copied().filter(|t| *t != current).take(1));
+            let own = self.by_target(current).into_iter().flat_map(|hms| {
+                let (all, choice) = self.in_order(hms);
+                all.into_iter().take(choice)
+            });
+            pass.extend(own.filter(|t| *t != current).take(1));
         }
         pass
     }
 
     /// While searching: one address of each HMS, another one each time, and one that only the token names.
     pub(super) fn round(&self, number: usize, current: Target) -> Vec<Target> {
-        let pick = |hms: &Hms| hms.targets.get(number.checked_rem(hms.targets.len())?).copied();
+        let pick = |hms: &Hms| {
+            let (all, choice) = self.in_order(hms);
+            let choice = if is_link_local(current.address.ip()) { all.len() } else { choice };
+            all.get(number.checked_rem(choice)?).copied()
+        };
         let mut round: Vec<_> = self.list.iter().filter_map(pick).collect();
         let only_token: Vec<_> = self.token.iter().filter(|t| self.by_target(**t).is_none()).collect();
         round.extend(number.checked_rem(only_token.len()).and_then(|n| only_token.get(n).copied()));
@@ -169,5 +209,41 @@ impl Routes {
             round.push(current);
         }
         round
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn link_local_addresses_are_the_last_resort() {
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let target = |text: &str| Target::new(address(text), Some(2));
+        let own = |list: &[&str]| list.iter().map(|t| t.parse().expect("an IP")).collect::<Vec<IpAddr>>();
+        let (near, far) = ("[fe80::1]:6710", "10.0.0.1:6710");
+        let hms = HmsInfo {
+            server: ServerId(1),
+            primary: true,
+            sender: true,
+            name: Name::new("atlas").expect("a name"),
+            addresses: vec![address(near), address(far)],
+        };
+        let mut routes = Routes::default();
+        routes.offered(&[Candidate { hms, interface: Some(2) }]);
+        // Nothing is known of the host, or it has link-local addresses only: the HMS's order.
+        for ips in [own(&[]), own(&["fe80::7", "127.0.0.1"])] {
+            routes.set_own(ips.iter());
+            assert_eq!(routes.contacts(&[]), [target(near), target(far)]);
+        }
+        routes.set_own(own(&["fe80::7", "10.0.0.7"]).iter());
+        assert_eq!(routes.contacts(&[]), [target(far), target(near)]);
+        // Whoever is registered at the one never leaves it for the other.
+        assert_eq!(routes.pass(target(far)), [target(far)]);
+        assert_eq!(routes.pass(target(near)), [target(far), target(near)]);
+        for number in 0..3 {
+            assert_eq!(routes.round(number, target(far)), [target(far)]);
+        }
+        assert_ne!(routes.round(0, target(near)), routes.round(1, target(near)));
     }
 }
