@@ -7,13 +7,19 @@ use super::fail::{Failure, OK, Outcome};
 use super::rows::{self, List, Row};
 use super::{ask, human, out};
 
+/// How long `--refresh` waits for the HMS.
+const WAITED_MS: u64 = 2_000;
+
 pub(super) fn run(args: &Who, global: &Global) -> Outcome {
     let mut answer = if args.refresh {
         ask::command_agent(global, &json!({"cmd": "refresh"}))?
     } else {
         ask::agent(global, &json!({"cmd": "who"}))?
     };
+    let unanswered =
+        args.refresh && answer.get("age_ms").and_then(Value::as_u64).is_none_or(|age| age >= WAITED_MS);
     if let Some(prefix) = &args.prefix {
+        look_up(&mut answer, prefix, global);
         restrict(&mut answer, prefix);
     }
     let empty = answer.get("hosts").and_then(Value::as_array).is_none_or(Vec::is_empty);
@@ -26,9 +32,37 @@ pub(super) fn run(args: &Who, global: &Global) -> Outcome {
         }
         out::note(origin(&answer, &rows));
     }
+    if unanswered {
+        out::note("no HMS has answered within 2 s: this is what was known before");
+    }
     match (&args.prefix, empty) {
         (Some(prefix), true) => Err(Failure::no(format!("no user or host begins with {prefix}"))),
         _ => Ok(OK),
+    }
+}
+
+/// Where the HMS gives no list, because the realm is too large for one, it is asked for those that begin so.
+fn look_up(answer: &mut Value, prefix: &str, global: &Global) {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    if text("source") != Some("hms") || text("message").is_none() {
+        return;
+    }
+    // Whoever may not tell the agent to search gets what is there, and the message that says why that is little.
+    let Ok(mut found) =
+        ask::command_agent(global, &json!({"cmd": "find", "pattern": prefix, "exact": false}))
+    else {
+        return;
+    };
+    if let Some(hosts) =
+        found.get_mut("hosts").filter(|hosts| hosts.as_array().is_some_and(|list| !list.is_empty()))
+    {
+        answer["hosts"] = hosts.take();
+        let complete = found.get("complete").and_then(Value::as_bool) == Some(true);
+        answer["message"] = if complete {
+            Value::Null
+        } else {
+            "there are more whose names begin so than the HMS lists".into()
+        };
     }
 }
 

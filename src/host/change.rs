@@ -131,7 +131,7 @@ fn port(key: &str, value: &str) -> Result<u16, ChangeError> {
     match value {
         "" | "none" => Ok(0),
         text => {
-            text.parse().or_else(|_| error(format!("{key} is a port from 0 (none) to 65535, not `{text}`")))
+            text.parse().or_else(|_| error(format!("{key} is a number from 0 (none) to 65535, not `{text}`")))
         }
     }
 }

@@ -20,7 +20,7 @@ pub struct WhoView {
     pub stale: bool,
     /// Why there is no list although the host is registered.
     pub message: Option<String>,
-    /// The hosts by user id, the host itself among them.
+    /// The hosts by user name, the host itself among them.
     pub hosts: Vec<HostRow>,
 }
 

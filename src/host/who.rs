@@ -17,20 +17,19 @@ impl Host {
         let live = self.state == State::Registered;
         let age_ms = self.age_ms(now);
         let row_age = if live { None } else { age_ms };
-        let mut hosts: Vec<_> =
-            self.follow.copy.rows().map(|entry| (entry.head.user, self.row_view(&entry, row_age))).collect();
+        let mut hosts: Vec<_> = self.follow.copy.rows().map(|entry| self.row_view(&entry, row_age)).collect();
         if !live {
             let missing = self.store.fixed.iter().filter(|f| self.follow.copy.row(f.user).is_none());
-            hosts.extend(missing.map(|fixed| (fixed.user, self.fixed_view(now, fixed))));
-            hosts.sort_by_key(|(user, _)| *user);
+            hosts.extend(missing.map(|fixed| self.fixed_view(now, fixed)));
         }
+        hosts.sort_by(|a, b| a.user.cmp(&b.user));
         WhoView {
             source: if live { "hms" } else { "cache" },
             hms: self.hms_name().map(|name| name.to_string()),
             age_ms,
             stale: self.follow.stale,
             message: self.who_message(),
-            hosts: hosts.into_iter().map(|(_, row)| row).collect(),
+            hosts,
         }
     }
 

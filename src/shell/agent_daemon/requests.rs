@@ -78,6 +78,8 @@ impl Daemon<'_> {
     pub(super) fn found(&mut self, id: u64, rows: &[HostRow], complete: bool) {
         let Some(at) = self.finds.iter().position(|(find, _)| *find == id) else { return };
         let (_, to) = self.finds.swap_remove(at);
+        let mut rows: Vec<&HostRow> = rows.iter().collect();
+        rows.sort_by(|a, b| a.user.cmp(&b.user));
         self.engine.control.answer_with(to, &json!({"complete": complete, "hosts": rows}));
     }
 
