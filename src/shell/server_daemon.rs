@@ -22,7 +22,7 @@ use super::interfaces::Skipped;
 use super::machine::host_name;
 use super::paths;
 use super::signals::Wish;
-use super::state_dir::{StateDir, StateLock};
+use super::state_dir::{StateDir, StateError, StateLock};
 use settings::server_settings;
 use snapshot::Snapshots;
 
@@ -149,6 +149,16 @@ struct Daemon<'a> {
     stopped: bool,
 }
 
+/// What to do about a directory that cannot be taken.
+fn in_use(error: StateError) -> DaemonError {
+    match error {
+        StateError::Locked { .. } => {
+            DaemonError::usage(format!("{error}; stop it, or name another directory with --state"))
+        }
+        StateError::Io { .. } => DaemonError::usage(error),
+    }
+}
+
 impl<'a> Daemon<'a> {
     fn start(options: ServeOptions<'a>) -> Result<Self, DaemonError> {
         let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
@@ -157,7 +167,7 @@ impl<'a> Daemon<'a> {
         }
         let config = checked.config;
         let dir = StateDir::create(&options.state).map_err(DaemonError::usage)?;
-        let lock = dir.lock().map_err(DaemonError::usage)?;
+        let lock = dir.lock().map_err(in_use)?;
         dir.sweep(&lock);
 
         let listen = if options.listen.is_empty() { &config.listen } else { &options.listen };
@@ -170,6 +180,11 @@ impl<'a> Daemon<'a> {
         let mut secrets = stored.map_or_else(files::new_secrets, Ok).map_err(DaemonError::usage)?;
         let incarnation = secrets.next_incarnation(entropy::fill);
         let saved = files::save_secrets(&dir, &secrets);
+        if let (true, Err(error)) = (new_realm, &saved) {
+            // Every token of this process would be worthless after its end.
+            let message = format!("{error}; a new HMS has to keep its keys, so it does not start without");
+            return Err(DaemonError::usage(message));
+        }
 
         let now = engine.now();
         let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);

@@ -53,8 +53,13 @@ impl fmt::Display for StateError {
                 write!(f, "{}: another process is running on this state directory", path.display())
             }
             Self::Io { path, error } => {
-                write!(f, "{}: {error}", path.display())?;
+                let text = error.to_string();
+                let text = text.split(" (os error").next().unwrap_or(&text);
+                write!(f, "{}: {text}", path.display())?;
                 match error.kind() {
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                        f.write_str("; make room on that disk")
+                    }
                     ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                         f.write_str("; --state names another directory, one that you may write to")
                     }

@@ -25,12 +25,11 @@ pub(super) fn load(
     notify: &mut dyn FnMut(ServerNotice),
     secrets: &mut Secrets,
 ) -> Vec<SnapshotRow> {
-    let mut warn = |text: String| notify(ServerNotice::Warning(format!("{text}; hosts register anew")));
     let bytes = match dir.read(SNAPSHOT) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Vec::new(),
         Err(error) => {
-            warn(error.to_string());
+            notify(ServerNotice::Warning(format!("{error}; hosts register anew")));
             return Vec::new();
         }
     };
@@ -40,11 +39,13 @@ pub(super) fn load(
             snapshot.rows
         }
         Ok(_) => {
-            warn(format!("{}: the snapshot of another HMS", dir.file(SNAPSHOT).display()));
+            let file = dir.file(SNAPSHOT);
+            let text = format!("{}: the snapshot of another HMS; hosts register anew", file.display());
+            notify(ServerNotice::Warning(text));
             Vec::new()
         }
         Err(error) => {
-            warn(format!("{}: {error}", dir.file(SNAPSHOT).display()));
+            notify(ServerNotice::Warning(format!("{}: {error}", dir.file(SNAPSHOT).display())));
             Vec::new()
         }
     }
