@@ -34,10 +34,21 @@ pub(super) fn open(role: Role, socket: Socket, global: &Global) -> Result<Client
 
 /// Where it was looked for and what to do, if the daemon does not run.
 fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
+    let state = state_dir(role, global.state.as_deref());
+    if error.message.starts_with("unknown request") {
+        let (needed, other) = match role {
+            Role::Server => ("an HMS", "agent"),
+            Role::Agent => ("the agent of a host", "HMS"),
+        };
+        let state = state.display();
+        return Failure::usage(format!(
+            "{state}: the {other} that runs there cannot answer this; it is for {needed}: name another state directory \
+             with --state (or $HMS_STATE)"
+        ));
+    }
     if error.exit != NOT_RUNNING {
         return error.into();
     }
-    let state = state_dir(role, global.state.as_deref());
     let (who, start) = match role {
         Role::Server => ("HMS", "`hms serve`"),
         Role::Agent => ("agent", "`hms join TOKEN` or `hms agent`"),

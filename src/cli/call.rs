@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Env, Global, Ip, Uri};
 use super::fail::{Failure, OK, Outcome};
 use super::rows::Row;
-use super::{names, out};
+use super::{human, names, out};
 
 /// Services that call a person, best first.
 const CALLS: [&str; 3] = ["sip", "sips", "h323"];
@@ -48,7 +48,9 @@ pub(super) fn env(args: &Env, global: &Global) -> Outcome {
             assignments.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
         out::json(&Value::Object(object));
     } else {
-        assignments.iter().for_each(|(name, value)| out::line(format_args!("{name}={}", quoted(value))));
+        assignments
+            .iter()
+            .for_each(|(name, value)| out::line(format_args!("{name}={}", human::quoted(value))));
     }
     Ok(OK)
 }
@@ -149,12 +151,6 @@ fn assignments(row: &Row) -> Vec<(String, String)> {
     all
 }
 
-/// For a POSIX shell: nothing in it is expanded.
-fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
-    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +186,8 @@ mod tests {
     #[test]
     fn assignments_are_safe_in_a_shell() {
         let all = assignments(&row());
-        let value = |name: &str| all.iter().find(|(n, _)| n == name).map(|(_, v)| quoted(v)).expect("there");
+        let value =
+            |name: &str| all.iter().find(|(n, _)| n == name).map(|(_, v)| human::quoted(v)).expect("there");
         assert_eq!(value("HMS_HOST"), "'o'\\''neil'");
         assert_eq!(value("HMS_ADDRESS"), "fd00::7");
         assert_eq!((value("HMS_VIDEO_PORT").as_str(), value("HMS_DATA_PORT").as_str()), ("5004", ""));

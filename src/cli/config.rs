@@ -108,7 +108,14 @@ fn set(named: Option<&Path>, key: &str, value: &str, global: &Global) -> Outcome
     }
     out::note(format_args!("{key} is set in {shown}"));
     match ask::command_server(global, &json!({"cmd": "config_changed"})) {
-        Ok(answer) => reload::tell(&answer),
+        Ok(answer) => match answer.get("file").and_then(Value::as_str) {
+            Some(used) if Path::new(used) != settings_file::real(&path) => {
+                out::note(format_args!(
+                    "the HMS that runs here uses another file, {used}: nothing changes for it"
+                ));
+            }
+            _ => reload::tell(&answer),
+        },
         Err(failure) if failure.exit == NOT_RUNNING => {
             out::note("no HMS runs on this state directory: in force at its next start");
         }

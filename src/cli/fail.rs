@@ -46,6 +46,10 @@ impl Failure {
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => ": run this as the daemon's user or as root",
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "; --state names another directory, one that you may write to"
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ": make room on that disk",
             _ => "",
         };
         Self::no(format!("{}: {}{hint}", path.display(), plain(error)))

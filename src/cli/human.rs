@@ -49,6 +49,22 @@ pub(super) fn date_time(rfc3339: &str) -> String {
     }
 }
 
+/// For a POSIX shell: nothing in it is expanded.
+pub(super) fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
+    if value.chars().all(plain) { value.to_owned() } else { format!("'{}'", value.replace('\'', "'\\''")) }
+}
+
+/// A name in a command that is shown to be typed; letters of all languages need no quotes.
+pub(super) fn word(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-._:/".contains(c);
+    if !name.starts_with('-') && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

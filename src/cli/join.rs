@@ -11,9 +11,9 @@ use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
 use super::args::{AgentArgs, Global, HostOptions, Join};
-use super::fail::{Failure, NO, OK, Outcome};
+use super::fail::{Failure, NO, OK, Outcome, USAGE};
 use super::{human, out};
-use crate::config::{parse_address, parse_duration};
+use crate::config::{parse_destination, parse_duration};
 use crate::host::parse_service;
 use crate::ident::Name;
 use crate::shell::agent_daemon::{self, AgentNotice, AgentOptions};
@@ -93,7 +93,7 @@ impl Said {
             parse_service(text).map_err(|error| Failure::usage(format!("--service {text}: {error}")))
         };
         let address = |text: &String| {
-            parse_address(text, 0).map_err(|remedy| Failure::usage(format!("--address {text}: {remedy}")))
+            parse_destination(text, 0).map_err(|remedy| Failure::usage(format!("--address {text}: {remedy}")))
         };
         Ok(Self {
             name: name.map_err(|error| Failure::usage(format!("--name: {error}")))?,
@@ -176,7 +176,7 @@ fn detach(args: &Join, token: &Token, state: &StateDir) -> Outcome {
     let log = state.file(LOG);
     let failed = |error: io::Error| Failure::no(format!("cannot start the agent: {error}"));
     let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&log);
-    let file = file.map_err(|error| Failure::file(&log, &error))?;
+    let file = file.map_err(|error| Failure { exit: USAGE, ..Failure::file(&log, &error) })?;
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     // The token goes through a pipe: a command line can be read by everybody on the machine.
     command.args(["join", "-"]).args(again(args)).arg("--state").arg(state.path()).env_remove("HMS_TOKEN");

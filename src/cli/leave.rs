@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::{Global, Leave};
 use super::fail::{Failure, NOT_RUNNING, OK, Outcome};
 use super::{ask, out};
-use crate::shell::files::HOST_STORE;
+use crate::shell::files::{AGENT_SETTINGS, HOST_STORE};
 use crate::shell::paths::{Role, state_dir};
 use crate::shell::state_dir::StateDir;
 
@@ -29,7 +29,9 @@ fn forget(global: &Global) -> Outcome {
         return Err(Failure::no(format!("there is no token to delete: {} does not exist", path.display())));
     }
     let _lock = dir.lock().map_err(|error| Failure::usage(error.to_string()))?;
-    dir.remove(HOST_STORE).map_err(|error| Failure::no(error.to_string()))?;
+    for file in [HOST_STORE, AGENT_SETTINGS] {
+        dir.remove(file).map_err(|error| Failure::no(error.to_string()))?;
+    }
     out::note("no agent runs; the token is deleted");
     Ok(OK)
 }

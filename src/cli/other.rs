@@ -21,6 +21,10 @@ pub(super) fn run(words: &[OsString]) -> Outcome {
     Err(Failure::file(&program, &error))
 }
 
+/// Commands of later versions: who reads of them elsewhere is not to look for a program to install.
+const LATER: [&str; 10] =
+    ["peers", "drain", "key", "snapshot", "capture", "call", "ping", "doctor", "gen", "console"];
+
 fn find(name: &OsStr) -> Option<PathBuf> {
     if name.as_encoded_bytes().contains(&b'/') {
         return None;
@@ -33,6 +37,11 @@ fn find(name: &OsStr) -> Option<PathBuf> {
 }
 
 fn unknown(name: &str) -> Failure {
+    if LATER.contains(&name) {
+        return Failure::usage(format!(
+            "`hms {name}` is not in this version; `hms --help` lists the commands"
+        ));
+    }
     let command = Cli::command();
     let commands = command.get_subcommands().map(clap::Command::get_name);
     let hint = match nearest(name, commands) {

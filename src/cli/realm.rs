@@ -8,6 +8,8 @@ use super::args::{Global, RealmAction, RealmArgs};
 use super::fail::{Failure, OK, Outcome};
 use super::table::{Cell, table};
 use super::{human, out, secrets};
+use crate::ident::Name;
+use crate::limits::REALM_NAME_MAX;
 use crate::shell::entropy;
 use crate::shell::paths::Socket;
 
@@ -65,13 +67,17 @@ fn show(rows: &[Value], colours: bool) -> String {
 }
 
 fn new(name: &str, global: &Global) -> Outcome {
+    if let Err(error) = Name::with_limit(name, REALM_NAME_MAX) {
+        return Err(Failure::usage(format!("{name:?} cannot be a realm's name: {error}")));
+    }
     // What is drawn under the lock cannot report a failure, so the source is tried first.
     entropy::number().map_err(|error| Failure::no(error.to_string()))?;
     if secrets::tell(global, Socket::Control, &json!({"cmd": "realm_new", "name": name}))?.is_none() {
         secrets::new_realm(global, name)?;
     }
     out::note(format_args!(
-        "realm {name} is made; `hms token USER --realm {name}` prints the line that adds a host"
+        "realm {name} is made; `hms token USER --realm {}` prints the line that adds a host",
+        human::word(name)
     ));
     Ok(OK)
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, Revoke};
 use super::fail::{OK, Outcome};
-use super::{out, secrets};
+use super::{human, out, secrets};
 use crate::shell::paths::Socket;
 
 pub(super) fn run(args: &Revoke, global: &Global) -> Outcome {
@@ -20,17 +20,19 @@ pub(super) fn run(args: &Revoke, global: &Global) -> Outcome {
     if args.json {
         out::json(&answer);
     }
-    out::note(told(&args.user, &answer));
+    out::note(told(&args.user, args.realm.as_deref(), &answer));
     Ok(OK)
 }
 
-fn told(user: &str, answer: &Value) -> String {
+fn told(user: &str, named: Option<&str>, answer: &Value) -> String {
     let realm = answer.get("realm").and_then(Value::as_str);
+    let option = named.map(|realm| format!(" --realm {}", human::word(realm))).unwrap_or_default();
     let realm = realm.map(|realm| format!(" of realm {realm}")).unwrap_or_default();
     let host = match answer.get("removed").and_then(Value::as_bool) {
         Some(true) => "; the user's host was removed",
         Some(false) => "; no host of the user was registered",
         None => "; in force when the HMS starts",
     };
-    format!("the keys of {user}{realm} are invalid now{host}. `hms token {user}` prints a new one")
+    let word = human::word(user);
+    format!("the keys of {user}{realm} are invalid now{host}. `hms token {word}{option}` prints a new one")
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::args::{Global, Serve};
 use super::fail::{Failure, OK, Outcome};
 use super::{human, out, settings_file};
-use crate::config::parse_address;
+use crate::config::parse_listen;
 use crate::limits::PORT;
 use crate::shell::paths::{Role, state_dir};
 use crate::shell::server_daemon::{self, Ready, ServeOptions, ServerNotice};
@@ -15,7 +15,7 @@ pub(super) fn run(args: &Serve, global: &Global) -> Outcome {
         return Err(Failure::usage("--join is not in this version: an HMS works alone; leave it out"));
     }
     let listen = |text: &String| {
-        parse_address(text, PORT).map_err(|remedy| Failure::usage(format!("--listen {text}: {remedy}")))
+        parse_listen(text, PORT).map_err(|remedy| Failure::usage(format!("--listen {text}: {remedy}")))
     };
     let mut settings =
         || settings_file::load(args.config.as_deref(), global).map_err(|failure| failure.message);

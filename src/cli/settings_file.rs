@@ -49,8 +49,14 @@ pub(super) fn new_path(global: &Global) -> PathBuf {
 /// The checked settings, or the problems of the file as a failure.
 pub(super) fn load(option: Option<&Path>, global: &Global) -> Result<Checked, Failure> {
     let Some(file) = find(option, global)? else { return Ok(Checked::default()) };
-    let checked = config::check(&file.text, &file.path.display().to_string());
+    let mut checked = config::check(&file.text, &file.path.display().to_string());
+    checked.file = Some(real(&file.path));
     if checked.usable() { Ok(checked) } else { Err(Failure::new(CONFIG, list(&checked.problems))) }
+}
+
+/// The file behind a path, however it is written.
+pub(super) fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The problems, one a line.

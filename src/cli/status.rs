@@ -91,8 +91,26 @@ fn realm(realm: &Value) -> String {
 
 fn drops(drops: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> =
-        drops.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{n} {reason}")).collect();
+        drops.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{n} {}", words(reason))).collect();
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+}
+
+/// The specification's names of reasons, for people.
+fn words(reason: &str) -> &str {
+    match reason {
+        "realm" => "of unknown realms",
+        "tag" => "with a wrong key",
+        "epoch" => "with a key of another epoch",
+        "replay" => "repeated or late",
+        "offer" => "searches already being answered",
+        "source" => "from impossible addresses",
+        "type" => "of an unexpected type",
+        "budget" => "over the budget for strangers",
+        "directory-budget" => "over the budget for lists",
+        "receive-buffer" => "lost because this machine was too slow",
+        "send-waited" => "answers that had to wait",
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +133,7 @@ atlas, standalone, up for 3 min 5 s (since 2026-01-01 10:13:05 UTC)
   realms      7q2m
   heartbeats  0.1 per second
   listening   [::]:6710
-  dropped     3 tag
+  dropped     3 with a wrong key
   version     0.1.0"
         );
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Global, TokenArgs};
 use super::fail::{Failure, OK, Outcome};
 use super::{human, out, secrets, settings_file};
-use crate::config::{Config, parse_address};
+use crate::config::{Config, parse_destination};
 use crate::limits::PORT;
 use crate::net::Interface;
 use crate::shell::interfaces;
@@ -17,10 +17,15 @@ use crate::shell::paths::Socket;
 const ADDRESSES_MAX: usize = 6;
 
 pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
+    if args.hms {
+        return Err(Failure::usage(
+            "--hms is not in this version: an HMS works alone; `hms token NAME` adds a host",
+        ));
+    }
+    let user = args.user.as_deref().ok_or_else(|| Failure::usage("name the user: `hms token USER`"))?;
     let secrets = secrets::load(global)?;
     let addresses = if args.multicast { Vec::new() } else { addresses(args, global)? };
-    let token =
-        secrets.token(&args.user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
+    let token = secrets.token(user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
     let word = token.encode();
     let command = format!("hms join {word}");
     if args.json {
@@ -50,8 +55,12 @@ fn addresses(args: &TokenArgs, global: &Global) -> Result<Vec<SocketAddr>, Failu
         return Ok(reachable(&listen, &report.usable));
     }
     let port = listen.iter().map(SocketAddr::port).find(|port| *port != 0).unwrap_or(PORT);
-    let parse = |text: &String| {
-        parse_address(text, port).map_err(|remedy| Failure::usage(format!("--address {text}: {remedy}")))
+    let parse = |text: &String| match parse_destination(text, port) {
+        Ok(address) if address.port() == 0 => Err(Failure::usage(format!(
+            "--address {text}: nobody listens at port 0; write {}:{port}",
+            address.ip()
+        ))),
+        other => other.map_err(|remedy| Failure::usage(format!("--address {text}: {remedy}"))),
     };
     args.address.iter().map(parse).collect()
 }

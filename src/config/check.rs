@@ -17,6 +17,8 @@ pub struct Checked {
     pub config: Config,
     /// What is wrong, in the order of the lines.
     pub problems: Vec<ConfigProblem>,
+    /// The file, where it was read from one.
+    pub file: Option<std::path::PathBuf>,
 }
 
 impl Checked {

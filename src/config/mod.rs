@@ -20,7 +20,7 @@ pub use edit::{EditError, Setting, get, set, settings};
 pub use locate::{Candidate, SYSTEM_FILE, candidates};
 pub use problem::{ConfigProblem, Severity};
 pub use suggest::nearest;
-pub use value::parse_address;
+pub use value::{parse_address, parse_destination, parse_listen};
 
 use crate::ident::Name;
 use crate::limits::{ALL_ROWS, CHECK_TIME, EXPIRY_FACTOR, PORT};

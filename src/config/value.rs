@@ -162,14 +162,39 @@ fn addresses(
 /// With its port: an HMS must not move because a default is forgotten or changed.
 fn with_port(text: &str) -> Result<SocketAddr, (String, String)> {
     let address = address(text)?;
-    if text.parse::<SocketAddr>().is_ok() {
-        return Ok(address);
+    if text.parse::<SocketAddr>().is_err() {
+        return Err((format!("{text:?} has no port"), format!("write \"{address}\"")));
     }
-    Err((format!("{text:?} has no port"), format!("write \"{address}\"")))
+    parse_listen(text, PORT).map_err(|remedy| (format!("{text:?} is not an address of this machine"), remedy))
 }
 
 fn address(text: &str) -> Result<SocketAddr, (String, String)> {
     parse_address(text, PORT).map_err(|remedy| (format!("{text:?} is not an address"), remedy))
+}
+
+/// An address of one machine, at which others can send to it: not a group, not "any". The error says what to write.
+pub fn parse_destination(text: &str, default_port: u16) -> Result<SocketAddr, String> {
+    let address = parse_address(text, default_port)?;
+    let kind = match address.ip().to_canonical() {
+        ip if ip.is_unspecified() => "stands for every address",
+        IpAddr::V4(ip) if ip.is_broadcast() => "is a broadcast address",
+        ip if ip.is_multicast() => "is a multicast group",
+        _ => return Ok(address),
+    };
+    Err(format!("{} {kind}: write one that belongs to a single machine, such as 10.1.0.5", address.ip()))
+}
+
+/// Where an HMS can listen; the error says what to write.
+pub fn parse_listen(text: &str, default_port: u16) -> Result<SocketAddr, String> {
+    let address = parse_address(text, default_port)?;
+    if address.ip().to_canonical().is_multicast() {
+        return Err(format!(
+            "{} is a multicast group, which the HMS joins by itself: write an address of this machine, or \"[::]:{}\"",
+            address.ip(),
+            address.port()
+        ));
+    }
+    Ok(address)
 }
 
 /// Reads `IP`, `IP:PORT`, `[IPv6]` or `[IPv6]:PORT`; the error says what to write.

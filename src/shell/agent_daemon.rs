@@ -315,10 +315,11 @@ impl Daemon<'_> {
 
     /// The last things before the process ends.
     fn close(&mut self) {
-        if self.forget
-            && let Err(error) = self.dir.remove(files::HOST_STORE)
-        {
-            (self.options.notify)(AgentNotice::Warning(format!("the token is still there: {error}")));
+        if self.forget {
+            let files = [files::HOST_STORE, files::AGENT_SETTINGS];
+            for error in files.into_iter().filter_map(|file| self.dir.remove(file).err()) {
+                (self.options.notify)(AgentNotice::Warning(format!("not forgotten: {error}")));
+            }
         }
         self.answer_leavers();
     }

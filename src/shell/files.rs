@@ -13,6 +13,9 @@ pub const SNAPSHOT: &str = "snapshot";
 /// What a host keeps, its token included.
 pub const HOST_STORE: &str = "host.json";
 
+/// What an agent's shell keeps: its port, the addresses to report.
+pub const AGENT_SETTINGS: &str = "agent.json";
+
 /// Why a file cannot be used.
 #[derive(Debug)]
 pub enum FileError {

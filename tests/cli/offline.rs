@@ -16,6 +16,8 @@ fn help_and_wrong_use() {
     assert!(world.expect(2, "s", &["statsu"]).err.contains("did you mean `hms status`?"));
     world.expect(2, "s", &["hosts", "--colour"]);
     world.expect(2, "s", &["serve", "--join", "hmsp1_x"]);
+    assert!(world.expect(2, "s", &["peers"]).err.contains("not in this version"));
+    assert!(world.expect(2, "s", &["serve", "--listen", "239.1.1.1:7000"]).err.contains("multicast"));
     assert!(world.expect(2, "s", &["serve", "--listen", "here"]).err.contains("--listen here"));
 }
 
@@ -119,7 +121,13 @@ fn tokens_realms_and_revocations_need_no_daemon() {
     assert!(
         world.expect(2, "s", &["token", "bob", "--address", "hms.example"]).err.contains("names are not")
     );
+    for wrong in ["0.0.0.0", "[::]:6710", "239.1.1.1", "255.255.255.255", "10.0.0.1:0"] {
+        let done = world.expect(2, "s", &["token", "bob", "--address", wrong]);
+        assert!(done.err.contains(wrong) && done.out.is_empty(), "{done:?}");
+    }
+    assert!(world.expect(2, "s", &["token", "--hms"]).err.contains("not in this version"));
     assert!(world.expect(2, "s", &["token", " bob"]).err.contains("white space"));
+    assert!(world.expect(2, "s", &["realm", "new", ""]).err.contains("cannot be empty"));
 
     world.expect(0, "s", &["realm", "new", "beta"]);
     assert!(world.expect(1, "s", &["realm", "new", "beta"]).err.contains("already"));
@@ -129,6 +137,8 @@ fn tokens_realms_and_revocations_need_no_daemon() {
     }
     world.expect(0, "s", &["token", "bob", "--realm", "beta"]);
     world.expect(2, "s", &["token", "bob", "--realm", "gamma"]);
+    let revoked = world.expect(0, "s", &["revoke", "bob", "--realm", "beta"]);
+    assert!(revoked.err.contains("`hms token bob --realm beta`"), "{revoked:?}");
     let realms = world.json("s", &["realm", "list"]);
     assert_eq!(
         (&realms[0]["name"], &realms[0]["default"], &realms[1]["name"]),
@@ -150,6 +160,9 @@ fn a_wrong_token_is_named() {
     assert!(world.expect(2, "h", &["join"]).err.contains("hms join TOKEN"));
     assert!(world.expect(2, "h", &["agent"]).err.contains("hms join TOKEN"));
     assert!(world.expect(2, "h", &["join", &token, "--service", "sip"]).err.contains("KIND:PORT"));
+    assert!(
+        world.expect(2, "h", &["join", &token, "--address", "0.0.0.0"]).err.contains("--address 0.0.0.0")
+    );
     assert!(world.expect(2, "h", &["join", &token, "--timeout", "5"]).err.contains("give the unit"));
     assert_eq!(world.hms_with_input("h", &["join", "-"], "nonsense\n").code, 2);
 }

@@ -182,6 +182,49 @@ fn one_daemon_in_a_directory_and_on_a_port() {
 }
 
 #[test]
+fn a_question_to_the_wrong_daemon_or_about_another_file_is_named() {
+    let world = World::new();
+    let _hms = world.serve("hms", SETTINGS);
+    for command in [["who"].as_slice(), &["ip", "x"], &["leave"]] {
+        let done = world.expect(2, "hms", command);
+        assert!(done.err.contains("the agent of a host") && done.err.contains("--state"), "{done:?}");
+    }
+    let other = world.write("other.toml", "");
+    let other = other.to_str().expect("text");
+    let set = world.expect(0, "hms", &["config", "set", "--config", other, "hosts.push", "false"]);
+    assert!(set.err.contains("uses another file") && set.err.contains("hms/hms.toml"), "{set:?}");
+}
+
+#[test]
+fn in_a_realm_too_large_for_lists_hosts_are_looked_up() {
+    let world = World::new();
+    let _hms = world.serve("hms", &format!("{SETTINGS}all_rows = 1\n"));
+    let _hosts = ["zoe", "bob", "alice"].map(|user| world.join("hms", user, &["--name", "pc"]));
+    let who = until(&world, "bob", &["who"], |who| who["message"].is_string());
+    assert!(who["message"].as_str().expect("text").contains("hms who NAME"), "{who}");
+    let found = world.json("bob", &["who", "al"]);
+    assert_eq!((&found["hosts"][0]["user"], &found["message"]), (&"alice".into(), &Value::Null));
+    world.expect(1, "bob", &["who", "nobody"]);
+    let all = world.json("bob", &["who", "p"]);
+    let users: Vec<_> = all["hosts"].as_array().expect("a list").iter().map(|row| &row["user"]).collect();
+    assert_eq!(users, ["alice", "bob", "zoe"]);
+    assert_eq!(world.expect(0, "bob", &["ip", "zoe"]).out, "127.0.0.1\n");
+}
+
+#[test]
+fn forgetting_forgets_the_addresses_to_report_too() {
+    let world = World::new();
+    let _hms = world.serve("hms", SETTINGS);
+    let first = world.join("hms", "alice", &["--address", "192.0.2.7"]);
+    let reported = |world: &World| world.json("hms", &["hosts"])[0]["reported"].to_string();
+    assert!(reported(&world).contains("192.0.2.7"));
+    world.expect(0, "alice", &["leave", "--forget"]);
+    assert_eq!(first.end().code, 0);
+    let _second = world.join("hms", "alice", &[]);
+    assert!(!reported(&world).contains("192.0.2.7"));
+}
+
+#[test]
 fn a_detached_join_returns_when_it_is_registered() {
     let world = World::new();
     let _hms = world.serve("hms", SETTINGS);

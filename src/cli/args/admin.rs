@@ -147,8 +147,11 @@ Examples:
   hms token alice --address 203.0.113.7    carries this address only")]
 pub(in crate::cli) struct TokenArgs {
     /// Whose token
-    #[arg(value_name = "USER")]
-    pub(in crate::cli) user: String,
+    #[arg(value_name = "USER", required_unless_present = "hms")]
+    pub(in crate::cli) user: Option<String>,
+    /// An invitation for another HMS; not in this version
+    #[arg(long, hide = true)]
+    pub(in crate::cli) hms: bool,
     /// In which realm; needed if there are several
     #[arg(long, value_name = "REALM")]
     pub(in crate::cli) realm: Option<String>,
@@ -171,7 +174,7 @@ pub(in crate::cli) struct TokenArgs {
 
 /// Make a user's key invalid
 ///
-/// The user's host is removed at once and told why. `hms token USER` then prints a new key. Works without a running HMS.
+/// The user's host is removed at once, and told why at its next heartbeat. `hms token USER` then prints a new key. Works without a running HMS.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

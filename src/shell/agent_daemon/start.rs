@@ -17,9 +17,6 @@ use crate::storage::HostStore;
 use crate::token::Token;
 use crate::wire::Content;
 
-/// What the shell itself keeps of an agent.
-const SHELL_FILE: &str = "agent.json";
-
 /// Not the host's business, so not in its store.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -34,7 +31,7 @@ impl Kept {
     fn store(&self, dir: &StateDir, notify: &mut dyn FnMut(AgentNotice)) {
         // These types always become JSON.
         let text = serde_json::to_vec_pretty(self).unwrap_or_default();
-        if let Err(error) = dir.write(SHELL_FILE, &text) {
+        if let Err(error) = dir.write(files::AGENT_SETTINGS, &text) {
             notify(AgentNotice::Warning(error.to_string()));
         }
     }
@@ -61,7 +58,7 @@ impl<'a> Daemon<'a> {
         }
         let stored = load_store(&dir, options.token.is_some(), &mut options.notify)?;
         let joining = options.token.is_some();
-        let mut store = prepare(stored, options.token.clone())?;
+        let mut store = prepare(&dir, stored, options.token.clone())?;
         (options.content)(&mut store.content);
 
         let mut engine = open_engine(&options, &dir, kept.port)?;
@@ -149,7 +146,9 @@ fn already_running(
             "{error}, as user {}: `hms leave` stops it, or name another directory with --state",
             store.token.user_name
         ))),
-        _ => Err(DaemonError::usage(error)),
+        _ => Err(DaemonError::usage(format!(
+            "{error}: `hms leave` stops it, or name another directory with --state"
+        ))),
     }
 }
 
@@ -172,12 +171,19 @@ fn load_store(
 
 /// The store to begin with. A new token of the same user keeps what is known; another user's keeps nothing but the
 /// installation's id.
-fn prepare(stored: Option<HostStore>, token: Option<Token>) -> Result<HostStore, DaemonError> {
+fn prepare(
+    dir: &StateDir,
+    stored: Option<HostStore>,
+    token: Option<Token>,
+) -> Result<HostStore, DaemonError> {
     match (stored, token) {
         (Some(store), None) => Ok(store),
         (None, None) => Err(DaemonError::new(
             EXIT_USAGE,
-            "no token is stored here: `hms join TOKEN` first (the HMS's `hms token NAME` prints the line)",
+            format!(
+                "{}: no token is stored here: `hms join TOKEN` first (the HMS's `hms token NAME` prints the line)",
+                dir.path().display()
+            ),
         )),
         (Some(mut store), Some(token))
             if store.token.realm == token.realm && store.token.user_name == token.user_name =>
@@ -222,6 +228,6 @@ fn setup(store: HostStore, takeover: bool, seed: [u8; 32]) -> HostSetup {
 }
 
 fn load_kept(dir: &StateDir) -> Kept {
-    let bytes = dir.read(SHELL_FILE).ok().flatten().unwrap_or_default();
+    let bytes = dir.read(files::AGENT_SETTINGS).ok().flatten().unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
 }

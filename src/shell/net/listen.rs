@@ -23,8 +23,8 @@ impl fmt::Display for ListenError {
         write!(f, "cannot listen at udp {}: ", self.address)?;
         let port = self.address.port();
         match (&self.error, self.pid) {
-            (None, Some(pid)) => write!(f, "port {port} is taken by process {pid}"),
-            (None, None) => write!(f, "port {port} is taken by another process"),
+            (None, Some(pid)) => write!(f, "port {port} is taken by process {pid}; --listen names another"),
+            (None, None) => write!(f, "port {port} is taken by another process; --listen names another"),
             (Some(error), _) if error.kind() == ErrorKind::AddrNotAvailable => {
                 write!(f, "this machine does not have that address")
             }

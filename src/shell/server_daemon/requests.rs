@@ -98,7 +98,11 @@ impl Daemon<'_> {
         let known = self.server.realm_list();
         match realm.filter(|name| !known.iter().any(|row| row.name == *name)) {
             None => Ok(()),
-            Some(name) => Err(ControlError::new(EXIT_USAGE, format!("there is no realm {name}"))),
+            Some(name) => {
+                let known: Vec<_> = known.iter().map(|row| row.name.to_string()).collect();
+                let message = format!("no realm {name} here; there is {}", known.join(", "));
+                Err(ControlError::new(EXIT_USAGE, message))
+            }
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Reloaded {
     changed: Vec<String>,
     restart: Vec<String>,
     warnings: Vec<String>,
+    /// The file that was read; none: there is no file, and the defaults hold.
+    file: Option<std::path::PathBuf>,
 }
 
 pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> ServerSettings {
@@ -65,7 +67,7 @@ impl Daemon<'_> {
     /// Reads the settings again; a broken file changes nothing and the answer says why.
     pub(super) fn reload(&mut self) -> Result<Reloaded, ControlError> {
         let checked = (self.options.settings)().map_err(|message| ControlError::new(EXIT_CONFIG, message))?;
-        let mut reloaded = Reloaded::default();
+        let mut reloaded = Reloaded { file: checked.file, ..Reloaded::default() };
         reloaded.warnings.extend(checked.problems.iter().map(ToString::to_string));
         for (key, restart) in differences(&self.config, &checked.config) {
             let keys = if restart { &mut reloaded.restart } else { &mut reloaded.changed };

@@ -153,7 +153,7 @@ fn a_broken_file_changes_nothing_and_says_why() {
     place.settings = "[hosts]\ncheck_time = \"7s\"\n[hms]\ninterfaces = [\"lo\"]\n".to_owned();
     place.run(|daemon| {
         let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
-        assert_eq!(reloaded, json!({"changed": [], "restart": [], "warnings": []}));
+        assert_eq!(reloaded, json!({"changed": [], "restart": [], "warnings": [], "file": null}));
         assert_eq!(
             ask(daemon, Socket::Observe, &json!({"cmd": "reload"})).expect_err("control only")["exit"],
             2
