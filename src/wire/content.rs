@@ -142,6 +142,21 @@ impl Content {
     }
 }
 
+/// What the TLV of this code says of a host, for messages to people.
+pub const fn content_field(code: u8) -> &'static str {
+    match code {
+        tlv_code::USER_NAME => "user name",
+        tlv_code::HOST_NAME => "host name",
+        tlv_code::REPORTED => "reported addresses",
+        tlv_code::PORTS => "ports",
+        tlv_code::SERVICE => "services",
+        tlv_code::STATE => "state",
+        tlv_code::CONFERENCE => "conference",
+        tlv_code::FIXED => "fixed address",
+        _ => "content",
+    }
+}
+
 /// Content bytes that were checked: every accessor answers without failing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRef<'a> {
@@ -149,12 +164,12 @@ pub struct ContentRef<'a> {
 }
 
 impl<'a> ContentRef<'a> {
-    /// Checks `bytes`; `at` is their offset in the datagram, for the error.
+    /// Checks `bytes`; `at` is their offset in the datagram, for the error, which names the TLV at fault.
     pub fn parse(bytes: &'a [u8], at: usize) -> Result<Self, WireError> {
         let (mut user, mut host, mut services) = (false, false, 0usize);
         for tlv in Tlvs::new(bytes, at) {
-            let tlv = tlv?;
-            check(&tlv)?;
+            let tlv = tlv.map_err(|e| e.in_content(0))?;
+            check(&tlv).map_err(|e| e.in_content(tlv.code))?;
             match tlv.code {
                 tlv_code::USER_NAME => user = true,
                 tlv_code::HOST_NAME => host = true,
@@ -162,14 +177,15 @@ impl<'a> ContentRef<'a> {
                 _ => {}
             }
         }
+        let wrong = |problem, code| Err(WireError::new(problem, at).in_content(code));
         if !user {
-            return Err(WireError::new(Problem::Missing("USER-NAME"), at));
+            return wrong(Problem::Missing("USER-NAME"), tlv_code::USER_NAME);
         }
         if !host {
-            return Err(WireError::new(Problem::Missing("HOST-NAME"), at));
+            return wrong(Problem::Missing("HOST-NAME"), tlv_code::HOST_NAME);
         }
         if services > SERVICES_MAX {
-            return Err(WireError::new(Problem::TooMany("SERVICE"), at));
+            return wrong(Problem::TooMany("SERVICE"), tlv_code::SERVICE);
         }
         Ok(Self { bytes })
     }
@@ -294,7 +310,11 @@ pub(super) fn split_content(bytes: &[u8], at: usize) -> Result<(&[u8], &[u8]), W
     loop {
         let before = tlvs.rest();
         match tlvs.next() {
-            Some(tlv) if tlv?.code <= tlv_code::CONTENT_LAST => {}
+            Some(Ok(tlv)) if tlv.code <= tlv_code::CONTENT_LAST => {}
+            Some(Err(error)) => {
+                let code = before.first().map_or(0, |code| code & !tlv_code::CRITICAL);
+                return Err(if code <= tlv_code::CONTENT_LAST { error.in_content(code) } else { error });
+            }
             _ => return Ok(bytes.split_at(bytes.len() - before.len())),
         }
     }

@@ -5,7 +5,7 @@ use bytes::BufMut;
 use super::error::{Problem, WireError};
 use super::header::VERSION;
 use super::init::Init;
-use super::tlv::{Tlvs, put_tlv, tlv_code};
+use super::tlv::{put_tlv, skip_all, tlv_code};
 use crate::limits::{DISCOVER_LEN, HEADER_LEN, TAG_LEN};
 
 /// Body of DISCOVER: 20 bytes and padding, 512 in all.
@@ -29,12 +29,7 @@ impl Discover {
             return Err(WireError::new(Problem::Length, body.len()));
         }
         let (rest, versions) = Init::parse_prefix(body)?;
-        for tlv in Tlvs::new(rest, HEADER_LEN + body.len() - rest.len()) {
-            let tlv = tlv?;
-            if tlv.code != tlv_code::PAD {
-                tlv.unknown()?;
-            }
-        }
+        skip_all(rest, HEADER_LEN + body.len() - rest.len())?;
         Ok(Self { min_version: versions.min_version, max_version: versions.max_version })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::tlv::tlv_code;
 use crate::ident::NameError;
 
 /// Why bytes are not a message, with the offset in the datagram at which it shows.
@@ -11,6 +12,8 @@ pub struct WireError {
     pub problem: Problem,
     /// Offset from the first byte of the datagram.
     pub at: usize,
+    /// The fault lies in what a host says of itself: in this content TLV, or (0) in no single one (R-FMT-09).
+    pub content: Option<u8>,
 }
 
 /// What is wrong with a datagram.
@@ -46,7 +49,25 @@ pub enum Problem {
 
 impl WireError {
     pub(crate) const fn new(problem: Problem, at: usize) -> Self {
-        Self { problem, at }
+        Self { problem, at, content: None }
+    }
+
+    /// The same, as a fault of content: of the TLV `code`, unless the problem itself names one.
+    pub(super) const fn in_content(mut self, code: u8) -> Self {
+        self.content = match (self.content, self.problem) {
+            (Some(known), _) if known != 0 => Some(known),
+            (_, Problem::TlvOrder(named) | Problem::CriticalTlv(named)) => Some(named),
+            _ => Some(code),
+        };
+        self
+    }
+
+    /// The same, as a fault of content if a content TLV stands where none may stand.
+    pub(super) const fn in_content_if_named(self) -> Self {
+        match self.problem {
+            Problem::TlvOrder(code) if code <= tlv_code::CONTENT_LAST => self.in_content(code),
+            _ => self,
+        }
     }
 
     /// The name under which such datagrams are counted.

@@ -38,7 +38,7 @@ impl<'a> Find<'a> {
         for tlv in Tlvs::new(tlvs, HEADER_LEN + 20) {
             let tlv = tlv?;
             if tlv.code != tlv_code::PATTERN {
-                tlv.unknown()?;
+                tlv.unknown_or_pad()?;
                 continue;
             }
             let Some((kind, text)) = tlv.value.split_first() else {

@@ -7,6 +7,7 @@ use nom::number::complete::{be_u8, be_u32, be_u64};
 
 use super::code::Kind;
 use super::error::{Problem, WireError};
+use super::heartbeat::Heartbeat;
 use super::message::{Answer, Request};
 use crate::ident::{Epoch, RealmId, SessionId, UserId};
 use crate::limits::{DATAGRAM_MAX, DATAGRAM_MIN, HEADER_LEN, TAG_LEN};
@@ -212,6 +213,16 @@ impl<'a> Verified<'a> {
     /// Reads what a host sent.
     pub fn request(&self) -> Result<Request<'a>, WireError> {
         Request::parse(&self.header, self.body())
+    }
+
+    /// Reads a HEARTBEAT up to its content, which [`Self::request`] could not take (R-FMT-09).
+    pub fn heartbeat_head(&self) -> Result<Request<'a>, WireError> {
+        match self.header.kind {
+            Kind::Heartbeat => {
+                Heartbeat::parse_head(self.header.flags, self.body()).map(Request::Heartbeat)
+            }
+            other => Err(WireError::new(Problem::Type(other.code()), 1)),
+        }
     }
 
     /// Reads what an HMS sent.

@@ -5,10 +5,10 @@ use nom::combinator::cond;
 use nom::number::complete::{be_u32, be_u64};
 
 use super::content::ContentRef;
-use super::error::{Problem, WireError};
+use super::error::WireError;
 use super::header::flag;
 use super::register::content_and_view;
-use super::tlv::{Tlvs, fixed};
+use super::tlv::{fixed, skip_all};
 use super::view::View;
 use crate::ident::{Incarnation, Revision};
 use crate::limits::HEADER_LEN;
@@ -39,12 +39,9 @@ impl<'a> Heartbeat<'a> {
             fixed(body, HEADER_LEN, "HEARTBEAT", parser)?;
         let at = HEADER_LEN + body.len() - tlvs.len();
         let content = if flags & flag::CONTENT != 0 {
-            if tlvs.is_empty() {
-                return Err(WireError::new(Problem::Missing("USER-NAME"), at));
-            }
             Some(content_and_view(tlvs, at)?)
         } else {
-            Tlvs::new(tlvs, at).try_for_each(|tlv| tlv?.unknown())?;
+            skip_all(tlvs, at)?;
             None
         };
         Ok(Self {
@@ -56,6 +53,12 @@ impl<'a> Heartbeat<'a> {
             want: flags & flag::WANT != 0,
             content,
         })
+    }
+
+    /// The fixed part of a heartbeat whose content cannot be taken: who sent it can be told so (R-FMT-09).
+    pub(super) fn parse_head(flags: u8, body: &'a [u8]) -> Result<Self, WireError> {
+        let length = if flags & flag::COOKIE != 0 { 28 } else { 20 };
+        Self::parse(flags & !flag::CONTENT, body.split_at(length.min(body.len())).0)
     }
 
     /// The flags that the header must have.

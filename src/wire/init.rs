@@ -7,10 +7,10 @@ use nom::number::complete::be_u8;
 
 use super::error::{Problem, WireError};
 use super::header::VERSION;
-use super::tlv::{all, fixed};
+use super::tlv::{fixed, skip_all};
 use crate::limits::HEADER_LEN;
 
-/// Body of INIT: 20 bytes, 68 in all.
+/// Body of INIT: 20 bytes, 68 in all; more may follow as TLVs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Init {
     /// Lowest protocol version that the host speaks.
@@ -32,7 +32,8 @@ pub(super) fn versions(body: &[u8]) -> nom::IResult<&[u8], (u8, u8)> {
 
 impl Init {
     pub(super) fn parse(body: &[u8]) -> Result<Self, WireError> {
-        let (min_version, max_version) = all(body, HEADER_LEN, "INIT", versions)?;
+        let (tlvs, (min_version, max_version)) = fixed(body, HEADER_LEN, "INIT", versions)?;
+        skip_all(tlvs, HEADER_LEN + body.len() - tlvs.len())?;
         Ok(Self { min_version, max_version })
     }
 

@@ -4,7 +4,7 @@ use bytes::BufMut;
 use nom::bytes::complete::take;
 
 use super::error::WireError;
-use super::tlv::{Tlvs, fixed};
+use super::tlv::{fixed, skip_all};
 use crate::limits::HEADER_LEN;
 
 /// Body of LEAVE: 20 reserved bytes, 68 in all.
@@ -14,7 +14,7 @@ pub struct Leave;
 impl Leave {
     pub(super) fn parse(body: &[u8]) -> Result<Self, WireError> {
         let (tlvs, _) = fixed(body, HEADER_LEN, "LEAVE", take(20usize))?;
-        Tlvs::new(tlvs, HEADER_LEN + 20).try_for_each(|tlv| tlv?.unknown())?;
+        skip_all(tlvs, HEADER_LEN + 20)?;
         Ok(Self)
     }
 

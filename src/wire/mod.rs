@@ -32,7 +32,7 @@ pub use ack::Ack;
 pub use address::{emit_address, normal_address, parse_address};
 pub use announce::{Announce, AnnounceEvent};
 pub use code::Kind;
-pub use content::{Content, ContentRef, HostState, Ports, Service, Transport};
+pub use content::{Content, ContentRef, HostState, Ports, Service, Transport, content_field};
 pub use digests::Digests;
 pub use discover::Discover;
 pub use error::{Problem, WireError};

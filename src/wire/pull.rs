@@ -78,7 +78,7 @@ impl Pull {
                     buckets = Some(Buckets(octets(tlv.value)));
                 }
                 tlv_code::BUCKETS => return Err(tlv.error(Problem::Value("BUCKETS"))),
-                _ => tlv.unknown()?,
+                _ => tlv.unknown_or_pad()?,
             }
         }
         Ok(Self {

@@ -4,7 +4,7 @@ use bytes::BufMut;
 use nom::number::complete::{be_u32, be_u64};
 
 use super::content::{ContentRef, split_content};
-use super::error::{Problem, WireError};
+use super::error::WireError;
 use super::header::flag;
 use super::tlv::{Tlvs, fixed, tlv_code};
 use super::view::View;
@@ -44,10 +44,10 @@ pub(super) fn content_and_view(bytes: &[u8], at: usize) -> Result<(ContentRef<'_
     let content = ContentRef::parse(content, at)?;
     let (mut view, mut push) = (View::None, false);
     for tlv in Tlvs::new(rest, at + bytes.len() - rest.len()) {
-        let tlv = tlv?;
+        let tlv = tlv.map_err(WireError::in_content_if_named)?;
         match tlv.code {
             tlv_code::VIEW => (view, push) = View::parse(&tlv)?,
-            _ => tlv.unknown()?,
+            _ => tlv.unknown_or_pad()?,
         }
     }
     Ok((content, view, push))
@@ -59,9 +59,6 @@ impl<'a> Register<'a> {
         let (tlvs, (cookie, instance, stamp, content_version, incarnation, revision, digest)) =
             fixed(body, HEADER_LEN, "REGISTER", parser)?;
         let at = HEADER_LEN + body.len() - tlvs.len();
-        if tlvs.is_empty() {
-            return Err(WireError::new(Problem::Missing("USER-NAME"), at));
-        }
         let (content, view, push) = content_and_view(tlvs, at)?;
         Ok(Self {
             takeover: flags & flag::TAKEOVER != 0,

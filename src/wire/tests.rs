@@ -384,6 +384,123 @@ fn tlvs_out_of_order_or_repeated_are_refused() {
 }
 
 #[test]
+fn unknown_tlvs_may_repeat_and_are_kept_as_they_came() {
+    shows!("R-FMT-07", "R-FMT-08", "R-REV-02");
+    let twice = with_names(|b| [b"1", b"2"].into_iter().for_each(|v| put_bytes(b, 0x09, v)));
+    assert_eq!(ContentRef::parse(&twice, 0).map(|c| c.as_bytes()), Ok(&twice[..]));
+    let backwards = with_names(|b| [0x0a, 0x09].into_iter().for_each(|code| put_bytes(b, code, b"1")));
+    assert_eq!(ContentRef::parse(&backwards, 0).map_err(|e| e.problem), Err(Problem::TlvOrder(9)));
+    let known = with_names(|b| (0..2).for_each(|_| put_bytes(b, 0x07, b"board")));
+    assert_eq!(ContentRef::parse(&known, 0).map_err(|e| e.problem), Err(Problem::TlvOrder(7)));
+}
+
+/// A datagram with more TLVs behind what it lists.
+fn extended(bytes: &[u8], more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut longer = bytes[..bytes.len() - TAG_LEN].to_vec();
+    more(&mut longer);
+    longer.extend_from_slice(&TAG);
+    longer
+}
+
+#[test]
+fn every_request_may_end_in_further_tlvs() {
+    shows!("R-FMT-07", "R-FMT-13");
+    let content = content().to_bytes();
+    for (bytes, value) in requests(&content) {
+        let padded = bytes[1] == Kind::Discover.code();
+        // An unknown one, one that belongs into other messages, and padding.
+        let longer = extended(&bytes, |b| {
+            if !padded {
+                [0x35, 0x36, 0x40, 0x40].into_iter().for_each(|code| {
+                    let pattern = code == 0x35 && matches!(value, Request::Find(_));
+                    if !pattern {
+                        put_bytes(b, code, b"later");
+                    }
+                });
+                put_bytes(b, 0x7f | 0x80, &[0; 30]);
+            }
+        });
+        assert_eq!(verified(&longer).and_then(|v| v.request()).as_ref(), Ok(&value));
+        if !padded {
+            let critical = extended(&bytes, |b| put_bytes(b, 0xc0, b"later"));
+            let problem = verified(&critical).and_then(|v| v.request()).map_err(|e| e.problem);
+            assert_eq!(problem, Err(Problem::CriticalTlv(0x40)), "{value:?}");
+            let foreign = extended(&bytes, |b| put_bytes(b, 0x80 | 0x36, b"later"));
+            let problem = verified(&foreign).and_then(|v| v.request()).map_err(|e| e.problem);
+            assert_eq!(problem, Err(Problem::CriticalTlv(0x36)), "{value:?}");
+        }
+    }
+}
+
+#[test]
+fn short_answers_end_after_68_bytes() {
+    shows!("R-FMT-09");
+    let content = content().to_bytes();
+    for (bytes, _) in answers(&content).into_iter().filter(|(bytes, _)| bytes.len() == SHORT_LEN) {
+        let longer = extended(&bytes, |b| put_bytes(b, 0x40, b""));
+        let problem = verified(&longer).and_then(|v| v.answer()).map_err(|e| e.problem);
+        assert_eq!(problem, Err(Problem::Leftover));
+    }
+}
+
+/// What a REGISTER and a content HEARTBEAT with these TLVs make known of the fault: the content TLV, if it is one.
+fn fault(tlvs: &[u8]) -> Option<u8> {
+    let register = datagram(Kind::Register, 0, |b| {
+        b.extend_from_slice(&[0; 44]);
+        b.extend_from_slice(tlvs);
+    });
+    let heartbeat = datagram(Kind::Heartbeat, flag::CONTENT | flag::COOKIE, |b| {
+        b.extend_from_slice(&[7; 28]);
+        b.extend_from_slice(tlvs);
+    });
+    let read = |bytes: &[u8]| verified(bytes).and_then(|v| v.request().map(|_| ())).expect_err("a fault").content;
+    let head = verified(&heartbeat).and_then(|v| v.heartbeat_head().map(|r| matches!(r, Request::Heartbeat(h)
+        if h.cookie == Some(0x0707_0707_0707_0707) && h.content.is_none() && h.revision == Revision(0x0707_0707))));
+    assert_eq!(head, Ok(true));
+    assert_eq!(read(&register), read(&heartbeat));
+    read(&register)
+}
+
+#[test]
+fn a_fault_in_content_names_its_tlv() {
+    shows!("R-FMT-09");
+    let two = |a: (u8, &[u8]), b: (u8, &[u8])| {
+        let mut bytes = Vec::new();
+        put_bytes(&mut bytes, a.0, a.1);
+        put_bytes(&mut bytes, b.0, b.1);
+        bytes
+    };
+    assert_eq!(fault(&[]), Some(1), "no names");
+    assert_eq!(fault(&two((1, b"a"), (7, b"board"))), Some(2), "no host name");
+    assert_eq!(fault(&two((1, b"a"), (2, b"b "))), Some(2));
+    assert_eq!(fault(&two((2, b"b"), (1, b"a"))), Some(1), "order");
+    let after = |code: u8, value: &[u8]| fault(&with_names(|b| put_bytes(b, code, value)));
+    for (code, value) in [
+        (2, &b"again"[..]),
+        (3, b""),
+        (3, &[5, 1, 1, 1, 1, 0, 9]),
+        (4, &[0; 5]),
+        (5, &[1, 0, 9]),
+        (6, &[1, 2]),
+        (7, &[0xff]),
+        (7, "board\u{a0}".as_bytes()),
+        (8, &[1]),
+    ] {
+        assert_eq!(after(code, value), Some(code), "{value:?}");
+    }
+    assert_eq!(after(0x8e, b"later"), Some(0x0e), "an unknown critical one");
+    let mut cut = with_names(|b| put_bytes(b, 7, b"board"));
+    cut.pop();
+    assert_eq!(fault(&cut), Some(7));
+    let services = with_names(|b| (0..17).for_each(|_| put_bytes(b, 0x05, b"\x01\x00\x01x")));
+    assert_eq!(fault(&services), Some(5));
+    // What is wrong elsewhere is no fault of the content.
+    assert_eq!(after(0x10, &[3, 0]), None, "a view of nobody");
+    assert_eq!(after(0xc0, b"later"), None);
+    assert_eq!(fault(&with_names(|b| b.extend_from_slice(&[0x10, 0, 9, 1]))), None, "a torn view");
+}
+
+#[test]
 fn names_follow_their_rule() {
     shows!("R-FMT-10");
     let problem = |value: &[u8]| {
@@ -437,6 +554,7 @@ fn unknown_codes_are_kept() {
 
 #[test]
 fn hints_and_announcements_both_ways() {
+    shows!("R-FMT-02");
     let hint = Hint::new(HintCode::WrongKey);
     let bytes = datagram(Kind::Hint, flag::UNAUTHENTICATED, |b| hint.emit(b));
     assert_eq!(bytes.len(), 52);
@@ -445,8 +563,10 @@ fn hints_and_announcements_both_ways() {
     let bytes = datagram(Kind::Announce, flag::UNAUTHENTICATED, |b| announce.emit(b));
     assert_eq!(bytes.len(), 60);
     assert_eq!(Unverified::parse(&bytes).and_then(|d| Announce::parse(&d)), Ok(announce));
-    let unflagged = datagram(Kind::Hint, 0, |b| hint.emit(b));
-    assert!(Unverified::parse(&unflagged).is_err());
+    for kind in [Kind::Hint, Kind::Announce] {
+        let unflagged = datagram(kind, 0, |b| announce.emit(b));
+        assert_eq!(Unverified::parse(&unflagged).map_err(|e| e.reason()).err(), Some("flags"));
+    }
 }
 
 proptest! {

@@ -57,6 +57,11 @@ impl<'a> Tlv<'a> {
         if self.critical { Err(self.error(Problem::CriticalTlv(self.code))) } else { Ok(()) }
     }
 
+    /// The same in a request, which may be padded anywhere (R-FMT-14).
+    pub(crate) const fn unknown_or_pad(&self) -> Result<(), WireError> {
+        if self.code == tlv_code::PAD { Ok(()) } else { self.unknown() }
+    }
+
     pub(crate) const fn error(&self, problem: Problem) -> WireError {
         WireError::new(problem, self.at)
     }
@@ -89,9 +94,19 @@ impl<'a> Tlvs<'a> {
     }
 }
 
-/// TLVs that may stand more than once.
+/// TLVs that may stand more than once: those of the table, and all that this version does not know (R-FMT-07).
 const fn repeats(code: u8) -> bool {
-    matches!(code, tlv_code::SERVICE | tlv_code::HMS | tlv_code::ENTRY | tlv_code::GONE)
+    match code {
+        tlv_code::SERVICE | tlv_code::HMS | tlv_code::ENTRY | tlv_code::GONE => true,
+        tlv_code::USER_NAME..=tlv_code::FIXED | tlv_code::VIEW | tlv_code::PAD => false,
+        tlv_code::OBSERVED..=tlv_code::REPLICATED | tlv_code::PAGE_INFO..=tlv_code::SIGNATURE => false,
+        _ => true,
+    }
+}
+
+/// Reads past TLVs behind a request of which none is known (R-FMT-14).
+pub(crate) fn skip_all(bytes: &[u8], at: usize) -> Result<(), WireError> {
+    Tlvs::new(bytes, at).try_for_each(|tlv| tlv?.unknown_or_pad())
 }
 
 fn one(input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8])> {
