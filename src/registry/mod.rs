@@ -49,7 +49,7 @@ pub use push::PushTarget;
 pub use realm::Counts;
 pub use register::{NewContent, NewRow, Registered};
 pub use row::{FixedSignature, RowView, Status};
-pub use subscribe::ViewSpec;
+pub use subscribe::{NOT_GRANTED, ViewSpec};
 pub use view::{GoneRow, Reason, ViewHandle};
 pub use walk::{Change, Changes};
 

@@ -190,6 +190,13 @@ impl<'a> RowView<'a> {
         self.registry.sub_of(self.row).map(|sub| sub.told).unwrap_or_default()
     }
 
+    /// From which revision on what the session names counts, if its view was refused once; [`super::NOT_GRANTED`]
+    /// while it is.
+    pub fn granted_since(&self) -> Option<Revision> {
+        let since = self.registry.sub_of(self.row)?.since?;
+        Some(Revision(since.get()))
+    }
+
     /// Whether the host is in a group (has a conference).
     pub const fn in_group(&self) -> bool {
         self.row.member != NIL

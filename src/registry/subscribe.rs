@@ -7,6 +7,9 @@ use super::{Registry, RowId};
 use crate::ident::{Revision, UserId};
 use crate::limits::{BUCKETS, NAMED_MAX};
 
+/// Instead of a revision: the view is refused, and no revision of the session counts.
+pub const NOT_GRANTED: Revision = Revision(u32::MAX);
+
 /// What a session wants to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewSpec<'a> {
@@ -35,6 +38,8 @@ pub(super) struct Sub {
     pub(super) target: Target,
     pub(super) push: bool,
     pub(super) told: Revision,
+    /// The view was refused once: from here on revisions of the session count again; [`NOT_GRANTED`] while it is.
+    pub(super) since: Option<std::num::NonZeroU32>,
     /// Place among those of the view that want pushes.
     pub(super) link: Link,
     /// Named users: the last change of one of them.
@@ -76,6 +81,7 @@ impl Registry {
             target: target.clone(),
             push: false,
             told: Revision::default(),
+            since: None,
             link: Link::NONE,
             changed: revision,
             root: None,
@@ -161,6 +167,20 @@ impl Registry {
         let number = self.rows.get(id.0).map_or(NIL, |row| row.sub);
         if let Some(sub) = self.subs.get_mut(number as usize) {
             sub.told = revision;
+        }
+    }
+
+    /// The session was told that its view is not granted: it knows nothing of it any more.
+    pub fn refuse_view(&mut self, id: RowId) {
+        self.set_told(id, Revision::default());
+        self.set_granted_since(id, NOT_GRANTED);
+    }
+
+    /// From this revision on what a session names counts again.
+    pub fn set_granted_since(&mut self, id: RowId, revision: Revision) {
+        let number = self.rows.get(id.0).map_or(NIL, |row| row.sub);
+        if let Some(sub) = self.subs.get_mut(number as usize) {
+            sub.since = std::num::NonZeroU32::new(revision.0);
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::ident::Stamp;
 use crate::time::{Instant, UnixMillis};
 
-/// The highest stamp to which a host's own word can lead: 4 000 years of the clock, and far from the end.
-const CLAIM_MAX: u64 = 1 << 63;
+/// How far a host's last stamp may be above the stamp clock: more than eight years.
+const AHEAD: u64 = 1 << 54;
 
 /// Elapsed milliseconds of the cluster's time line, shifted left by 16.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +25,25 @@ impl StampClock {
         self.base.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
+    /// What a host says was its last stamp, 0 if it is years above the clock: no HMS gave it. Else one host could use
+    /// up all stamps of its user: with the highest one no registration is newer than another, and the cookies of a
+    /// registration outlive it (R-REG-02, R-AUT-11).
+    pub(super) fn plausible(&self, now: Instant, last: Stamp) -> Stamp {
+        if last.0 > self.highest(now) { Stamp(0) } else { last }
+    }
+
+    /// The highest stamp that is taken from elsewhere.
+    pub(super) fn highest(&self, now: Instant) -> u64 {
+        self.read(now).saturating_add(AHEAD)
+    }
+
     /// The stamp of a new session: above every one that is known, whatever the clock says. Who only comes back gets no
-    /// more than that: another machine may have taken the user over, which this process does not know.
-    ///
-    /// What a host says of itself counts up to [`CLAIM_MAX`]: a stamp at the end of the numbers could not rise any more,
-    /// and with it the cookies of a registration would outlive it (R-AUT-11).
+    /// more than that: another machine may have taken the user over, which this process does not know. `last` is
+    /// plausible.
     pub(super) fn stamp(&self, now: Instant, known: Stamp, last: Stamp, takeover: bool) -> Stamp {
         let claim = takeover || last == Stamp(0);
         let floor = if claim { self.read(now) } else { 0 };
-        let claimed = last.0.saturating_add(1).min(CLAIM_MAX);
-        Stamp(floor.max(known.0.saturating_add(1)).max(claimed))
+        Stamp(floor.max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
     }
 }
 
@@ -67,11 +76,12 @@ mod tests {
         assert_eq!(clock.read(now), 5 + (2 << 16));
         assert_eq!(clock.stamp(now, Stamp(0), Stamp(0), false), Stamp(5 + (2 << 16)));
         assert_eq!(clock.stamp(now, Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + 1));
-        assert_eq!(clock.stamp(now, Stamp(7), Stamp(u64::MAX), true), Stamp(1 << 63));
-        assert_eq!(clock.stamp(now, Stamp(1 << 63), Stamp(u64::MAX), false), Stamp((1 << 63) + 1));
         assert_eq!(clock.stamp(now, Stamp(u64::MAX), Stamp(0), false), Stamp(u64::MAX));
         assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), true), Stamp(5 + (2 << 16)));
         assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), false), Stamp(8), "no more than coming back");
+        assert_eq!(clock.plausible(now, Stamp(clock.highest(now))), Stamp(clock.highest(now)));
+        assert_eq!(clock.plausible(now, Stamp(clock.highest(now) + 1)), Stamp(0));
+        assert_eq!(clock.plausible(now, Stamp(u64::MAX)), Stamp(0));
     }
 
     #[test]

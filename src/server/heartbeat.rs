@@ -3,13 +3,14 @@
 use super::Server;
 use super::answer::Ask;
 use super::pages::Difference;
+use super::refusals::Verdict;
 use super::register::unfit;
 use super::session::Proof;
 use crate::auth::{StoredKey, Window};
 use crate::limits::{DATAGRAM_MAX, TAG_LEN};
 use crate::registry::{FixedSignature, NewContent, RowId};
 use crate::time::Instant;
-use crate::wire::{Ack, ContentRef, Header, Heartbeat, Kind, Settings};
+use crate::wire::{Ack, ContentRef, Header, Heartbeat, Kind, RejectCode, Settings};
 
 impl Server {
     /// Row 9 of the table: the source is proven, the row is this process's (spec 4.4).
@@ -49,10 +50,9 @@ impl Server {
         let Some(row) = self.registry.row(id) else { return };
         let (held, check_time) = (row.content_version(), row.check_time());
         if let Some((content, ..)) = heartbeat.content.as_ref().filter(|_| heartbeat.content_version > held)
-            && let Some((verdict, code, value)) = unfit(row.realm(), row.user(), *content)
+            && let Some(reason) = unfit(row.realm(), row.user(), *content)
         {
-            self.answers.reject(ask, code, value, &StoredKey(row.key()));
-            return self.refused(ask, verdict);
+            return self.reject_content(ask, id, reason);
         }
         self.heartbeats.count();
         let back = self.registry.heard(ask.now, id);
@@ -68,6 +68,18 @@ impl Server {
         }
         let lacks_content = heartbeat.content.is_none() && heartbeat.content_version > held;
         self.acknowledge(ask, id, heartbeat, proof, lacks_content);
+    }
+
+    /// Tells a host that what it says of itself cannot be taken; its row stays as it is.
+    pub(super) fn reject_content(
+        &mut self,
+        ask: &Ask,
+        id: RowId,
+        (verdict, code, value): (Verdict, RejectCode, u32),
+    ) {
+        let Some(row) = self.registry.row(id) else { return };
+        self.answers.reject(ask, code, value, &StoredKey(row.key()));
+        self.refused(ask, verdict);
     }
 
     /// R-REG-31; says whether the directory changed.
@@ -98,10 +110,12 @@ impl Server {
         want_content: bool,
     ) {
         let view = self.granted_view(id);
-        let difference = self.difference(ask, view, heartbeat);
+        let revision = self.named_revision(id, view, heartbeat);
+        let difference = self.difference(ask, view, heartbeat, revision);
         let mut settings = self.settings_to_tell(ask, proof);
         let refused = view.is_none() && self.registry.row(id).is_some_and(|row| row.view().is_some());
-        if refused || heartbeat.content.is_some() || difference == Difference::Resync {
+        let anew = self.granted_since(id).is_some_and(|since| revision < since);
+        if refused || anew || heartbeat.content.is_some() || difference == Difference::Resync {
             let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
             settings.granted = Some(self.granted(id, asked));
         }

@@ -7,7 +7,7 @@ use crate::directory::{Directory, FindRows};
 use crate::ident::{RealmId, Revision, UserId};
 use crate::limits::{DATAGRAM_MAX, HEADER_LEN, TAG_LEN};
 use crate::net::{Destination, Transmit};
-use crate::registry::{PushTarget, Registry, RowId, ViewHandle, ViewSpec};
+use crate::registry::{NOT_GRANTED, PushTarget, Registry, RowId, ViewHandle, ViewSpec};
 use crate::time::{Duration, Instant};
 use crate::wire::{
     Buckets, Digests, Find, GrantReason, Granted, Header, Heartbeat, Kind, PageInfo, PageKind, PageMessage,
@@ -111,7 +111,38 @@ impl Server {
             Some(_) => 2,
         };
         let too_many = view.is_some() && granted.is_none();
+        if too_many {
+            self.registry.refuse_view(id);
+        } else {
+            self.granted_since(id);
+        }
         Granted { kind, reason: if too_many { GrantReason::TooManyRows } else { GrantReason::AsAsked } }
+    }
+
+    /// A session that was told that its view is not granted may have dropped its list: from which revision on what
+    /// it names counts again (R-DIR-10). `None` as long as it is refused, or if it never was.
+    pub(super) fn granted_since(&mut self, id: RowId) -> Option<Revision> {
+        let since = self.registry.row(id)?.granted_since()?;
+        let view = self.granted_view(id)?;
+        if since != NOT_GRANTED {
+            return Some(since);
+        }
+        let now = self.registry.revision(view);
+        self.registry.set_granted_since(id, now);
+        Some(now)
+    }
+
+    /// The revision that the host names, 0 if it is another process's or from before the view was granted (R-DIR-06).
+    pub(super) fn named_revision(
+        &mut self,
+        id: RowId,
+        view: Option<ViewHandle>,
+        heartbeat: &Heartbeat<'_>,
+    ) -> Revision {
+        let own = heartbeat.incarnation == self.answers.incarnation();
+        let since = view.and_then(|_| self.granted_since(id));
+        let holds = own && since.is_none_or(|since| heartbeat.revision >= since);
+        if holds { heartbeat.revision } else { Revision::default() }
     }
 
     /// What the ACK to `heartbeat` has to say of the directory.
@@ -120,10 +151,11 @@ impl Server {
         ask: &Ask,
         view: Option<ViewHandle>,
         heartbeat: &Heartbeat<'_>,
+        revision: Revision,
     ) -> Difference {
         let Some(view) = view else { return Difference::None };
         let asked = self.settings.update != UpdateMode::OnRequest || heartbeat.want;
-        let difference = match self.compare(view, heartbeat.revision, heartbeat.digest) {
+        let difference = match self.compare(view, revision, heartbeat.digest) {
             _ if self.settings.update == UpdateMode::Always => Difference::Copy(view),
             found @ (Difference::Equal(_) | Difference::Adopt(_)) => return found,
             found if asked => found,
@@ -186,7 +218,10 @@ impl Server {
                 let buckets = pull.buckets.unwrap_or(Buckets::ALL);
                 self.copy_page(ask, id, view, pull.cursor, &buckets);
             }
-            (Some(view), PullKind::Delta) if Directory::reaches(&self.registry, view, pull.revision) => {
+            (Some(view), PullKind::Delta)
+                if self.granted_since(id).is_none_or(|since| pull.revision >= since)
+                    && Directory::reaches(&self.registry, view, pull.revision) =>
+            {
                 self.delta_page(ask, id, view, pull.revision);
             }
             // Below the list's floor no delta is possible: the digests say where to begin.

@@ -31,6 +31,8 @@ impl Server {
         match ask.header.kind {
             Kind::Heartbeat | Kind::Leave | Kind::Pull | Kind::Find => self.session_request(ask, datagram),
             Kind::Init | Kind::Register | Kind::Discover => self.user_request(ask, datagram),
+            // From another HMS, or its own come back: it concerns hosts.
+            Kind::Announce => {}
             // Answers are never answered (R-FMT-03).
             _ => self.dropped("type"),
         }

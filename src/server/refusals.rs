@@ -28,8 +28,10 @@ pub enum Verdict {
     Full,
     /// Too many registrations in the realm.
     Rate,
-    /// The content cannot be taken.
+    /// The content is too long for a page.
     Content,
+    /// The content TLV of this code cannot be taken; 0: no single one.
+    Malformed(u8),
     /// Another protocol version.
     Version,
     /// The realm is not served here.
@@ -52,7 +54,7 @@ impl Verdict {
             Self::Taken => "taken",
             Self::Full => "full",
             Self::Rate => "rate",
-            Self::Content => "content",
+            Self::Content | Self::Malformed(_) => "content",
             Self::Version => "version",
             Self::Realm => "unknown realm",
         }
@@ -85,11 +87,35 @@ impl Verdict {
             Self::Content => {
                 "what the host says of itself does not fit into one datagram: fewer services or shorter names"
             }
+            Self::Malformed(tlv) => malformed(tlv),
             Self::Version => "the host speaks another protocol version: update it or this HMS",
             Self::Realm => {
                 "the token is for a realm that is not served here: make one with `hms token USER`, or point the host at its own HMS"
             }
         }
+    }
+}
+
+/// What to do about content of which the TLV of this code cannot be taken.
+const fn malformed(tlv: u8) -> &'static str {
+    match tlv {
+        0x01 => {
+            "the host sends no proper user name: make a new token with `hms token USER`, then `hms join` there"
+        }
+        0x02 => {
+            "the host's name is not 1 to 64 bytes of text without control characters and outer white space: `hms set name=NAME` there"
+        }
+        0x03 => "the host reports addresses that are none, or more than 8: update the program there",
+        0x04 => "the host's ports cannot be read: `hms set data=PORT video=PORT audio=PORT` there, or update it",
+        0x05 => {
+            "the host has a service that is none, or more than 16: `hms set service-=KIND` there, or update it"
+        }
+        0x06 => "the host's state cannot be read: `hms set state=standby` there, or update it",
+        0x07 => {
+            "the host's conference is not 1 to 64 bytes of text without control characters and outer white space: `hms set conference=NAME` there"
+        }
+        0x08 => "the host's fixed address cannot be read: `hms set fixed=false` there, or update it",
+        _ => "the host says things of itself that this HMS cannot read: update the program there, or this HMS",
     }
 }
 

@@ -11,7 +11,7 @@ use crate::registry::{NewRow, RowId};
 use crate::time::Duration;
 use crate::wire::{
     ContentRef, Header, HintCode, Kind, PageMessage, Register, Registered as RegisteredBody, RejectCode,
-    Request, Settings, Unverified, View,
+    Request, Settings, Unverified, View, WireError,
 };
 
 impl Server {
@@ -39,6 +39,9 @@ impl Server {
             Ok(Request::Register(register)) => self.register(ask, &key, &register),
             Ok(Request::Discover(_)) => self.discover(ask),
             Ok(_) => self.dropped("type"),
+            Err(WireError { content: Some(tlv), .. }) => {
+                self.reject(ask, &key, Verdict::Malformed(tlv), RejectCode::Content, u32::from(tlv));
+            }
             Err(error) => self.dropped(error.reason()),
         }
     }
@@ -48,7 +51,7 @@ impl Server {
         let header = &ask.header;
         let key = self.keyring.previous_user_key(header.realm, header.epoch, header.user);
         match key.and_then(|key| Some((open(&key, datagram)?.request(), key))) {
-            Some((Ok(_), key)) => self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0),
+            Some((Ok(_) | Err(WireError { content: Some(_), .. }), key)) => self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0),
             // A header alone is shorter than a REJECT: answering it would gain bytes (R-SEC-01).
             Some((Err(error), _)) => self.dropped(error.reason()),
             None => {
@@ -108,10 +111,11 @@ impl Server {
         if !self.cookies.register_holds(ask.now, &registrant, register.cookie) {
             return self.challenge(ask, key);
         }
-        if let Err(reason) = self.may_register(ask, register) {
+        let last_stamp = self.stamps.plausible(ask.now, register.last_stamp);
+        if let Err(reason) = self.may_register(ask, register, last_stamp) {
             return self.reject_register(ask, key, register, reason);
         }
-        let stamp = self.stamps.stamp(ask.now, registrant.stamp, register.last_stamp, register.takeover);
+        let stamp = self.stamps.stamp(ask.now, registrant.stamp, last_stamp, register.takeover);
         self.admit(ask, &key.session_key(session), session, stamp, register);
     }
 
@@ -127,11 +131,16 @@ impl Server {
     }
 
     /// R-REG-14 and R-REG-15.
-    fn may_register(&mut self, ask: &Ask, register: &Register<'_>) -> Result<(), (Verdict, RejectCode, u32)> {
+    fn may_register(
+        &mut self,
+        ask: &Ask,
+        register: &Register<'_>,
+        last_stamp: Stamp,
+    ) -> Result<(), (Verdict, RejectCode, u32)> {
         let realm = ask.header.realm;
         let row = self.registry.by_user(realm, ask.header.user).and_then(|id| self.registry.row(id));
         let other = row.filter(|row| row.instance() != register.instance);
-        if !register.takeover && other.is_some_and(|row| register.last_stamp < row.stamp()) {
+        if !register.takeover && other.is_some_and(|row| last_stamp < row.stamp()) {
             return Err((Verdict::Taken, RejectCode::Taken, 0));
         }
         let (adds, known) = (row.is_none(), self.registry.counts(realm).known);

@@ -7,7 +7,7 @@ use crate::auth::{SessionKey, StoredKey, UserKey, Window, open};
 use crate::ident::Incarnation;
 use crate::limits::BAD_TAGS;
 use crate::registry::{Reason, RowId};
-use crate::wire::{Kind, RejectCode, Request, Unverified};
+use crate::wire::{Kind, RejectCode, Request, Unverified, WireError};
 
 /// What an accepted request did to its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +54,14 @@ impl Server {
             return self.dropped("tag");
         };
         match verified.request() {
-            Ok(_) if self.is_replay(ask, id) => self.dropped("replay"),
-            Ok(request) => self.request_of_row(ask, id, request),
-            Err(error) => self.dropped(error.reason()),
+            Err(error) if error.content.is_none() => self.dropped(error.reason()),
+            _ if self.is_replay(ask, id) => self.dropped("replay"),
+            Ok(request) => self.request_of_row(ask, id, request, None),
+            Err(error) => match verified.heartbeat_head() {
+                // Content that cannot be taken is refused aloud, where a sound heartbeat would be answered (R-FMT-09).
+                Ok(head) => self.request_of_row(ask, id, head, error.content),
+                Err(_) => self.dropped(error.reason()),
+            },
         }
     }
 
@@ -73,8 +78,8 @@ impl Server {
         seen
     }
 
-    /// Rows 7 to 10.
-    fn request_of_row(&mut self, ask: &Ask, id: RowId, request: Request<'_>) {
+    /// Rows 7 to 10. `fault` is the content TLV for which a heartbeat's content cannot be taken.
+    fn request_of_row(&mut self, ask: &Ask, id: RowId, request: Request<'_>, fault: Option<u8>) {
         let Some(row) = self.registry.row(id) else { return };
         let sequence = ask.header.sequence;
         let (confirmed, own_source) = (row.is_live(), row.address() == Some(ask.from));
@@ -88,7 +93,7 @@ impl Server {
         if steady {
             window.accept(sequence);
             self.registry.set_window(id, window.into_parts());
-            return self.accepted(ask, id, request, Proof::Steady);
+            return self.accepted(ask, id, request, Proof::Steady, fault);
         }
         if !self.cookie_holds(ask, &request) {
             let cookie =
@@ -100,7 +105,7 @@ impl Server {
             return self.dropped("replay");
         }
         self.prove(ask, id);
-        self.accepted(ask, id, request, Proof::Fresh);
+        self.accepted(ask, id, request, Proof::Fresh, fault);
     }
 
     /// Whether the request is a HEARTBEAT with a cookie for this source.
@@ -112,7 +117,10 @@ impl Server {
         })
     }
 
-    fn accepted(&mut self, ask: &Ask, id: RowId, request: Request<'_>, proof: Proof) {
+    fn accepted(&mut self, ask: &Ask, id: RowId, request: Request<'_>, proof: Proof, fault: Option<u8>) {
+        if let Some(tlv) = fault {
+            return self.reject_content(ask, id, (Verdict::Malformed(tlv), RejectCode::Content, tlv.into()));
+        }
         match request {
             Request::Heartbeat(heartbeat) => self.heartbeat(ask, id, &heartbeat, proof),
             Request::Pull(pull) => self.pull(ask, id, &pull),
@@ -135,7 +143,7 @@ impl Server {
         let Some(verified) = open(&key, datagram) else { return self.old_key(ask, datagram) };
         match verified.request() {
             Ok(Request::Leave(_)) => self.answers.short(ask, Kind::Left, 0, &key),
-            Ok(_) => self.superseded_or_unknown(ask, &key),
+            Ok(_) | Err(WireError { content: Some(_), .. }) => self.superseded_or_unknown(ask, &key),
             Err(error) => self.dropped(error.reason()),
         }
     }
@@ -152,7 +160,7 @@ impl Server {
             .previous_user_key(header.realm, header.epoch, header.user)
             .map(|user_key| self.session_key(ask, &user_key));
         match key.and_then(|key| Some((open(&key, datagram)?.request(), key))) {
-            Some((Ok(_), key)) => {
+            Some((Ok(_) | Err(WireError { content: Some(_), .. }), key)) => {
                 self.refused(ask, Verdict::Revoked);
                 self.answers.reject(ask, RejectCode::Revoked, 0, &key);
             }

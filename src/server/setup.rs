@@ -17,7 +17,7 @@ use super::timing::Rate;
 use crate::auth::{ClusterKey, CookieKey, Keyring};
 use crate::directory::{Directory, entry_digest};
 use crate::discovery::OfferQueue;
-use crate::ident::{Incarnation, Name, RealmId, ServerId};
+use crate::ident::{Incarnation, Name, RealmId, ServerId, Stamp};
 use crate::registry::{NewRow, Registry, RowId, ViewSpec};
 use crate::storage::SnapshotRow;
 use crate::time::{Duration, Instant, UnixMillis};
@@ -133,7 +133,8 @@ impl Server {
                 user: row.user,
                 session: row.session,
                 key: key.as_bytes(),
-                stamp: row.stamp,
+                // A process before R-REG-02 bounded them may have given out higher ones.
+                stamp: Stamp(row.stamp.0.min(self.stamps.highest(now))),
                 server: row.server,
                 instance: row.instance,
                 content: content.as_bytes(),

@@ -260,7 +260,18 @@ fn always_sends_the_whole_view_and_on_request_only_what_is_asked_for() {
     Client::new("bob", 2).join(&mut world);
     let ack = alice.beat(&mut world);
     assert!(ack.page.is_none() && ack.revision > alice.revision);
+    // Nor is a resync said unasked; *equal* is.
+    let (revision, digest) = (alice.revision, alice.digest);
+    alice.revision = Revision(0);
+    let ack = alice.beat(&mut world);
+    assert!(ack.page.is_none() && !ack.resync && !ack.equal);
+    alice.digest = world_digest(&mut world);
+    assert!(alice.beat(&mut world).equal);
     alice.want = true;
+    assert!(alice.beat(&mut world).equal);
+    alice.digest = digest;
+    assert!(alice.beat(&mut world).resync);
+    alice.revision = revision;
     assert_eq!(alice.beat(&mut world).page.expect("a page").items, ["+bob"]);
 }
 

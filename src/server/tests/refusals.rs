@@ -153,3 +153,80 @@ fn why_finds_a_host_by_its_name() {
     assert_eq!(error.exit, 1);
     assert!(error.message.contains("alice") && error.message.contains("bob"));
 }
+
+/// Content with the client's names and one more TLV.
+fn content_with(client: &Client, code: u8, value: &[u8]) -> Vec<u8> {
+    let mut bytes = client.content.to_bytes();
+    bytes.extend_from_slice(&[code, 0, value.len() as u8]);
+    bytes.extend_from_slice(value);
+    bytes
+}
+
+/// A heartbeat with these bytes as its content, whatever they are.
+fn heartbeat_of(client: &mut Client, content: &[u8], cookie: Option<u64>) -> Vec<u8> {
+    let body = crate::wire::Heartbeat {
+        content_version: client.content_version + 1,
+        incarnation: client.incarnation,
+        revision: client.revision,
+        digest: client.digest,
+        cookie,
+        want: false,
+        content: Some((crate::wire::ContentRef::trusted(content), client.view.clone(), client.push)),
+    };
+    let flags = body.flags();
+    client.session_bytes(Kind::Heartbeat, flags, |buf| body.emit(buf))
+}
+
+#[test]
+fn content_that_cannot_be_read_is_refused_aloud() {
+    crate::shows!("R-FMT-09");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    let Got::Challenge(cookie) = alice.init(&mut world) else { panic!("no challenge") };
+    // A REGISTER whose conference ends in white space.
+    let bytes = alice.register_bytes(cookie);
+    let view = [0x10, 0, 2, 0, 0];
+    let at = bytes.len() - crate::limits::TAG_LEN - view.len();
+    let mut bad = bytes[..at].to_vec();
+    bad.extend_from_slice(&[7, 0, 2, b'x', b' ']);
+    bad.extend_from_slice(&view);
+    crate::auth::seal(&alice.key, &mut bad);
+    assert_eq!(alice.say(&mut world, &bad), Got::Reject(RejectCode::Content, 7));
+    assert!(world.hosts().is_empty());
+    assert!(matches!(alice.register_with(&mut world, cookie), Got::Registered(_)));
+    // A heartbeat: its row stays as it is, and stays alive by the next one.
+    let content = content_with(&alice, 6, &[1, 2]);
+    let bytes = heartbeat_of(&mut alice, &content, None);
+    assert_eq!(alice.say(&mut world, &bytes), Got::Reject(RejectCode::Content, 6));
+    assert_eq!(alice.say(&mut world, &bytes), Got::Nothing, "a replay");
+    let rows = world.server.why(None, None).expect("rows");
+    let shown: Vec<_> = rows.iter().map(|r| (r.kind, r.verdict, r.remedy.contains("hms set "))).collect();
+    assert_eq!(shown.len(), 2);
+    assert!(shown.contains(&("HEARTBEAT", "content", true)), "{shown:?}");
+    assert!(shown.contains(&("REGISTER", "content", true)), "{shown:?}");
+    assert_eq!((world.drops("malformed"), world.drops("replay")), (0, 1));
+    let ack = alice.beat(&mut world);
+    assert_eq!((ack.want_content, ack.content_version), (false, 1));
+    // From elsewhere the source is proven first, as for any heartbeat.
+    let home = std::mem::replace(&mut alice.from, "10.0.1.9:5000".parse().expect("an address"));
+    let bytes = heartbeat_of(&mut alice, &content, None);
+    let Got::Challenge(cookie) = alice.say(&mut world, &bytes) else { panic!("no challenge") };
+    let bytes = heartbeat_of(&mut alice, &content, Some(cookie));
+    assert_eq!(alice.say(&mut world, &bytes), Got::Reject(RejectCode::Content, 6));
+    assert_ne!(home, alice.from);
+    // All else that is malformed stays silent.
+    let bytes = alice.session_bytes(Kind::Heartbeat, 4, |buf| buf.extend_from_slice(&[0; 19]));
+    assert_eq!(alice.say(&mut world, &bytes), Got::Nothing);
+    let mut torn = alice.content.to_bytes();
+    torn.extend_from_slice(&[0x10, 0, 2, 3, 0]);
+    let bytes = alice.session_bytes(Kind::Heartbeat, 4, |buf| {
+        buf.extend_from_slice(&[0; 20]);
+        buf.extend_from_slice(&torn);
+    });
+    assert_eq!(alice.say(&mut world, &bytes), Got::Nothing);
+    assert_eq!(world.drops("malformed"), 2);
+    // Without its row the host learns that first.
+    alice.leave(&mut world);
+    let bytes = heartbeat_of(&mut alice, &content, None);
+    assert!(matches!(alice.say(&mut world, &bytes), Got::Reregister(_)));
+}

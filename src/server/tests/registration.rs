@@ -108,10 +108,9 @@ fn stamps_rise_above_everything_known() {
     crate::shows!("R-REG-02", "R-AUT-07");
     let mut world = World::new();
     let mut alice = Client::new("alice", 1);
-    alice.last_stamp = Stamp(u64::MAX);
-    assert_eq!(alice.join(&mut world).stamp, Stamp(1 << 63));
-    alice.last_stamp = Stamp(u64::MAX);
-    assert_eq!(alice.join(&mut world).stamp, Stamp((1 << 63) + 1), "it still rises");
+    let clock = world.server.stamp_clock(world.now);
+    alice.last_stamp = Stamp(clock + (1 << 54));
+    assert_eq!(alice.join(&mut world).stamp, Stamp(clock + (1 << 54) + 1));
     let mut bob = Client::new("bob", 2);
     let first = bob.join(&mut world).stamp;
     assert_eq!(bob.join(&mut world).stamp, Stamp(first.0 + 1));
@@ -120,6 +119,40 @@ fn stamps_rise_above_everything_known() {
     assert_eq!(back, Stamp(first.0 + 2), "who comes back claims no more");
     bob.takeover = true;
     assert!(bob.join(&mut world).stamp.0 >= 10_000 << 16);
+}
+
+#[test]
+fn the_highest_stamp_uses_up_nothing() {
+    crate::shows!("R-REG-02", "R-REG-14", "R-REG-20", "R-AUT-11", "R-AUT-12");
+    let mut world = World::new();
+    let clock = world.server.stamp_clock(world.now);
+    let (mut first, mut second) = (Client::new("alice", 1), Client::new("alice", 2));
+    let mut stamps = Vec::new();
+    for wild in [u64::MAX, u64::MAX - 1, clock + (1 << 54) + 1] {
+        first.last_stamp = Stamp(wild);
+        stamps.push(first.join(&mut world).stamp);
+    }
+    // Then as every host does it.
+    stamps.push(first.join(&mut world).stamp);
+    // Another machine is not let in by it without a takeover.
+    second.last_stamp = Stamp(u64::MAX);
+    assert_eq!(second.register(&mut world), Got::Reject(RejectCode::Taken, 0));
+    second.takeover = true;
+    stamps.push(second.join(&mut world).stamp);
+    assert!(stamps.is_sorted_by(|a, b| a < b) && stamps.iter().all(|s| s.0 < clock + (1 << 54)), "{stamps:?}");
+    // The one that was replaced learns that it is the older one, and stays out.
+    assert_eq!(first.heartbeat(&mut world), Got::Superseded(stamps[4]));
+    first.last_stamp = Stamp(u64::MAX);
+    assert_eq!(first.register(&mut world), Got::Reject(RejectCode::Taken, 0));
+    // What was captured brings nothing back after a LEAVE.
+    second.last_stamp = Stamp(u64::MAX);
+    let Got::Challenge(cookie) = second.init(&mut world) else { panic!("no challenge") };
+    let Got::Registered(_) = second.register_with(&mut world, cookie) else { panic!("refused") };
+    second.last_stamp = Stamp(u64::MAX);
+    let captured = second.register_bytes(cookie);
+    assert_eq!(second.leave(&mut world), Got::Left);
+    assert!(matches!(second.say(&mut world, &captured), Got::Challenge(_)));
+    assert!(world.hosts().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::client::{Client, Got};
 use super::world::World;
-use crate::ident::{InstanceId, Revision};
+use crate::ident::{Incarnation, InstanceId, Revision};
 use crate::time::Duration;
 use crate::wire::{RejectCode, View};
 
@@ -140,4 +140,59 @@ fn the_snapshot_survives_a_second_restart() {
     third.pass(Duration::from_secs(60));
     alice.prove(&mut third);
     assert_eq!(third.hosts(), ["alice up 10.0.1.1:5000"]);
+}
+
+#[test]
+fn a_revision_of_another_process_counts_as_none() {
+    crate::shows!("R-DIR-06", "R-REG-35");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, false);
+    alice.join(&mut world);
+    Client::new("bob", 2).join(&mut world);
+    alice.copy(&mut world);
+    let (revision, digest) = (alice.revision, alice.digest);
+    let mut world = world.restarted(2, world.snapshot());
+    // The new process counts past the old one's revision, so that it would be in its list.
+    let mut carol = Client::new("carol", 3);
+    carol.join(&mut world);
+    for old in [Incarnation(1), Incarnation(0)] {
+        let Got::Challenge(cookie) = ({
+            alice.incarnation = old;
+            alice.heartbeat(&mut world)
+        }) else {
+            panic!("no challenge")
+        };
+        alice.incarnation = old;
+        let Got::Ack(ack) = alice.heartbeat_with(&mut world, cookie) else { panic!("not confirmed") };
+        assert!(ack.resync && ack.page.is_none(), "{ack:?}");
+        assert!(ack.revision > revision);
+    }
+    assert_eq!(carol.leave(&mut world), Got::Left);
+    let Got::Challenge(cookie) = alice.heartbeat(&mut world) else { panic!("no challenge") };
+    alice.incarnation = Incarnation(1);
+    let Got::Ack(ack) = alice.heartbeat_with(&mut world, cookie) else { panic!("not confirmed") };
+    assert!(ack.equal && alice.digest == digest, "the digests still decide");
+    // Nor does a registration go on from it, and a PULL is challenged.
+    alice.incarnation = Incarnation(1);
+    let pulled = alice.pull(&mut world, crate::wire::PullKind::Delta, Default::default(), None);
+    assert!(matches!(pulled, Got::Challenge(_)));
+    (alice.incarnation, alice.revision) = (Incarnation(1), ack.revision);
+    let Got::Challenge(cookie) = alice.init(&mut world) else { panic!("no challenge") };
+    alice.incarnation = Incarnation(1);
+    assert!(matches!(alice.register_with(&mut world, cookie), Got::Registered(_)));
+    let row = world.server.registry.by_user(alice.realm, alice.user).expect("a row");
+    assert_eq!(world.server.registry.row(row).expect("a row").told(), Revision(0));
+}
+
+#[test]
+fn a_stamp_out_of_all_bounds_does_not_outlive_a_restart() {
+    crate::shows!("R-REG-02");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let mut rows = world.snapshot();
+    rows[0].stamp = crate::ident::Stamp(u64::MAX);
+    let mut world = world.restarted(2, rows);
+    let first = alice.join(&mut world).stamp;
+    assert!(first.0 < u64::MAX && alice.join(&mut world).stamp > first);
 }

@@ -254,6 +254,54 @@ fn answers_are_never_answered() {
     let ack = world.send(alice.from, &bytes).remove(0).bytes;
     assert!(world.send(alice.from, &ack).is_empty());
     assert_eq!(world.drops("type"), 1);
+    // An ANNOUNCE, its own or another HMS's, is nothing to count.
+    world.server.set_interfaces(world.now, vec![crate::net::Interface {
+        index: 2,
+        name: "eth0".into(),
+        addresses: vec!["10.0.0.1".parse().expect("an address")],
+    }]);
+    world.secs(2);
+    let announce = world.unasked.iter().find(|s| s.to.is_none()).expect("an ANNOUNCE").bytes.clone();
+    assert!(world.send("10.0.0.1:6710".parse().expect("an address"), &announce).is_empty());
+    assert_eq!(world.drops("type"), 1);
+}
+
+#[test]
+fn further_tlvs_change_nothing_of_a_request() {
+    crate::shows!("R-FMT-07", "R-FMT-13");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    let mut init = alice.init_bytes();
+    init.truncate(init.len() - crate::limits::TAG_LEN);
+    init.extend_from_slice(&[0x11, 0, 3, b'n', b'e', b'w', 0x7f, 0, 1, 0]);
+    crate::auth::seal(&alice.key, &mut init);
+    let Got::Challenge(cookie) = alice.say(&mut world, &init) else { panic!("no challenge") };
+    assert!(matches!(alice.register_with(&mut world, cookie), Got::Registered(_)));
+    let leave = alice.session_bytes(crate::wire::Kind::Leave, 0, |buf| {
+        buf.extend_from_slice(&[0; 20]);
+        buf.extend_from_slice(&[0x6f, 0, 0, 0x6f, 0, 0, 0x7f, 0, 1, 0]);
+    });
+    assert_eq!(alice.say(&mut world, &leave), Got::Left);
+}
+
+#[test]
+fn unknown_content_is_kept_byte_for_byte() {
+    crate::shows!("R-REV-01", "R-REV-02");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    alice.join(&mut world);
+    let mut content = alice.content.to_bytes();
+    content.extend_from_slice(&[9, 0, 1, b'1', 9, 0, 1, b'2', 0x0f, 0, 0]);
+    let heartbeat = alice.session_bytes(crate::wire::Kind::Heartbeat, 4, |buf| {
+        buf.extend_from_slice(&[0, 0, 0, 2, 0, 0, 0, 1]);
+        buf.extend_from_slice(&[0; 12]);
+        buf.extend_from_slice(&content);
+    });
+    assert!(matches!(alice.say(&mut world, &heartbeat), Got::Ack(_)));
+    let row = world.server.registry.by_user(alice.realm, alice.user).expect("a row");
+    assert_eq!(world.server.registry.row(row).expect("a row").content(), content);
+    let row = &world.snapshot()[0];
+    assert_eq!(*row.content, content[..]);
 }
 
 #[test]

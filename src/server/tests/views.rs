@@ -99,3 +99,51 @@ fn a_realm_view_is_granted_up_to_a_bound() {
     let mut dave = Client::new("dave", 4).viewing(View::Unknown(9), false);
     assert_eq!(dave.join(&mut world).settings.granted, granted(0, GrantReason::UnknownKind));
 }
+
+#[test]
+fn a_view_that_is_granted_again_begins_anew() {
+    crate::shows!("R-DIR-10", "R-DIR-06");
+    let mut world = World::with(ServerSettings { all_rows: 2, ..settings() });
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
+    alice.join(&mut world);
+    let mut bob = Client::new("bob", 2);
+    bob.join(&mut world);
+    alice.copy(&mut world);
+    let (revision, digest) = (alice.revision, alice.digest);
+    assert_eq!(alice.beat(&mut world).settings.granted, None);
+    let mut carol = Client::new("carol", 3);
+    carol.join(&mut world);
+    let granted = |kind, reason| Some(Granted { kind, reason });
+    assert_eq!(alice.beat(&mut world).settings.granted, granted(0, GrantReason::TooManyRows));
+    carol.leave(&mut world);
+    world.secs(1);
+    // A host that does not believe it still names what it had; that counts as nothing until it has a list again,
+    // whatever gets lost.
+    let again = granted(1, GrantReason::AsAsked);
+    for _ in 0..2 {
+        let ack = alice.beat(&mut world);
+        assert_eq!((ack.settings.granted, ack.equal, ack.resync), (again, true, false));
+        assert_eq!(ack.page, None);
+    }
+    alice.digest = 1;
+    let ack = alice.beat(&mut world);
+    assert_eq!((ack.settings.granted, ack.resync, ack.page), (again, true, None));
+    let Got::Digests(now, ..) =
+        alice.pull(&mut world, PullKind::Delta, UserId::default(), None)
+    else {
+        panic!("a delta from before the grant")
+    };
+    assert!(now > revision);
+    // Nothing is pushed either to a session that has no list.
+    bob.content.fixed = true;
+    bob.update(&mut world);
+    assert_eq!(world.unasked, []);
+    alice.copy(&mut world);
+    assert_ne!(alice.digest, digest);
+    let ack = alice.beat(&mut world);
+    assert_eq!((ack.settings.granted, ack.equal || ack.resync, ack.page), (None, false, None));
+    bob.content.fixed = false;
+    bob.update(&mut world);
+    let ack = alice.beat(&mut world);
+    assert_eq!((ack.settings.granted, ack.page.expect("a page").items), (None, vec!["+bob".to_owned()]));
+}
