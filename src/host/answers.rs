@@ -153,7 +153,7 @@ impl Host {
             Answer::Reregister(short) => self.register_anew(now, delay(&short)),
             Answer::Retry(short) => self.retry(now, request, delay(&short)),
             Answer::Redirect(short) => self.redirected(now, request, short.server()),
-            Answer::Reject(short) => self.rejected(now, short.reject(), Some(request.target)),
+            Answer::Reject(short) => self.rejected_in_session(now, request, short.reject()),
             Answer::Left(_) | Answer::Registered(_) | Answer::Offer(_) => {}
         }
     }

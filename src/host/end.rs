@@ -1,11 +1,12 @@
 //! How the host ends: refused or superseded (R-REG-21, spec 2.6 REJECT).
 
+use super::requests::{Asked, Request};
 use super::routes::Target;
 use super::{Event, Host, State};
 use crate::ident::Stamp;
 use crate::limits::CHECK_TIME_MAX;
 use crate::time::{Duration, Instant};
-use crate::wire::RejectCode;
+use crate::wire::{RejectCode, content_field};
 
 /// Shortest wait after a refusal that may pass, and before registering again against an older session.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -39,6 +40,36 @@ impl Host {
                 self.persist_now();
             }
         }
+    }
+
+    /// REJECT of a session request: content that cannot be taken gives way to what was taken before; all else ends.
+    pub(super) fn rejected_in_session(
+        &mut self,
+        now: Instant,
+        request: Request,
+        (code, value): (RejectCode, u32),
+    ) {
+        let Asked::Beat(Some(version)) = request.asked else {
+            return self.rejected(now, (code, value), Some(request.target));
+        };
+        if !matches!(code, RejectCode::Content | RejectCode::Unknown(_)) {
+            return self.rejected(now, (code, value), Some(request.target));
+        }
+        self.requests.close_beats(request.sequence);
+        let why = self.refusal(code, value);
+        // Content that changed since then is judged by itself.
+        if version == self.own.version {
+            let view = self.own.view.clone();
+            if !self.own.go_back(why.clone()) {
+                return self.rejected(now, (code, value), Some(request.target));
+            }
+            if view != self.own.view {
+                self.forget_list();
+            }
+            self.log(log::Level::Warn, format!("{why}; what the HMS took before stands again"));
+            self.persist_soon(now);
+        }
+        self.beat_again(now);
     }
 
     /// SUPERSEDED with the stamp of the row that is live (R-REG-21).
@@ -92,7 +123,8 @@ impl Host {
                 value.div_ceil(1000).max(1)
             ),
             RejectCode::Content => {
-                format!("the HMS cannot take what this host says of itself (TLV 0x{value:02x})")
+                let field = u8::try_from(value).map_or("content", content_field);
+                format!("the HMS cannot take this host's {field} (TLV 0x{value:02x}): change it, or update the older of the two programs")
             }
             RejectCode::EpochRetired => {
                 "the realm's keys were renewed; print a new token on the HMS with `hms token NAME`".into()

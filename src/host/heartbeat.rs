@@ -232,7 +232,7 @@ impl Host {
     }
 
     /// A heartbeat at once because of an answer, if there were not too many of these; else in the next cycle.
-    fn beat_again(&mut self, now: Instant) {
+    pub(super) fn beat_again(&mut self, now: Instant) {
         if self.beat.extras.take(now, self.told.check_time) {
             self.beat_now(now);
         } else {

@@ -16,12 +16,17 @@ pub(super) struct Own {
     pub(super) wanted: bool,
     pub(super) view: View,
     pub(super) push: bool,
+    /// What an HMS took last.
+    accepted: Option<(Content, View, bool)>,
+    /// Why the present content is not what was wanted last: an HMS refused that.
+    pub(super) refused: Option<String>,
 }
 
 impl Own {
     pub(super) fn new(content: Content, view: View, push: bool) -> Self {
         let bytes = content.to_bytes();
-        Self { content, bytes, version: 1, held: 0, wanted: false, view, push }
+        let (held, accepted, refused) = (0, None, None);
+        Self { content, bytes, version: 1, held, wanted: false, view, push, accepted, refused }
     }
 
     pub(super) const fn content(&self) -> &Content {
@@ -46,7 +51,16 @@ impl Own {
         self.bytes = content.to_bytes();
         (self.content, self.view, self.push) = (content, view, push);
         self.version = self.version.saturating_add(1);
+        self.refused = None;
         true
+    }
+
+    /// Goes back to what an HMS took last; `false` if there is nothing else to go back to.
+    pub(super) fn go_back(&mut self, why: String) -> bool {
+        let Some((content, view, push)) = self.accepted.clone() else { return false };
+        let changed = self.change(content, view, push);
+        self.refused = changed.then_some(why);
+        changed
     }
 
     /// The HMS named the version that it holds.
@@ -56,6 +70,9 @@ impl Own {
             self.version = held.saturating_add(1);
         }
         (self.held, self.wanted) = (held, wanted);
+        if held == self.version {
+            self.accepted = Some((self.content.clone(), self.view.clone(), self.push));
+        }
     }
 }
 

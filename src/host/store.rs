@@ -3,7 +3,7 @@
 use super::timer::Timer;
 use super::{Event, Host};
 use crate::directory::HostDirectory;
-use crate::ident::{Revision, Stamp, UserId};
+use crate::ident::{Revision, UserId};
 use crate::storage::{HostStore, StoredEntry};
 use crate::time::{Duration, Instant};
 use crate::token::Token;
@@ -26,12 +26,8 @@ pub(super) fn prepared(
     if store.token.realm != token.realm || store.token.user_name != token.user_name {
         // Another user's memory: only the installation stays.
         store = HostStore::new(token.clone(), store.instance, content.clone());
-    } else if store.token != *token {
-        store.adopt_cluster_key(token.cluster_key);
-        if store.token.generation != token.generation {
-            store.last_stamp = Stamp(0);
-        }
-        store.token = token.clone();
+    } else {
+        store.adopt_token(token.clone());
     }
     if store.view != *view {
         store.list.clear();

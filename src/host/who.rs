@@ -33,6 +33,10 @@ impl Host {
         }
     }
 
+    fn message(&self) -> Option<String> {
+        self.hints.message.as_ref().or(self.own.refused.as_ref()).cloned()
+    }
+
     fn who_message(&self) -> Option<String> {
         let granted = self.told.granted?;
         match (granted.kind, granted.reason) {
@@ -41,7 +45,7 @@ impl Host {
                     .into(),
             ),
             (0, GrantReason::UnknownKind) => Some("the HMS does not know this kind of view".into()),
-            _ => self.hints.message.clone(),
+            _ => self.message(),
         }
     }
 
@@ -100,7 +104,7 @@ impl Host {
             state: state_text(content.state),
             push: self.own.push,
             phase: self.state.name(),
-            message: self.hints.message.clone(),
+            message: self.message(),
             conference: content.conference.as_ref().map(ToString::to_string),
             fixed: content.fixed,
             ports: ports_view(content.ports),
@@ -141,12 +145,17 @@ impl Host {
             return Err(ChangeError("the view names too many users beside the host's own content".into()));
         }
         if view != self.own.view {
-            self.end_pull();
-            self.follow.copy.clear();
-            self.told.granted = None;
+            self.forget_list();
         }
         let content = self.own.content().clone();
         Ok(self.say(now, content, view, push))
+    }
+
+    /// Another view is followed from now on.
+    pub(super) fn forget_list(&mut self) {
+        self.end_pull();
+        self.follow.copy.clear();
+        self.told.granted = None;
     }
 
     fn say(&mut self, now: Instant, content: crate::wire::Content, view: View, push: bool) -> bool {

@@ -109,6 +109,19 @@ impl HostStore {
         bytes
     }
 
+    /// Takes a token that was issued anew for the same user. Under another generation no stamp is known: the one before
+    /// may have been used up by whoever held the old key.
+    pub fn adopt_token(&mut self, token: Token) {
+        if self.token == token {
+            return;
+        }
+        self.adopt_cluster_key(token.cluster_key);
+        if self.token.generation != token.generation {
+            self.last_stamp = Stamp(0);
+        }
+        self.token = token;
+    }
+
     /// Takes the cluster's key from an authenticated answer; under another key the fixed entries go (R-AUT-40).
     pub fn adopt_cluster_key(&mut self, key: [u8; 32]) {
         if self.cluster_key != key {

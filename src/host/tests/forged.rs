@@ -94,6 +94,24 @@ fn answers_of_another_session_realm_user_or_epoch_are_not_taken() {
 }
 
 #[test]
+fn a_push_has_its_flag_and_no_sequence() {
+    crate::shows!("R-AUT-22");
+    let mut rig = Rig::plain();
+    rig.register();
+    rig.settle();
+    let beat = rig.until(Kind::Heartbeat);
+    rig.host.refresh(rig.now);
+    let key = *rig.session().1.as_bytes();
+    for (flags, sequence) in [(flag::PUSH, beat.header.sequence), (0, 0)] {
+        let before = rig.dropped("unasked");
+        let header = Header { flags, sequence, ..beat.header.answer(Kind::Page) };
+        let bytes = Rig::make(header, &StoredKey(&key), |buf| buf.extend([0; 12]));
+        rig.deliver(&bytes);
+        assert_eq!(rig.dropped("unasked"), before + 1);
+    }
+}
+
+#[test]
 fn a_hosts_own_datagrams_and_answers_of_the_wrong_kind_are_dropped() {
     crate::shows!("R-FMT-03");
     let mut rig = Rig::plain();

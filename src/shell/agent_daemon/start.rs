@@ -188,7 +188,7 @@ fn prepare(
         (Some(mut store), Some(token))
             if store.token.realm == token.realm && store.token.user_name == token.user_name =>
         {
-            store.token = token;
+            store.adopt_token(token);
             Ok(store)
         }
         (stored, Some(token)) => {
