@@ -124,7 +124,9 @@ impl Host {
             ),
             RejectCode::Content => {
                 let field = u8::try_from(value).map_or("content", content_field);
-                format!("the HMS cannot take this host's {field} (TLV 0x{value:02x}): change it, or update the older of the two programs")
+                format!(
+                    "the HMS cannot take this host's {field} (TLV 0x{value:02x}): change it, or update the older of the two programs"
+                )
             }
             RejectCode::EpochRetired => {
                 "the realm's keys were renewed; print a new token on the HMS with `hms token NAME`".into()

@@ -106,7 +106,9 @@ const fn malformed(tlv: u8) -> &'static str {
             "the host's name is not 1 to 64 bytes of text without control characters and outer white space: `hms set name=NAME` there"
         }
         0x03 => "the host reports addresses that are none, or more than 8: update the program there",
-        0x04 => "the host's ports cannot be read: `hms set data=PORT video=PORT audio=PORT` there, or update it",
+        0x04 => {
+            "the host's ports cannot be read: `hms set data=PORT video=PORT audio=PORT` there, or update it"
+        }
         0x05 => {
             "the host has a service that is none, or more than 16: `hms set service-=KIND` there, or update it"
         }
@@ -115,7 +117,9 @@ const fn malformed(tlv: u8) -> &'static str {
             "the host's conference is not 1 to 64 bytes of text without control characters and outer white space: `hms set conference=NAME` there"
         }
         0x08 => "the host's fixed address cannot be read: `hms set fixed=false` there, or update it",
-        _ => "the host says things of itself that this HMS cannot read: update the program there, or this HMS",
+        _ => {
+            "the host says things of itself that this HMS cannot read: update the program there, or this HMS"
+        }
     }
 }
 

@@ -218,9 +218,7 @@ impl<'a> Verified<'a> {
     /// Reads a HEARTBEAT up to its content, which [`Self::request`] could not take (R-FMT-09).
     pub fn heartbeat_head(&self) -> Result<Request<'a>, WireError> {
         match self.header.kind {
-            Kind::Heartbeat => {
-                Heartbeat::parse_head(self.header.flags, self.body()).map(Request::Heartbeat)
-            }
+            Kind::Heartbeat => Heartbeat::parse_head(self.header.flags, self.body()).map(Request::Heartbeat),
             other => Err(WireError::new(Problem::Type(other.code()), 1)),
         }
     }

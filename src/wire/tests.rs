@@ -453,7 +453,8 @@ fn fault(tlvs: &[u8]) -> Option<u8> {
         b.extend_from_slice(&[7; 28]);
         b.extend_from_slice(tlvs);
     });
-    let read = |bytes: &[u8]| verified(bytes).and_then(|v| v.request().map(|_| ())).expect_err("a fault").content;
+    let read =
+        |bytes: &[u8]| verified(bytes).and_then(|v| v.request().map(|_| ())).expect_err("a fault").content;
     let head = verified(&heartbeat).and_then(|v| v.heartbeat_head().map(|r| matches!(r, Request::Heartbeat(h)
         if h.cookie == Some(0x0707_0707_0707_0707) && h.content.is_none() && h.revision == Revision(0x0707_0707))));
     assert_eq!(head, Ok(true));

@@ -168,7 +168,9 @@ fn refused_content_gives_way_to_what_was_taken_before() {
     rig.ack(&back, |_| {});
     let shows = |rig: &Rig| rig.host.me(rig.now).message.is_some_and(|m| m.contains("conference"));
     assert!(rig.host.registered() && shows(&rig));
-    assert!(rig.event(|e| matches!(e, Event::Log { level: log::Level::Warn, text } if text.contains("0x07"))));
+    assert!(
+        rig.event(|e| matches!(e, Event::Log { level: log::Level::Warn, text } if text.contains("0x07")))
+    );
     assert_eq!(rig.host.store().content.conference, Some(name("board")));
     // It is shown until something else is said.
     let steady = rig.until(Kind::Heartbeat);
@@ -229,7 +231,8 @@ fn the_highest_stamp_wedges_nobody() {
     assert!(rig.host.ended());
     let store = rig.host.store().clone();
     assert!(store.superseded.is_some());
-    let renewed = Token { generation: Generation(9), user_key: UserKey::from_bytes([8; 32]), ..token(vec![addr(1)]) };
+    let renewed =
+        Token { generation: Generation(9), user_key: UserKey::from_bytes([8; 32]), ..token(vec![addr(1)]) };
     let setup = HostSetup { store: store.clone(), takeover: true, ..setup(renewed.clone()) };
     let mut again = Rig::new(setup);
     again.register();

@@ -139,7 +139,10 @@ fn the_highest_stamp_uses_up_nothing() {
     assert_eq!(second.register(&mut world), Got::Reject(RejectCode::Taken, 0));
     second.takeover = true;
     stamps.push(second.join(&mut world).stamp);
-    assert!(stamps.is_sorted_by(|a, b| a < b) && stamps.iter().all(|s| s.0 < clock + (1 << 54)), "{stamps:?}");
+    assert!(
+        stamps.is_sorted_by(|a, b| a < b) && stamps.iter().all(|s| s.0 < clock + (1 << 54)),
+        "{stamps:?}"
+    );
     // The one that was replaced learns that it is the older one, and stays out.
     assert_eq!(first.heartbeat(&mut world), Got::Superseded(stamps[4]));
     first.last_stamp = Stamp(u64::MAX);

@@ -255,11 +255,14 @@ fn answers_are_never_answered() {
     assert!(world.send(alice.from, &ack).is_empty());
     assert_eq!(world.drops("type"), 1);
     // An ANNOUNCE, its own or another HMS's, is nothing to count.
-    world.server.set_interfaces(world.now, vec![crate::net::Interface {
-        index: 2,
-        name: "eth0".into(),
-        addresses: vec!["10.0.0.1".parse().expect("an address")],
-    }]);
+    world.server.set_interfaces(
+        world.now,
+        vec![crate::net::Interface {
+            index: 2,
+            name: "eth0".into(),
+            addresses: vec!["10.0.0.1".parse().expect("an address")],
+        }],
+    );
     world.secs(2);
     let announce = world.unasked.iter().find(|s| s.to.is_none()).expect("an ANNOUNCE").bytes.clone();
     assert!(world.send("10.0.0.1:6710".parse().expect("an address"), &announce).is_empty());

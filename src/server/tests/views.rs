@@ -128,9 +128,7 @@ fn a_view_that_is_granted_again_begins_anew() {
     alice.digest = 1;
     let ack = alice.beat(&mut world);
     assert_eq!((ack.settings.granted, ack.resync, ack.page), (again, true, None));
-    let Got::Digests(now, ..) =
-        alice.pull(&mut world, PullKind::Delta, UserId::default(), None)
-    else {
+    let Got::Digests(now, ..) = alice.pull(&mut world, PullKind::Delta, UserId::default(), None) else {
         panic!("a delta from before the grant")
     };
     assert!(now > revision);
