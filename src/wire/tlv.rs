@@ -57,7 +57,7 @@ impl<'a> Tlv<'a> {
         if self.critical { Err(self.error(Problem::CriticalTlv(self.code))) } else { Ok(()) }
     }
 
-    /// The same in a request, which may be padded anywhere (R-FMT-14).
+    /// The same in a request, which may be padded anywhere (R-FMT-07).
     pub(crate) const fn unknown_or_pad(&self) -> Result<(), WireError> {
         if self.code == tlv_code::PAD { Ok(()) } else { self.unknown() }
     }
@@ -104,7 +104,7 @@ const fn repeats(code: u8) -> bool {
     }
 }
 
-/// Reads past TLVs behind a request of which none is known (R-FMT-14).
+/// Reads past TLVs behind a request of which none is known (R-FMT-07).
 pub(crate) fn skip_all(bytes: &[u8], at: usize) -> Result<(), WireError> {
     Tlvs::new(bytes, at).try_for_each(|tlv| tlv?.unknown_or_pad())
 }
