@@ -12,13 +12,31 @@ from .waiting import Failure
 
 def spoof(node, source, target, data):
     """Sends a UDP datagram over IPv4 from any source address and port that one likes."""
-    udp = struct.pack(">HHHH", source[1], target[1], 8 + len(data), 0) + data
-    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
-                       socket.inet_aton(source[0]), socket.inet_aton(target[0]))
-    with node.inside():
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    with raw:
-        raw.sendto(head + udp, target)
+    with Spoofer(node) as spoofer:
+        spoofer.send(source, target, data)
+
+
+class Spoofer:
+    """The same, many times."""
+
+    def __init__(self, node):
+        with node.inside():
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+    def send(self, source, target, data):
+        udp = struct.pack(">HHHH", source[1], target[1], 8 + len(data), 0) + data
+        head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                           socket.inet_aton(source[0]), socket.inet_aton(target[0]))
+        self.socket.sendto(head + udp, target)
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def udp_socket(node, ip="0.0.0.0", port=0):

@@ -1,0 +1,259 @@
+"""Attackers without a key: one that says again what it captured, one that says anything."""
+
+import os
+import random
+import time
+
+from harness import wire
+from harness.forge import Spoofer, udp_socket
+from harness.product import ends
+from harness.runner import scenario
+from harness.waiting import between, check, equal, until
+from harness.world import World, hosts_config
+
+T = 2.0
+CHANGES = ("join", "leave", "expire", "replace", "late", "update")
+
+
+class Captor:
+    """Says again, from wherever it likes, all that hosts and HMS said."""
+
+    def __init__(self, t, world):
+        self.world, self.node = world, world.net.node("rogue", world.lan)
+        self.spoofer = t.closing(Spoofer(self.node))
+        self.elsewhere = [(self.node.v4, 7000), (str(world.lan.v4[222]), 7001)]
+        self.sent = self.bytes_in = 0
+
+    def captured(self):
+        """What was said to the HMS, and what it said to hosts, until now and not by the captor."""
+        strangers = set(self.elsewhere)
+        hosts = {host.node.v4 for host in self.world.hosts.values()}
+        to_hms = self.world.capture.find(lambda d: not d.outgoing and d.source[0] in hosts)
+        to_hosts = self.world.capture.find(lambda d: d.outgoing and d.target[0] in hosts
+                                           and d.target not in strangers)
+        return distinct(to_hms), distinct(to_hosts)
+
+    def say_again(self, datagrams, of=None):
+        """To the HMS, each from its own source and from two others."""
+        for one in datagrams:
+            if of is not None and one.source[0] != of:
+                continue
+            for source in (one.source, *self.elsewhere):
+                self.spoofer.send(source, self.world.address(), one.data)
+                self.sent += 1
+                self.bytes_in += len(one.data) if source in self.elsewhere else 0
+
+    def answer_again(self, datagrams):
+        """To the hosts, from the address of the HMS."""
+        for one in datagrams:
+            self.spoofer.send(self.world.address(), one.target, one.data)
+            self.sent += 1
+
+
+def distinct(datagrams):
+    """Each once: resends and what the captor said itself are equal to what was said before."""
+    return list({one.data: one for one in reversed(datagrams)}.values())
+
+
+@scenario("attack-replay", "all traffic replayed from anywhere, after leave, death and restart: nothing",
+          takes=40)
+def attack_replay(t):
+    world = World(t, ["ann", "bob", "cyd", "dan"], hosts_config("2s"))
+    world.equal(within=4)
+    captor = Captor(t, world)
+    watch = world.hms.watch()
+    world["ann"].set("state=participating", "conference=board")
+    old = world["bob"].node.v4
+    world["bob"].node.readdress(f"{old}/24", f"{world.lan.v4[77]}/24")
+    until("bob listed at his new address", lambda:
+          ends(world.hms.row("bob")["address"])[0] == world["bob"].node.v4, 2.2 * T)
+    left = world["cyd"].node.v4
+    world["cyd"].cli("leave")
+    until("cyd is gone", lambda: "cyd" not in world.hms.rows(), 1)
+    time.sleep(1.2 * T)
+    to_hms, to_hosts = captor.captured()
+    kinds = {one.type for one in to_hms}
+    check(kinds >= {wire.DISCOVER, wire.INIT, wire.REGISTER, wire.HEARTBEAT, wire.PULL, wire.LEAVE},
+          f"only {kinds} captured")
+    check(any(one.type == wire.HEARTBEAT and one.message.flags & wire.COOKIE for one in to_hms),
+          "no echoed cookie captured")
+
+    t.step("replayed to living hosts and their HMS")
+    kept = {user: (row["address"], row["since"], row["status"], row["conference"])
+            for user, row in world.hms.rows().items()}
+    since = time.time()
+    for _ in range(3):
+        captor.say_again(to_hms)
+        captor.answer_again(to_hosts)
+        time.sleep(0.3)
+    equal("rows", {user: (row["address"], row["since"], row["status"], row["conference"])
+                   for user, row in world.hms.rows().items()}, kept)
+    equal("events", watch.count(*CHANGES, since=since), 0)
+    for name in ("ann", "bob", "dan"):
+        check(world[name].process.running, f"{name} was stopped")
+    world.equal(within=2 * T, users=["ann", "bob", "dan"])
+
+    t.step("replayed for a dead host: it goes when it would have gone")
+    silent = world["dan"].node.v4
+    world["dan"].kill()
+    to_hms, _ = captor.captured()
+    last = max(one.at for one in to_hms if one.type == wire.HEARTBEAT and one.source[0] == silent)
+    while "dan" in world.hms.rows() and time.time() < last + 4 * T:
+        captor.say_again(to_hms, of=silent)
+        captor.say_again(to_hms, of=left)
+        time.sleep(0.25)
+    gone, _ = watch.wait("expire", "dan", 1)
+    took = between("dan gone", gone - last, 2.4 * T, 2.6 * T + 0.3)
+    t.note(f"dan, replayed all the time, gone {took:.2f} s after his last heartbeat, T = 2 s")
+
+    t.step("replayed to a restarted HMS, with and without its snapshot")
+    world["bob"].kill()
+    world.hms.stop()
+    world.hms.serve()
+    started, watch = time.time(), world.hms.watch()
+    equal("bob after the restart", world.hms.row("bob")["status"], "unconfirmed")
+    while "bob" in world.hms.rows() and time.time() < started + 4 * T:
+        captor.say_again(to_hms)
+        check(world.hms.rows().get("bob", {}).get("status") in (None, "unconfirmed"), "confirmed")
+        time.sleep(0.25)
+    gone, _ = watch.wait("expire", "bob", 1)
+    between("bob gone after the restart", gone - started, 2.5 * T - 0.6, 2.6 * T + 0.3)
+    world.hms.kill()
+    for name in os.listdir(world.hms.state):
+        if "snapshot" in name:
+            os.remove(os.path.join(world.hms.state, name))
+    world.hms.serve()
+    for _ in range(4):
+        captor.say_again(to_hms)
+        captor.answer_again(to_hosts)
+        check(set(world.hms.rows()) <= {"ann"}, f"{set(world.hms.rows())}")
+        time.sleep(0.3)
+    world.hms.wait_up("ann", within=6)
+    check(world["ann"].process.running, "ann was stopped")
+    strangers = set(captor.elsewhere)
+    out = sum(len(d.data) for d in world.capture.find(lambda d: d.outgoing and d.target in strangers))
+    check(out <= captor.bytes_in, f"{out} bytes to strangers for {captor.bytes_in}")
+    t.note(f"{captor.sent} datagrams said again; {captor.bytes_in} bytes from strangers, {out} to them")
+
+
+SENT, BATCH = 100_000, 5_000
+
+
+class Flood:
+    """Random, truncated and bit-flipped datagrams, a batch at a time."""
+
+    def __init__(self, t, world, seeds):
+        self.random, self.seeds, self.world = random.Random(7), seeds, world
+        node = world.net.node("rogue", world.lan)
+        self.sockets = [udp_socket(node) for _ in range(8)]
+        for one in self.sockets:
+            t.closing(one)
+            one.setblocking(False)
+            one.connect(world.address())
+        self.spoofer = t.closing(Spoofer(node))
+        # Also from where a registered host is, whose own datagrams must still get through.
+        self.victim = ends(world.hms.row("ann")["address"])
+        self.answers = []
+
+    def datagram(self):
+        draw = self.random
+        seed = draw.choice(self.seeds)
+        kind = draw.randrange(3)
+        if kind == 0:
+            return draw.randbytes(draw.randrange(1400))
+        if kind == 1:
+            return seed[:draw.randrange(len(seed))]
+        flipped = bytearray(seed)
+        for _ in range(draw.randrange(1, 4)):
+            # Different bits: one that is flipped twice would be a replay.
+            at = draw.randrange(len(flipped) * 8 - 8)
+            flipped[at // 8] ^= 1 << at % 8
+        return bytes(flipped) if bytes(flipped) != seed else b""
+
+    def batch(self):
+        for number in range(BATCH):
+            if number % 10 == 0:
+                self.spoofer.send(self.victim, self.world.address(), self.datagram())
+            else:
+                self.sockets[number % len(self.sockets)].send(self.datagram())
+        self.collect()
+
+    def collect(self):
+        for one in self.sockets:
+            while True:
+                try:
+                    self.answers.append(one.recv(2048))
+                except BlockingIOError:
+                    break
+
+
+def drops(world):
+    return world.hms.json("status")["drops"]
+
+
+def size(pid):
+    """(descriptors, resident KiB) of a process, without those of a moment: a command's connection, a
+    snapshot that is being written."""
+    descriptors = []
+    for _ in range(25):
+        descriptors.append(len(os.listdir(f"/proc/{pid}/fd")))
+        time.sleep(0.05)
+    with open(f"/proc/{pid}/status") as file:
+        resident = next(line for line in file if line.startswith("VmRSS"))
+    return min(descriptors), int(resident.split()[1])
+
+
+@scenario("attack-flood", "10^5 hostile datagrams: each counted, none answered but by hints, no growth",
+          takes=45, alone=True)
+def attack_flood(t):
+    world = World(t, ["ann", "bob", "cyd"], hosts_config("5s"))
+    world.equal(within=6)
+    world["bob"].set("conference=board")
+    time.sleep(1)
+    hosts = {host.node.v4 for host in world.hosts.values()}
+    seeds = [d.data for d in distinct(world.capture.find(lambda d: d.source[0] in hosts))]
+    # Reading every packet here would only slow down the sender.
+    world.capture.close()
+    kept = {user: (row["address"], row["since"]) for user, row in world.hms.rows().items()}
+    watch = world.hms.watch()
+    flood = Flood(t, world, seeds)
+    pid = world.hms.process.pid
+
+    def settle(wanted):
+        """The loop is closed: all that was sent is counted before more is sent."""
+        until("all counted", lambda: sum(drops(world).values()) >= wanted, 10)
+
+    count = sum(drops(world).values())
+    flood.batch()  # what is made once is made now
+    count += BATCH
+    settle(count)
+    before, started = drops(world), time.time()
+    small = size(pid)
+    for _ in range(SENT // BATCH):
+        flood.batch()
+        count += BATCH
+        settle(count)
+    took, after = time.time() - started, drops(world)
+    large = size(pid)
+    reasons = {name: after[name] - before.get(name, 0) for name in after
+               if after[name] != before.get(name, 0)}
+    t.note(f"{SENT} datagrams in {took:.1f} s; counted: "
+           + ", ".join(f"{name} {number}" for name, number in sorted(reasons.items())))
+    equal("sum of the counters", sum(reasons.values()), SENT)
+    check({"length", "version", "type", "flags", "realm", "tag"} <= set(reasons), f"{reasons}")
+    t.note(f"descriptors {small[0]} and {large[0]}, resident {small[1]} and {large[1]} KiB")
+    equal("descriptors", large[0], small[0])
+    check(large[1] - small[1] <= 512, f"grew by {large[1] - small[1]} KiB")
+    flood.collect()
+    kinds = {one[1] for one in flood.answers}
+    check(kinds <= {wire.HINT}, f"answered with {kinds}")
+    check(len(flood.answers) <= took + 30, f"{len(flood.answers)} hints in {took:.1f} s to one address")
+    t.note(f"{len(flood.answers)} hints to the one address that it came from")
+    check(world.hms.process.running and not world.hms.process.text("err").count("panic"), "it ended")
+    equal("rows", {user: (row["address"], row["since"]) for user, row in world.hms.rows().items()}, kept)
+    equal("events", watch.count(*CHANGES), 0)
+    # They are heard from, too: nobody's heartbeat is older than an interval and its resends.
+    until("all heard from", lambda: all(row["age_ms"] < 1100 * 5 + 2500
+                                        for row in world.hms.rows().values()), 6)
+    for host in world.hosts.values():
+        check(host.me()["registered"], f"{host.name} lost its HMS")
