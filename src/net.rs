@@ -31,6 +31,8 @@ pub struct Transmit {
     pub source: Option<IpAddr>,
     /// Through this interface, for link-local addresses.
     pub interface: Option<u32>,
+    /// Given up when the way out is half full: it goes to an address that nobody has proven.
+    pub spare: bool,
 }
 
 /// A usable network interface.

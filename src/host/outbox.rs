@@ -24,12 +24,13 @@ impl Outbox {
     /// Sends to one address.
     pub(super) fn push(&mut self, target: Target, bytes: Vec<u8>) {
         let to = Destination::Unicast(target.address);
-        self.waiting.push_back((Transmit { to, source: None, interface: target.interface }, bytes));
+        self.waiting
+            .push_back((Transmit { to, source: None, interface: target.interface, spare: false }, bytes));
     }
 
     /// Sends to all groups.
     pub(super) fn push_groups(&mut self, bytes: Vec<u8>) {
-        let transmit = Transmit { to: Destination::Groups, source: None, interface: None };
+        let transmit = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
         self.waiting.push_back((transmit, bytes));
     }
 

@@ -28,7 +28,13 @@ impl Ask {
             to: Destination::Unicast(self.from),
             source: if self.arrival.multicast { None } else { self.arrival.local },
             interface: self.arrival.interface,
+            spare: false,
         }
+    }
+
+    /// The same for what anybody can ask for: the source may be forged, and nobody there to take it.
+    fn back_to_anybody(&self) -> Transmit {
+        Transmit { spare: true, ..self.back() }
     }
 }
 
@@ -55,7 +61,7 @@ impl Answers {
     /// Answers with 68 bytes; the session id is that of the request.
     pub(super) fn short(&mut self, ask: &Ask, kind: Kind, argument: u64, key: &impl DatagramKey) {
         let body = Short { incarnation: self.incarnation, number: self.number(), argument };
-        self.send(ask.back(), &ask.header.answer(kind), key, |buf| body.emit(buf));
+        self.send(ask.back_to_anybody(), &ask.header.answer(kind), key, |buf| body.emit(buf));
     }
 
     /// REJECT.
@@ -107,7 +113,7 @@ impl Answers {
         header.emit(&mut buf);
         Hint::new(code).emit(&mut buf);
         seal_checksum(&mut buf);
-        self.queue(ask.back(), buf);
+        self.queue(ask.back_to_anybody(), buf);
     }
 
     /// ANNOUNCE to the groups (R-DSC-05).
@@ -125,7 +131,7 @@ impl Answers {
         header.emit(&mut buf);
         announce.emit(&mut buf);
         seal_checksum(&mut buf);
-        self.queue(Transmit { to: Destination::Groups, source: None, interface: None }, buf);
+        self.queue(Transmit { to: Destination::Groups, source: None, interface: None, spare: false }, buf);
     }
 
     fn queue(&mut self, to: Transmit, buf: Vec<u8>) {

@@ -97,6 +97,7 @@ impl Server {
             to: Destination::Unicast(pending.to),
             source: if arrival.multicast { None } else { arrival.local },
             interface: arrival.interface,
+            spare: true,
         })
     }
 

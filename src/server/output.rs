@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn buffers_go_round() {
         let mut output = Output::default();
-        let to = Transmit { to: Destination::Groups, source: None, interface: None };
+        let to = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
         let mut buf = Vec::new();
         for round in 0..10u8 {
             let mut bytes = output.buffer();
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn waiting_is_bounded() {
         let mut output = Output::default();
-        let to = Transmit { to: Destination::Groups, source: None, interface: None };
+        let to = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
         assert!((0..WAITING_MAX).all(|_| output.push(to, Vec::new())));
         assert!(!output.push(to, Vec::new()));
     }

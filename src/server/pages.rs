@@ -360,6 +360,6 @@ impl Server {
         self.registry.set_told(id, page.map(|page| page.to).unwrap_or_default());
         page?;
         seal(&StoredKey(self.registry.row(id)?.key()), buf);
-        Some(Transmit { to, source: None, interface: None })
+        Some(Transmit { to, source: None, interface: None, spare: false })
     }
 }

@@ -308,6 +308,10 @@ impl Net {
             self.counters.count(now, "send", &error, &to.to_string());
             return Sent::Done;
         };
+        if transmit.spare && !socket.has_room() {
+            self.counters.add("send-no-room", 1);
+            return Sent::Done;
+        }
         match socket.send(to, transmit.source, bytes) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

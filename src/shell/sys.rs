@@ -43,17 +43,22 @@ pub(super) fn since_boot() -> Duration {
 /// Makes a socket's receive buffer larger than the system lets ordinary users; only root can.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn force_receive_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
+    force_buffer(socket, libc::SO_RCVBUFFORCE, bytes)
+}
+
+/// The same for its send buffer.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn force_send_buffer(socket: &impl AsRawFd, bytes: usize) -> io::Result<()> {
+    force_buffer(socket, libc::SO_SNDBUFFORCE, bytes)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn force_buffer(socket: &impl AsRawFd, option: libc::c_int, bytes: usize) -> io::Result<()> {
     let size = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     let length = libc::socklen_t::try_from(size_of_val(&size)).unwrap_or(0);
     // SAFETY: `size` outlives the call, and `length` is its size.
     let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_RCVBUFFORCE,
-            (&raw const size).cast(),
-            length,
-        )
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const size).cast(), length)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -64,11 +69,31 @@ pub(super) fn force_receive_buffer(_socket: &impl AsRawFd, _bytes: usize) -> io:
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// How many datagrams the kernel has dropped at a socket because nobody read them in time; 0 where it does not tell.
+/// Makes a send buffer larger: this system has no such thing.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn force_send_buffer(_socket: &impl AsRawFd, _bytes: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Bytes that wait at a socket to be sent, and how many there may be; `None` where the system does not tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn dropped_by_kernel(socket: &impl AsRawFd) -> u32 {
-    const DROPS: usize = 8; // SK_MEMINFO_DROPS
-    let mut info = [0u32; DROPS + 1];
+pub(super) fn send_queue(socket: &impl AsRawFd) -> Option<(u32, u32)> {
+    const ALLOCATED: usize = 2; // SK_MEMINFO_WMEM_ALLOC
+    const BUFFER: usize = 3; // SK_MEMINFO_SNDBUF
+    let info = memory_info(socket)?;
+    Some((info[ALLOCATED], info[BUFFER]))
+}
+
+/// Bytes that wait at a socket to be sent: this system does not tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn send_queue(_socket: &impl AsRawFd) -> Option<(u32, u32)> {
+    None
+}
+
+/// What the kernel says of a socket's memory, up to SK_MEMINFO_DROPS.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn memory_info(socket: &impl AsRawFd) -> Option<[u32; 9]> {
+    let mut info = [0u32; 9];
     let mut length = libc::socklen_t::try_from(size_of_val(&info)).unwrap_or(0);
     // SAFETY: `info` and `length` outlive the call, and `length` is the size of `info`.
     let result = unsafe {
@@ -80,7 +105,14 @@ pub(super) fn dropped_by_kernel(socket: &impl AsRawFd) -> u32 {
             &raw mut length,
         )
     };
-    if result == 0 { info[DROPS] } else { 0 }
+    (result == 0).then_some(info)
+}
+
+/// How many datagrams the kernel has dropped at a socket because nobody read them in time; 0 where it does not tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn dropped_by_kernel(socket: &impl AsRawFd) -> u32 {
+    const DROPS: usize = 8; // SK_MEMINFO_DROPS
+    memory_info(socket).map_or(0, |info| info[DROPS])
 }
 
 /// How many datagrams the kernel has dropped: this system does not tell.

@@ -1,5 +1,6 @@
 //! One UDP socket: receives in batches, tells where a datagram came in, answers from where it was asked.
 
+use std::cell::Cell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, RawFd};
@@ -15,7 +16,9 @@ use crate::net::Arrival;
 const GLUED_MAX: usize = 65_536;
 /// What the kernel may keep for us while we are busy: about 10 000 heartbeats.
 const RECEIVE_BUFFER: usize = 8 << 20;
-const SEND_BUFFER: usize = 2 << 20;
+const SEND_BUFFER: usize = 8 << 20;
+/// Datagrams for which one look at the send buffer is good.
+const ROOM_FOR: u32 = 7;
 /// Hop limit of groups (spec 5).
 const HOPS: u32 = 1;
 const HOPS_SITE: u32 = 8;
@@ -26,6 +29,8 @@ pub(super) struct UdpSocket {
     socket: net::UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
+    /// Datagrams to unproven addresses until the send buffer is looked at again.
+    room_for: Cell<u32>,
 }
 
 /// A group on an interface.
@@ -48,7 +53,8 @@ impl UdpSocket {
         };
         let receive = sys::force_receive_buffer(&socket, RECEIVE_BUFFER);
         enlarge(receive.or_else(|_| socket.set_recv_buffer_size(RECEIVE_BUFFER)), "receive");
-        enlarge(socket.set_send_buffer_size(SEND_BUFFER), "send");
+        let send = sys::force_send_buffer(&socket, SEND_BUFFER);
+        enlarge(send.or_else(|_| socket.set_send_buffer_size(SEND_BUFFER)), "send");
         Self::from_socket(socket)
     }
 
@@ -80,7 +86,7 @@ impl UdpSocket {
         let socket = std::net::UdpSocket::from(socket);
         let local = socket.local_addr()?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        Ok(Self { socket: net::UdpSocket::from_std(socket), state, local })
+        Ok(Self { socket: net::UdpSocket::from_std(socket), state, local, room_for: Cell::new(0) })
     }
 
     /// Where it is bound.
@@ -126,6 +132,19 @@ impl UdpSocket {
         let transmit =
             quinn_udp::Transmit { destination: to, ecn: None, contents: bytes, segment_size: None, src_ip };
         self.state.try_send(UdpSockRef::from(&self.socket), &transmit)
+    }
+
+    /// Whether less than half of the send buffer waits to be sent. For an address of the link that nobody has,
+    /// datagrams wait for seconds; what is sent to unproven addresses must leave room for registered hosts.
+    pub(super) fn has_room(&self) -> bool {
+        let sure = self.room_for.get();
+        if let Some(left) = sure.checked_sub(1) {
+            self.room_for.set(left);
+            return true;
+        }
+        let room = sys::send_queue(self).is_none_or(|(waiting, all)| waiting < all / 2);
+        self.room_for.set(if room { ROOM_FOR } else { 0 });
+        room
     }
 
     /// Sends one datagram to a group on one interface, whose own IPv4 address is `from`.

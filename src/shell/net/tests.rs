@@ -27,7 +27,7 @@ fn read(poll: &mut Poll, net: &mut Net, count: usize) -> Vec<(SocketAddr, Arriva
 }
 
 fn unicast(to: SocketAddr, source: Option<IpAddr>) -> Transmit {
-    Transmit { to: Destination::Unicast(to), source, interface: None }
+    Transmit { to: Destination::Unicast(to), source, interface: None, spare: false }
 }
 
 fn port_of(net: &Net) -> u16 {
@@ -108,7 +108,7 @@ fn groups_are_heard_on_loopback_beside_a_server_on_the_port() {
     assert_eq!(errors, [], "joined everything");
 
     let payload = std::process::id().to_be_bytes();
-    let to_groups = Transmit { to: Destination::Groups, source: None, interface: None };
+    let to_groups = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
     one.send(Instant::ZERO, &to_groups, &payload);
     let from_port = port_of(&one);
     let mut got = read(&mut two_poll, &mut two, 1);
