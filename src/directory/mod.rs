@@ -10,4 +10,4 @@ mod tests;
 
 pub use copy::{Applied, HostDirectory};
 pub use digest::entry_digest;
-pub use page::{Directory, FindRows, LOOKED_AT};
+pub use page::{Directory, FindRows};

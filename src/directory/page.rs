@@ -10,7 +10,7 @@ use crate::wire::{
 };
 
 /// Rows that one FIND page looks at; the page then ends there, with *more*.
-pub const LOOKED_AT: usize = 1024;
+const LOOKED_AT: usize = 1024;
 /// Places remembered in the lists of changes.
 const HINTS: usize = 256;
 

@@ -3,7 +3,7 @@
 use super::Server;
 use super::answer::Ask;
 use crate::auth::{StoredKey, seal, user_id};
-use crate::directory::{Directory, FindRows, LOOKED_AT};
+use crate::directory::{Directory, FindRows};
 use crate::ident::{RealmId, Revision, UserId};
 use crate::limits::{DATAGRAM_MAX, HEADER_LEN, TAG_LEN};
 use crate::net::{Destination, Transmit};
@@ -16,8 +16,6 @@ use crate::wire::{
 
 /// What a PAGE has room for, PAGE-INFO included.
 const PAGE_SPACE: usize = DATAGRAM_MAX - HEADER_LEN - 12 - TAG_LEN;
-/// What a row that a FIND looks at takes from the realm's directory bytes, so that looking has a bound as well.
-const LOOK_BYTES: usize = 16;
 /// Pushes that a realm without budget may pass over in one turn.
 const PASSED_OVER: usize = 64;
 /// How long pushes then wait.
@@ -300,10 +298,6 @@ impl Server {
             Pattern::User(name) => Some(user_id(realm, name)),
             Pattern::Prefix(_) => None,
         };
-        if exact.is_none() {
-            let looked_at = self.registry.counts(realm).known.min(LOOKED_AT);
-            self.budgets.sent(ask.now, realm, looked_at * LOOK_BYTES);
-        }
         let rows = FindRows { pattern: find.pattern, exact, after: find.cursor };
         let (registry, directory) = (&self.registry, &self.directory);
         let Some(row) = registry.row(id) else { return };

@@ -150,7 +150,11 @@ impl World {
         }
         self.net.reopen(device);
         let inside = self.net.inside(device);
+        let superseded = self.devices[device].superseded && !takeover;
         let turn = self.devices[device].start(self.now, takeover, inside);
+        if superseded && (self.devices[device].running() || !turn.sent.is_empty()) {
+            return Err(format!("device {device} comes back although it was superseded"));
+        }
         self.host_turn(device, Some(turn))
     }
 

@@ -1,5 +1,6 @@
 //! The attacker: sees what passes, sends it again from anywhere, bends it, makes up what needs no key.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use hms::auth::seal_checksum;
@@ -12,26 +13,42 @@ use crate::keys::EPOCH;
 use crate::net::{ATTACKER, HMS_PORT, HMS_V4, To};
 use crate::world::{Checked, World};
 
-/// Some of what passed.
+/// Some of what was sent, whether it arrived or not: half the choice is from the last few, half from all.
 #[derive(Default)]
 pub struct Capture {
     seen: u64,
-    kept: Vec<(SocketAddr, To, Vec<u8>)>,
+    kept: Vec<Seen>,
+    recent: VecDeque<Seen>,
 }
 
+/// Source as the HMS sees it, destination, bytes.
+type Seen = (SocketAddr, To, Vec<u8>);
+
 const KEPT: usize = 400;
+const RECENT: usize = 60;
 
 impl Capture {
-    /// Keeps a fair sample of all datagrams so far.
     pub fn see(&mut self, dice: &mut Dice, from: SocketAddr, to: To, bytes: &[u8]) {
         self.seen += 1;
         let datagram = (from, to, bytes.to_vec());
+        self.recent.push_back(datagram.clone());
+        if self.recent.len() > RECENT {
+            self.recent.pop_front();
+        }
         if self.kept.len() < KEPT {
             self.kept.push(datagram);
         } else if dice.below(self.seen as usize) < KEPT {
             let place = dice.below(KEPT);
             self.kept[place] = datagram;
         }
+    }
+
+    fn pick(&self, dice: &mut Dice) -> Option<Seen> {
+        let (place, recent) = (dice.number() as usize, dice.one_in(2));
+        if recent && !self.recent.is_empty() {
+            return self.recent.get(place % self.recent.len()).cloned();
+        }
+        self.kept.get(place % self.kept.len().max(1)).cloned()
     }
 }
 
@@ -45,12 +62,9 @@ impl World {
 
     /// Sends something that was seen once more, from somewhere.
     pub fn replay(&mut self) -> Checked {
-        if self.capture.kept.is_empty() {
-            return Ok(());
-        }
         self.tally.count("replayed");
         for _ in 0..1 + self.dice.below(4) {
-            let (from, to, bytes) = self.dice.pick(&self.capture.kept).clone();
+            let Some((from, to, bytes)) = self.capture.pick(&mut self.dice) else { return Ok(()) };
             let from = if matches!(to, To::Hms { .. }) { self.some_source(from) } else { from };
             let at = self.now + self.dice.span(Duration::ZERO, Duration::from_millis(200));
             self.net.forge(at, from, to, bytes);
@@ -75,8 +89,8 @@ impl World {
                 let from = self.some_source(ATTACKER);
                 self.net.forge(at, from, hms, bytes);
             }
-            2 if !self.capture.kept.is_empty() => {
-                let (from, to, mut bytes) = self.dice.pick(&self.capture.kept).clone();
+            2 => {
+                let Some((from, to, mut bytes)) = self.capture.pick(&mut self.dice) else { return Ok(()) };
                 let place = self.dice.below(bytes.len());
                 bytes[place] ^= 1 << self.dice.below(8);
                 if self.dice.one_in(4) {

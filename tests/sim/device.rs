@@ -1,6 +1,6 @@
 //! A machine with the host program on it: disk, process, what its user wants, and what it may not do.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use hms::host::{Event, Host, HostSetup};
@@ -31,6 +31,8 @@ pub struct Device {
     disk: Vec<u8>,
     pub host: Option<Host>,
     pub ended: Option<End>,
+    /// Another machine took the user over, and nobody called `hms join` here since.
+    pub superseded: bool,
     /// What its user set last.
     pub wanted: Content,
     pub view: View,
@@ -49,6 +51,8 @@ pub struct Device {
 #[derive(Default)]
 struct Spy {
     by_sequence: BTreeMap<(SessionId, u64), u64>,
+    /// Requests that nobody answered yet.
+    open: BTreeSet<(SessionId, u64)>,
     by_nonce: BTreeMap<(u8, u64), u64>,
     /// Times of the last datagrams.
     sent: VecDeque<Instant>,
@@ -56,10 +60,16 @@ struct Spy {
     /// When a heartbeat went out or was answered last, or the session began.
     beat: Option<Instant>,
     check_time: Duration,
+    /// The first heartbeat after a calm, while nothing came back and no second one went out.
+    alone: Option<Instant>,
 }
 
 /// Datagrams that one host may send within ten seconds; more is a storm.
 const STORM: usize = 120;
+/// Longer than an attempt to reach an HMS takes (R-REG-34).
+const CALM: Duration = Duration::from_secs(5);
+/// By then the second heartbeat of an attempt is out; check times are 5 s and more here.
+const RESENT: Duration = Duration::from_millis(1010);
 
 pub struct Sent {
     pub transmit: Transmit,
@@ -89,6 +99,7 @@ impl Device {
             disk: store.to_bytes().to_vec(),
             host: None,
             ended: None,
+            superseded: false,
             wanted: content,
             view,
             paused_until: None,
@@ -144,6 +155,7 @@ impl Device {
         host.set_interfaces(self.local(now), vec![interface(inside.ip())]);
         self.host = Some(host);
         self.ended = None;
+        self.superseded &= !takeover;
         self.inbox.clear();
         self.paused_until = None;
         self.troubled = now;
@@ -210,6 +222,7 @@ impl Device {
             turn.events.push(event);
         }
         if self.ended.is_some() {
+            self.superseded |= self.ended == Some(End::Superseded);
             self.host = None;
         }
         turn
@@ -252,7 +265,10 @@ impl Device {
             return if same { Ok(()) } else { Err(format!("two different {} under one nonce", header.kind)) };
         }
         match self.spy.by_sequence.insert((header.session, header.sequence), hash) {
-            None if header.sequence > 0 => Ok(()),
+            None if header.sequence > 0 => {
+                self.spy.open.insert((header.session, header.sequence));
+                Ok(())
+            }
             Some(known) if known == hash && header.kind == Kind::Leave => Ok(()),
             _ => Err(format!("sequence {} is used twice", header.sequence)),
         }
@@ -285,6 +301,8 @@ impl Device {
             return Err(format!("a {} of {} bytes", header.kind, opened.len()));
         }
         if let Request::Heartbeat(heartbeat) = request {
+            let calm = spy.beat.is_some_and(|last| now.since(last) > CALM);
+            spy.alone = calm.then_some(now);
             spy.beat = Some(now);
             if heartbeat.cookie.is_some() {
                 spy.echoes.push_back(now);
@@ -301,7 +319,17 @@ impl Device {
     }
 
     /// What an authenticated answer that was delivered tells the tester.
-    pub fn heard(&mut self, now: Instant, answer: &Answer<'_>) {
+    pub fn heard(&mut self, now: Instant, header: &Header, answer: &Answer<'_>) {
+        let asked = match answer {
+            Answer::Registered(_) => {
+                self.spy.by_nonce.contains_key(&(Kind::Register.code(), header.sequence))
+            }
+            _ => self.spy.open.remove(&(header.session, header.sequence)),
+        };
+        if !asked {
+            return;
+        }
+        self.spy.alone = None;
         match answer {
             Answer::Registered(registered) => {
                 self.spy.beat = Some(now);
@@ -319,11 +347,14 @@ impl Device {
         }
     }
 
-    /// A registered host says so at least every 1.1 check times (R-REG-34).
+    /// A registered host says so at least every 1.1 check times, and again when nothing comes back (R-REG-34).
     pub fn check_cadence(&self, now: Instant) -> Result<(), String> {
         let Some(beat) = self.spy.beat.filter(|_| self.registered() && self.paused_until.is_none()) else {
             return Ok(());
         };
+        if self.spy.alone.is_some_and(|first| now.since(first) > RESENT) {
+            return Err("a heartbeat without answer is not sent again".into());
+        }
         let latest = self.spy.check_time + self.spy.check_time / 10 + Duration::from_millis(1500);
         let troubled = now.since(self.troubled) < latest;
         if now.since(beat) > latest && !troubled {

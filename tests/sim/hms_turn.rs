@@ -10,7 +10,7 @@ use hms::wire::{Answer, Changes, Kind, flag};
 use crate::device::Sent;
 use crate::hms::Turn;
 use crate::keys::{Age, Keys, Opened};
-use crate::net::{HMS_V4, HMS_V6};
+use crate::net::{HMS_PORT, HMS_V4, HMS_V6, To};
 use crate::reference::{Judgement, Reply};
 use crate::world::{Checked, World};
 
@@ -153,7 +153,10 @@ impl World {
             Destination::Groups => self.net.send_down_groups(self.now, &sent.bytes),
             Destination::Unicast(to) => {
                 let own = if to.is_ipv4() { HMS_V4 } else { HMS_V6 };
-                self.net.send_down(self.now, sent.transmit.source.unwrap_or(own), to, &sent.bytes);
+                let source = sent.transmit.source.unwrap_or(own);
+                self.net.send_down(self.now, source, to, &sent.bytes);
+                let from = SocketAddr::new(source, HMS_PORT);
+                self.capture.see(&mut self.dice, from, To::Outside(to), &sent.bytes);
             }
         }
     }

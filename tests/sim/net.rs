@@ -55,10 +55,6 @@ pub struct Flight {
     pub from: SocketAddr,
     pub to: To,
     pub bytes: Vec<u8>,
-    /// A bit was flipped on the way.
-    pub damaged: bool,
-    /// The attacker sent it.
-    pub forged: bool,
 }
 
 pub struct Net {
@@ -289,14 +285,13 @@ impl Net {
             if let Some(bit) = copy.flip {
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
-            let damaged = copy.flip.is_some();
-            self.put(copy.at, Flight { from, to, bytes, damaged, forged: false });
+            self.put(copy.at, Flight { from, to, bytes });
         }
     }
 
     /// The attacker sends, with any source.
     pub fn forge(&mut self, at: Instant, from: SocketAddr, to: To, bytes: Vec<u8>) {
-        self.put(at, Flight { from, to, bytes, damaged: false, forged: true });
+        self.put(at, Flight { from, to, bytes });
     }
 
     fn put(&mut self, at: Instant, flight: Flight) {

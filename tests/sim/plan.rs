@@ -377,8 +377,10 @@ impl Plan {
                 Fault::HostClock => self.at(at, Action::StepHost { device, by: step(dice) }),
                 Fault::Takeover => {
                     self.at(at, Action::Takeover { user: device });
-                    if dice.one_in(3) {
-                        self.at(at + away, Action::Join { device });
+                    match dice.below(3) {
+                        0 => self.at(at + away, Action::Join { device }),
+                        1 => self.at(at + away, Action::Start { device }),
+                        _ => {}
                     }
                 }
                 Fault::Leaving => {

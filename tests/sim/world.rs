@@ -255,20 +255,17 @@ impl World {
     }
 
     fn arrive(&mut self, flight: Flight) -> Checked {
-        let Flight { from, to, bytes, damaged, forged } = flight;
-        if !forged {
-            self.capture.see(&mut self.dice, from, to, &bytes);
-        }
+        let Flight { from, to, bytes } = flight;
         match to {
             To::Hms { local, multicast } => {
                 let arrival = Arrival { local: Some(local), interface: Some(LAN), multicast };
                 self.at_hms(from, arrival, bytes)
             }
             To::Outside(at) => match self.net.machine_at(at) {
-                Some(machine) => self.at_host(machine, from, Some(at), bytes, damaged || forged),
+                Some(machine) => self.at_host(machine, from, Some(at), bytes),
                 None => Ok(()),
             },
-            To::Machine(machine) => self.at_host(machine, from, None, bytes, damaged || forged),
+            To::Machine(machine) => self.at_host(machine, from, None, bytes),
         }
     }
 
@@ -291,7 +288,6 @@ impl World {
         from: SocketAddr,
         outside: Option<SocketAddr>,
         bytes: Vec<u8>,
-        suspect: bool,
     ) -> Checked {
         let inside = self.net.inside(machine);
         let arrival =
@@ -300,14 +296,14 @@ impl World {
         if !device.running() {
             return Ok(());
         }
-        if !suspect && let Opened::Signed(verified, _) = self.keys.open(&bytes) {
+        if let Opened::Signed(verified, _) = self.keys.open(&bytes) {
             let who = (verified.header().realm, verified.header().user);
             if who == device.who {
                 if let (Kind::Challenge, Some(outside)) = (verified.header().kind, outside) {
                     self.proofs.insert((who, outside));
                 }
                 if let Ok(answer) = verified.answer() {
-                    device.heard(self.now, &answer);
+                    device.heard(self.now, verified.header(), &answer);
                     if let Answer::Challenge(_) = answer
                         && verified.header().session.0 != 0
                     {
@@ -359,15 +355,25 @@ impl World {
             if self.quiet && !always && (header.kind != Kind::Heartbeat || sent.bytes.len() != 68) {
                 return Err(format!("device {device} sends {} in quiet times", header.kind));
             }
-            match sent.transmit.to {
-                Destination::Unicast(to) => self.net.send_up(self.now, device, to, &sent.bytes),
-                Destination::Groups => self.net.send_up_groups(self.now, device, &sent.bytes),
-            }
+            self.host_sends(device, sent);
         }
         for event in turn.events {
             self.host_event(device, &event);
         }
         Ok(())
+    }
+
+    fn host_sends(&mut self, device: usize, sent: &device::Sent) {
+        match sent.transmit.to {
+            Destination::Groups => self.net.send_up_groups(self.now, device, &sent.bytes),
+            Destination::Unicast(to) => {
+                self.net.send_up(self.now, device, to, &sent.bytes);
+                if let Some(from) = self.net.outside(device) {
+                    let to = To::Hms { local: to.ip(), multicast: false };
+                    self.capture.see(&mut self.dice, from, to, &sent.bytes);
+                }
+            }
+        }
     }
 
     fn host_event(&mut self, device: usize, event: &hms::host::Event) {

@@ -198,28 +198,6 @@ fn replays_are_not_vouched_for_by_the_row_that_they_repeat() {
 }
 
 #[test]
-fn a_flood_of_finds_is_bounded_by_what_they_look_at_and_in_its_realm() {
-    crate::shows!("R-DIR-13");
-    let mut world = World::new();
-    for i in 0..500u16 {
-        let mut client = Client::new(&format!("user{i}"), 1);
-        client.from = SocketAddr::from(([10, 1, (i >> 8) as u8, i as u8], 5000));
-        client.join(&mut world);
-    }
-    let (mut alice, mut bob) = (Client::new("alice", 1), Client::of_realm(1, "bob", 2));
-    alice.join(&mut world);
-    bob.join(&mut world);
-    // Nothing begins like this: every FIND looks at all rows and sends next to none.
-    let found = (0..2000).filter(|_| alice.find(&mut world, Pattern::Prefix("zz")) != Got::Nothing).count();
-    assert!((300..600).contains(&found), "{found} answered at once");
-    assert_eq!(world.drops("directory-budget"), 2000 - found as u64);
-    assert!(matches!(bob.find(&mut world, Pattern::Prefix("zz")), Got::Page(_)), "another realm");
-    alice.beat(&mut world);
-    world.secs(1);
-    assert!(matches!(alice.find(&mut world, Pattern::Prefix("zz")), Got::Page(_)));
-}
-
-#[test]
 fn without_pushes_nothing_waits_for_them() {
     let mut world = World::with(ServerSettings { push: false, ..settings() });
     let (mut alice, mut bob) = (Client::new("alice", 1), Client::new("bob", 2));
