@@ -41,6 +41,7 @@ fn content(content: &ContentRef<'_>) -> Value {
         "ports": { "data": ports.data, "video": ports.video, "audio": ports.audio },
         "services": content.services().map(|s| s.to_string()).collect::<Vec<_>>(),
         "state": content.state().name(), "conference": content.conference(), "fixed": content.fixed(),
+        "bytes": hex(content.as_bytes()),
     })
 }
 

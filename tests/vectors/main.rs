@@ -54,7 +54,7 @@ fn settle(file: &str, value: &Value) {
 
 #[test]
 fn keys() {
-    shows!("R-AUT-02", "R-AUT-03", "R-AUT-10", "R-AUT-11", "R-AUT-40", "R-AUT-50");
+    shows!("R-DIR-02", "R-AUT-02", "R-AUT-03", "R-AUT-10", "R-AUT-11", "R-AUT-40", "R-AUT-50");
     let cookies = CookieKey::new([0x55; 32]);
     let now = Instant::from_secs(100);
     let source = "192.0.2.7:40000".parse().expect("an address");
@@ -92,9 +92,24 @@ fn keys() {
             "cluster_seed": hex([0x66; 32]), "cluster_key": hex(cluster.public()), "issued": 1_700_000_000u64,
             "address": source.to_string(), "content": hex(&content), "signature": hex(signature),
         },
+        "digests": digests(),
         "token": token.encode(), "token_addresses": token.addresses, "realm_name": "7q2m",
     });
     settle("keys.json", &value);
+}
+
+/// Entry digests of the same content with and without address, late and not (R-DIR-02).
+fn digests() -> Value {
+    let content = samples::content().to_bytes();
+    let cases =
+        [(false, Some("10.1.0.5")), (false, Some("2001:db8::5")), (true, Some("10.1.0.5")), (true, None)];
+    let one = |(late, address): (bool, Option<&str>)| {
+        let ip = address.map(|a| a.parse().expect("an address"));
+        let digest = hms::directory::entry_digest(user(), late, ip, &content);
+        json!({ "late": late, "address": address, "digest": digest.to_string() })
+    };
+    let entries: Vec<Value> = cases.into_iter().map(one).collect();
+    json!({ "user_id": hex(user().0), "bucket": user().bucket(), "content": hex(&content), "entries": entries })
 }
 
 fn open<'a>(key: &str, bytes: &'a [u8]) -> Option<Verified<'a>> {

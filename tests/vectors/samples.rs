@@ -93,6 +93,18 @@ fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         view: View::Realm,
         push: true,
     };
+    let mut extended = content.as_bytes().to_vec();
+    // TLVs of a later version: kept, passed on and digested as they came.
+    extended.extend_from_slice(&[0x09, 0, 2, b'n', b'1', 0x09, 0, 2, b'n', b'2', 0x0e, 0, 0]);
+    let later = ContentRef::trusted(&extended);
+    let grouped = Register {
+        takeover: false,
+        last_stamp: Stamp(0),
+        content: later,
+        view: View::Group(name("board")),
+        push: false,
+        ..register.clone()
+    };
     let steady = Heartbeat {
         content_version: 1,
         incarnation: INCARNATION,
@@ -102,7 +114,7 @@ fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         want: false,
         content: None,
     };
-    let echo = Heartbeat { cookie: Some(COOKIE), incarnation: Incarnation(0), ..steady.clone() };
+    let echo = Heartbeat { cookie: Some(COOKIE), revision: Revision(0), ..steady.clone() };
     let group = Heartbeat {
         content_version: 2,
         content: Some((content, View::Group(name("board")), true)),
@@ -115,7 +127,7 @@ fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let pull = |kind, buckets| Pull {
         incarnation: INCARNATION,
         revision: Revision(41),
-        cursor: UserId([0x20; 8]),
+        cursor: if kind == PullKind::Copy { UserId([0x20; 8]) } else { UserId::default() },
         kind,
         buckets,
     };
@@ -124,6 +136,9 @@ fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let rows = [
         ("init", make(Kind::Init, 0, "user", NONCE, |b| Init::default().emit(b))),
         ("register, takeover", make(Kind::Register, register.flags(), "user", NONCE, |b| register.emit(b))),
+        ("register with unknown content, group view", {
+            make(Kind::Register, grouped.flags(), "user", NONCE, |b| grouped.emit(b))
+        }),
         ("heartbeat, steady", beat(&steady, 7)),
         ("heartbeat with an echoed cookie", beat(&echo, 8)),
         ("heartbeat with content and a group view", beat(&group, 9)),
@@ -157,20 +172,31 @@ fn changes(content: &[u8], kind: PageKind) -> Changes<'_> {
         signature: Some(Signature { issued: 1_700_000_000, bytes: [0x77; 64] }),
     };
     let late = EntryHead { late: true, unconfirmed: true, ..entry.head };
-    let bare = Entry { head: late, address: None, signature: None, ..entry };
+    let bare = Entry {
+        head: EntryHead { user: UserId([0x44; 8]), ..late },
+        address: None,
+        signature: None,
+        ..entry
+    };
     let gone = Gone { user: UserId([0x22; 8]), revision: Revision(42), reason: GoneReason::Leave };
     let items = match kind {
         PageKind::Delta => vec![Item::Gone(gone), Item::Entry(entry)],
         _ => vec![Item::Entry(entry), Item::Entry(bare)],
     };
-    let info = PageInfo {
+    let none = PageInfo {
         kind,
-        more: kind == PageKind::Copy,
-        from: Revision(41),
-        to: Revision(43),
+        more: false,
+        from: Revision(0),
+        to: Revision(0),
         after: UserId::default(),
-        up_to: UserId([0x33; 8]),
+        up_to: UserId::default(),
         total: 20,
+    };
+    let info = match kind {
+        PageKind::Delta => PageInfo { from: Revision(41), to: Revision(43), ..none },
+        PageKind::Copy => PageInfo { more: true, to: Revision(43), up_to: UserId([0x44; 8]), ..none },
+        PageKind::Find => PageInfo { after: UserId([0x22; 8]), up_to: UserId::MAX, total: 0, ..none },
+        _ => PageInfo { to: Revision(43), up_to: UserId::MAX, total: 2, ..none },
     };
     Changes { info, items }
 }
@@ -213,10 +239,12 @@ fn answers(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     };
     let full = Ack {
         want_content: true,
+        revision: Revision(43),
         settings: Settings { check_time_ms: Some(60_000), replicated: Some(false), ..Settings::default() },
         changes: Some(changes(content, PageKind::Delta)),
         ..steady.clone()
     };
+    let told = Ack { settings: settings(), ..steady.clone() };
     let equal = Ack { equal: true, ..steady.clone() };
     let resync = Ack { resync: true, ..steady.clone() };
     let page = |kind, push| PageMessage {
@@ -226,6 +254,7 @@ fn answers(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         changes: changes(content, kind),
     };
     let (push, copy) = (page(PageKind::Delta, true), page(PageKind::Copy, false));
+    let (find, whole) = (page(PageKind::Find, false), page(PageKind::Whole, false));
     let mut buckets = [0u64; BUCKETS];
     buckets[25] = 5;
     let digests =
@@ -239,8 +268,11 @@ fn answers(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("ack that wants the content, with changes", ack(&full, 8)),
         ("ack, equal", ack(&equal, 9)),
         ("ack, resync", ack(&resync, 10)),
+        ("ack with settings, after an accepted cookie", ack(&told, 17)),
         ("page, pushed", make(Kind::Page, push.flags(), "session", 0, |b| push.emit(b))),
         ("page, copy", make(Kind::Page, copy.flags(), "session", 14, |b| copy.emit(b))),
+        ("page, find", make(Kind::Page, 0, "session", 15, |b| find.emit(b))),
+        ("page, whole", make(Kind::Page, 0, "session", 18, |b| whole.emit(b))),
         ("digests", make(Kind::Digests, 0, "session", 13, |b| digests.emit(b))),
         ("offer", make(Kind::Offer, offer.flags(), "user", NONCE, |b| offer.emit(b))),
     ];
@@ -262,6 +294,8 @@ fn shorts() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("retry", short(Kind::Retry, "user", NONCE, 2500)),
         ("redirect", short(Kind::Redirect, "session", 7, SERVER.0 + 1)),
         ("reject, revoked", short(Kind::Reject, "user", NONCE, reject(RejectCode::Revoked, 0))),
+        ("reject to a heartbeat, content", short(Kind::Reject, "session", 9, reject(RejectCode::Content, 7))),
+        ("retry to a heartbeat", short(Kind::Retry, "session", 7, 2500)),
         ("reject, full", short(Kind::Reject, "user", NONCE, reject(RejectCode::Full, 60_000))),
     ];
     rows.into_iter().map(|(name, (key, bytes))| (name, key, bytes)).collect()
