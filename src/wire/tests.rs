@@ -283,6 +283,20 @@ fn lengths_are_those_of_the_specification() {
 }
 
 #[test]
+fn content_without_a_view_asks_for_none() {
+    shows!("R-FMT-17");
+    let content = content().to_bytes();
+    let bytes = datagram(Kind::Register, 0, |b| {
+        b.extend_from_slice(&[0; 44]);
+        b.extend_from_slice(&content);
+    });
+    let Ok(Request::Register(register)) = verified(&bytes).and_then(|v| v.request()) else {
+        panic!("no REGISTER")
+    };
+    assert_eq!((register.view, register.push), (View::None, false));
+}
+
+#[test]
 fn the_header_is_laid_out_as_drawn() {
     let bytes = datagram(Kind::Heartbeat, 0, |b| b.extend_from_slice(&[0; 20]));
     let expected = [
@@ -404,7 +418,7 @@ fn extended(bytes: &[u8], more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[test]
 fn every_request_may_end_in_further_tlvs() {
-    shows!("R-FMT-07", "R-FMT-13");
+    shows!("R-FMT-07", "R-FMT-13", "R-FMT-14");
     let content = content().to_bytes();
     for (bytes, value) in requests(&content) {
         let padded = bytes[1] == Kind::Discover.code();

@@ -235,7 +235,7 @@ fn digests_answer_a_delta_that_the_hms_no_longer_has() {
 
 #[test]
 fn pushes_come_only_from_the_process_that_answered_last_with_rising_numbers() {
-    crate::shows!("R-AUT-22", "R-DIR-09");
+    crate::shows!("R-AUT-22", "R-DIR-09", "R-AUT-23");
     let mut rig = with_rows();
     let (four, five) = (content("four"), content("five"));
     let (process, number) = rig.next();

@@ -138,7 +138,7 @@ fn link_local_addresses_are_used_where_the_offer_came_in() {
 
 #[test]
 fn an_announcement_causes_at_most_a_probe() {
-    crate::shows!("R-DSC-05");
+    crate::shows!("R-DSC-05", "R-DSC-09");
     let mut rig = lost();
     rig.run(Duration::from_millis(1100));
     let begin = rig.now;

@@ -86,6 +86,7 @@ fn taken_is_remembered_until_hms_join() {
 
 #[test]
 fn takeover_holds_for_one_registration_only() {
+    crate::shows!("R-REG-18");
     let mut rig = Rig::new(HostSetup { takeover: true, ..setup(token(vec![addr(1)])) });
     rig.register();
     rig.settle();

@@ -91,7 +91,7 @@ fn a_restarted_host_shows_the_last_list_with_its_age() {
 
 #[test]
 fn the_same_list_again_is_not_copied_again() {
-    crate::shows!("R-DIR-14");
+    crate::shows!("R-DIR-14", "R-FMT-16");
     let mut rig = again(stored(), 1_700_000_060_000);
     let init = rig.one(Kind::Init);
     rig.short(&init, Kind::Challenge, 1);
@@ -197,6 +197,7 @@ fn what_was_set_is_kept() {
 
 #[test]
 fn too_much_content_for_a_datagram_is_refused() {
+    crate::shows!("R-FMT-15");
     let setup = setup(token(vec![addr(1)]));
     let mut rig = Rig::new(setup);
     rig.host.set_view(rig.now, View::Named((0..64).map(user).collect()), false).expect("it fits");

@@ -3,9 +3,13 @@ import unittest
 
 from .. import address as addresses
 from .. import codes as c
-from .. import ed25519, keys, wire
+from .. import directory, ed25519, keys, wire
 from ..errors import Dropped, Malformed
 from .vector_form import from_json, load, to_json
+
+
+def joined(ip):
+    return "[%s]:1" % ip if ":" in ip else "%s:1" % ip
 
 
 class Keys(unittest.TestCase):
@@ -41,6 +45,15 @@ class Keys(unittest.TestCase):
         self.assertTrue(keys.fixed_holds(public, *known, signature))
         self.assertFalse(keys.fixed_holds(public, *known[:-1], content + b"\0", signature))
         self.assertFalse(keys.fixed_holds(bytes(32), *known, signature))
+
+    def test_entry_digests(self):
+        v = self.v["digests"]
+        self.assertEqual(v["bucket"], self.uid[0] >> 1)
+        for case in v["entries"]:
+            address = addresses.parse(joined(case["address"])) if case["address"] else None
+            entry = {"user_id": self.uid, "late": case["late"], "address": address,
+                     "content": {"raw": bytes.fromhex(v["content"])}}
+            self.assertEqual(directory.entry_digest(entry), int(case["digest"]))
 
     def test_token(self):
         token = keys.read_token(self.v["token"])

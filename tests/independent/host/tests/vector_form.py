@@ -16,6 +16,17 @@ def load(name):
     return json.loads((FOLDER / name).read_text())
 
 
+def unknown_content(data):
+    """The TLVs 0x09-0x0f among content bytes: no field of the vector names them."""
+    found = []
+    while data:
+        code, size = data[0], int.from_bytes(data[1:3], "big")
+        if 0x09 <= code <= 0x0f:
+            found.append((code, data[3:3 + size]))
+        data = data[3 + size:]
+    return found
+
+
 def service_text(service):
     return "%s:%d/%s" % service
 
@@ -29,7 +40,7 @@ def service_of(text):
 def to_json(name, value):
     """A decoded value as the vectors write it."""
     if isinstance(value, dict):
-        return {k: to_json(k, v) for k, v in value.items() if k not in ("raw", "other")}
+        return {"bytes" if k == "raw" else k: to_json(k, v) for k, v in value.items() if k != "other"}
     if name in ("reported", "addresses"):
         return [addresses.text(a) for a in value]
     if name == "services":
@@ -52,7 +63,10 @@ def from_json(name, value):
     if value is None:
         return None
     if isinstance(value, dict):
-        return {k: from_json(k, v) for k, v in value.items()}
+        known = {k: from_json(k, v) for k, v in value.items()}
+        if "user_name" in value:
+            known["other"] = unknown_content(known.pop("bytes"))
+        return known
     if name in ("reported", "addresses"):
         return [addresses.parse(a) for a in value]
     if name == "services":
