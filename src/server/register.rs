@@ -52,7 +52,7 @@ impl Server {
         let key = self.keyring.previous_user_key(header.realm, header.epoch, header.user);
         match key.and_then(|key| Some((open(&key, datagram)?.request(), key))) {
             Some((Ok(_) | Err(WireError { content: Some(_), .. }), key)) => {
-                self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0)
+                self.reject(ask, &key, Verdict::Revoked, RejectCode::Revoked, 0);
             }
             // A header alone is shorter than a REJECT: answering it would gain bytes (R-SEC-01).
             Some((Err(error), _)) => self.dropped(error.reason()),

@@ -195,6 +195,24 @@ fn find_looks_in_the_whole_realm() {
 }
 
 #[test]
+fn a_view_that_is_granted_again_is_listed_again() {
+    crate::shows!("R-DIR-10", "R-DIR-15");
+    let mut world = World::new(0, |s| (s.all_rows, s.check_time) = (5, Duration::from_secs(5)));
+    world.join(10..=14);
+    world.until(Duration::from_secs(6), World::lists_are_right);
+    world.join(15..=15);
+    let lists = |w: &World| w.hosts.values().filter(|h| !h.follow.copy.is_empty()).count();
+    world.until(Duration::from_secs(12), |w| lists(w) == 0);
+    for gone in [14, 15] {
+        world.hosts.get_mut(&gone).expect("a host").leave(world.now);
+        world.flush();
+        world.until(Duration::from_secs(1), |w| w.hosts.get(&gone).is_some_and(Host::ended));
+        world.hosts.remove(&gone);
+    }
+    world.until(Duration::from_secs(6), World::lists_are_right);
+}
+
+#[test]
 fn a_view_of_a_group_and_of_named_users() {
     let mut world = World::new(0, |_| {});
     world.join(10..=20);
