@@ -152,7 +152,7 @@ mod tests {
              "address": "10.1.0.7:40000", "reported": [], "observed": "10.1.0.7:40000",
              "ports": {"data": null, "video": 5004, "audio": null}, "services": ["sip:5060/udp"],
              "conference": "board", "fixed": false, "since": "2026-01-01T10:13:05Z", "age_ms": 2300,
-             "check_time_s": 30.0, "via": "atlas", "revision": 7, "self": true, "new_field": 1},
+             "check_time_s": 30, "via": "atlas", "revision": 7, "self": true, "new_field": 1},
             {"realm": "7q2m", "user": "bob", "host": "pc2", "state": "standby", "status": "late", "address": null,
              "ports": {}, "services": [], "conference": null, "age_ms": 80000}
         ]))

@@ -115,7 +115,7 @@ pub struct SelfView {
     /// Services as `kind:port/transport`.
     pub services: Vec<String>,
     /// The check time that the HMS set.
-    pub check_time_s: Option<f64>,
+    pub check_time_s: Option<u32>,
     /// When the HMS sends changes: `on-change`, `always`, `on-request`.
     pub update: Option<&'static str>,
     /// Time of the registration.

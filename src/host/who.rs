@@ -88,7 +88,12 @@ impl Host {
         let registered = self.state == State::Registered;
         let listed = own.and_then(|entry| entry.address);
         let server = self.told.server.and_then(|id| self.routes.by_server(id));
-        let role = server.map(|hms| if hms.info.primary { "primary" } else { "secondary" });
+        // An HMS that names no other is alone.
+        let role = server.map(|hms| match (self.routes.list().len(), hms.info.primary) {
+            (1, _) => "standalone",
+            (_, true) => "primary",
+            (_, false) => "secondary",
+        });
         let content = self.own.content();
         let observed = self.told.observed.filter(|_| self.session.is_some());
         SelfView {
@@ -109,7 +114,7 @@ impl Host {
             fixed: content.fixed,
             ports: ports_view(content.ports),
             services: content.services.iter().map(ToString::to_string).collect(),
-            check_time_s: self.told.check_time_told.then_some(self.told.check_time.as_secs_f64()),
+            check_time_s: self.told.check_time_told.then_some(seconds(self.told.check_time)),
             update: self.told.mode.map(|mode| mode.name()),
             since: self.session.as_ref().map(|s| rfc3339(s.since)),
         }
@@ -168,4 +173,9 @@ impl Host {
         }
         changed
     }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(span: crate::time::Duration) -> u32 {
+    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

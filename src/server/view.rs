@@ -120,8 +120,8 @@ pub struct HostRow {
     pub since: String,
     /// Since the last heartbeat.
     pub age_ms: u64,
-    /// The host's check time.
-    pub check_time_s: f64,
+    /// The host's check time, rounded up.
+    pub check_time_s: u32,
     /// Name of the home HMS.
     pub via: String,
     /// The row's last change.
@@ -236,7 +236,7 @@ pub(super) fn host_row(facts: &RowFacts<'_>, content: ContentRef<'_>) -> HostRow
         fixed: content.fixed(),
         since: rfc3339(facts.since),
         age_ms: facts.age_ms,
-        check_time_s: facts.check_time.as_secs_f64(),
+        check_time_s: u32::try_from(facts.check_time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
         via: facts.via.to_owned(),
         revision: facts.revision,
     }

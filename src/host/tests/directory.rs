@@ -379,5 +379,5 @@ fn rows_are_shown_by_the_contract() {
     ] {
         assert!(me.get(key).is_some(), "{key}");
     }
-    assert_eq!((me["role"].as_str(), me["observed"].as_str()), (Some("primary"), Some("10.0.0.99:4000")));
+    assert_eq!((me["role"].as_str(), me["observed"].as_str()), (Some("standalone"), Some("10.0.0.99:4000")));
 }

@@ -169,7 +169,7 @@ fn settings_of_an_ack_hold_at_once() {
     let next = rig.until(Kind::Heartbeat);
     assert!((4500..=5500).contains(&next.at.since(first.at).as_millis()));
     let me = rig.host.me(rig.now);
-    assert_eq!((me.observed.as_deref(), me.check_time_s), (Some("10.0.0.50:1"), Some(5.0)));
+    assert_eq!((me.observed.as_deref(), me.check_time_s), (Some("10.0.0.50:1"), Some(5)));
 }
 
 #[test]

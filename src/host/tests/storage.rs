@@ -86,7 +86,7 @@ fn a_restarted_host_shows_the_last_list_with_its_age() {
     let users: Vec<_> = who.hosts.iter().map(|r| (r.user.as_str(), r.fixed, r.age_ms)).collect();
     assert_eq!(users, [("fixed", true, Some(60_000)), ("plain", false, Some(60_000))]);
     let me = rig.host.me(rig.now);
-    assert_eq!((me.registered, me.check_time_s, me.phase), (false, Some(30.0), "contacting"));
+    assert_eq!((me.registered, me.check_time_s, me.phase), (false, Some(30), "contacting"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_host_row_has_every_key() {
         "address": "10.0.1.1:5000", "reported": ["[2001:db8::5]:7000"], "observed": "10.0.1.1:5000",
         "ports": {"data": null, "video": 4000, "audio": null}, "services": ["sip:5060/tcp"],
         "conference": null, "fixed": false, "since": "2026-01-01T00:00:00Z", "age_ms": 2000,
-        "check_time_s": 30.0, "via": "atlas", "revision": rows[0]["revision"],
+        "check_time_s": 30, "via": "atlas", "revision": rows[0]["revision"],
     }]);
     assert_eq!(rows, wanted);
     assert!(world.server.hosts(world.now, Some("beta")).expect("rows").is_empty());
