@@ -78,6 +78,18 @@ fn make(
     (key, bytes)
 }
 
+/// Content with TLVs of a later version: kept, passed on and digested as they came.
+fn extended(content: ContentRef<'_>) -> Vec<u8> {
+    let mut bytes = content.as_bytes().to_vec();
+    bytes.extend_from_slice(&[0x09, 0, 2, b'n', b'1', 0x09, 0, 2, b'n', b'2', 0x0e, 0, 0]);
+    bytes
+}
+
+fn pull(kind: PullKind, buckets: Option<Buckets>) -> Pull {
+    let cursor = if kind == PullKind::Copy { UserId([0x20; 8]) } else { UserId::default() };
+    Pull { incarnation: INCARNATION, revision: Revision(41), cursor, kind, buckets }
+}
+
 fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let content = ContentRef::parse(content, 0).expect("content");
     let register = Register {
@@ -93,14 +105,11 @@ fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         view: View::Realm,
         push: true,
     };
-    let mut extended = content.as_bytes().to_vec();
-    // TLVs of a later version: kept, passed on and digested as they came.
-    extended.extend_from_slice(&[0x09, 0, 2, b'n', b'1', 0x09, 0, 2, b'n', b'2', 0x0e, 0, 0]);
-    let later = ContentRef::trusted(&extended);
+    let extended = extended(content);
     let grouped = Register {
         takeover: false,
         last_stamp: Stamp(0),
-        content: later,
+        content: ContentRef::trusted(&extended),
         view: View::Group(name("board")),
         push: false,
         ..register.clone()
@@ -124,13 +133,6 @@ fn requests(content: &[u8]) -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let wanted = Heartbeat { want: true, content: Some((content, named, false)), ..group.clone() };
     let mut buckets = Buckets::NONE;
     [0, 9, 127].into_iter().for_each(|b| buckets.insert(b));
-    let pull = |kind, buckets| Pull {
-        incarnation: INCARNATION,
-        revision: Revision(41),
-        cursor: if kind == PullKind::Copy { UserId([0x20; 8]) } else { UserId::default() },
-        kind,
-        buckets,
-    };
     let find = |pattern| Find { incarnation: INCARNATION, cursor: UserId::default(), pattern };
     let beat = |h: &Heartbeat<'_>, seq| make(Kind::Heartbeat, h.flags(), "session", seq, |b| h.emit(b));
     let rows = [
