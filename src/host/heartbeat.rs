@@ -258,7 +258,8 @@ impl Host {
             self.beat.cookie = Some((cookie, request.target));
             self.timers.stop(Timer::Pull);
             self.beat_to(now, vec![request.target]);
-        } else {
+        } else if matches!(request.asked, Asked::Beat(_)) {
+            // Only a heartbeat: a lookup that is challenged must not put the next one off.
             self.beat.cookie = None;
             self.beat_in_interval(now);
         }

@@ -88,6 +88,26 @@ fn a_challenge_is_echoed_at_once_at_most_three_times_in_a_check_time() {
 }
 
 #[test]
+fn a_challenged_lookup_puts_no_heartbeat_off() {
+    crate::shows!("R-REG-33");
+    let mut rig = rig();
+    let mut last = rig.until(Kind::Heartbeat);
+    for _ in 0..3 {
+        rig.short(&last, Kind::Challenge, 1);
+        last = rig.one(Kind::Heartbeat);
+    }
+    // A fourth: now it waits for its next cycle. Meanwhile the user looks a name up.
+    rig.short(&last, Kind::Challenge, 1);
+    let begin = rig.now;
+    assert!(rig.run(Duration::from_secs(20)).is_empty());
+    rig.host.find(rig.now, "b", false);
+    let find = rig.one(Kind::Find);
+    rig.short(&find, Kind::Challenge, 1);
+    let beat = rig.until(Kind::Heartbeat);
+    assert!((27..=33).contains(&beat.at.since(begin).as_secs()), "{:?}", beat.at.since(begin));
+}
+
+#[test]
 fn an_echo_that_got_lost_is_repeated_with_its_cookie() {
     crate::shows!("R-REG-51");
     let mut rig = rig();
