@@ -45,6 +45,11 @@ impl World {
             }
             Action::Revoke { user } => self.revoke(user),
             Action::Renew { user } => self.renew(user),
+            Action::Look { device } => self.look(device),
+            Action::Hold { on } => {
+                self.holding = on;
+                Ok(())
+            }
             Action::Replay => self.replay(),
             Action::Forge => self.forge(),
             Action::Vanish { share } => {
@@ -75,6 +80,10 @@ impl World {
             Action::RebindAll { nat } => self.net.rebind_all(nat),
             Action::Renumber { device } => {
                 self.net.renumber(device);
+                return self.renumbered(device);
+            }
+            Action::Flap { device } => {
+                self.net.flap(device);
                 return self.renumbered(device);
             }
             Action::Swap { a, b } => {
@@ -196,6 +205,19 @@ impl World {
         self.host_turn(device, Some(turn))
     }
 
+    /// Looks at another part of the directory.
+    fn look(&mut self, device: usize) -> Checked {
+        if !self.devices[device].running() || self.devices[device].paused_until.is_some() {
+            return Ok(());
+        }
+        let view = self.some_view();
+        self.devices[device].view = view.clone();
+        let turn = self.devices[device].with(self.now, |host, local| host.set_view(local, view, true));
+        let Some((result, turn)) = turn else { return Ok(()) };
+        result.map_err(|e| format!("device {device} does not take a view: {e}"))?;
+        self.host_turn(device, Some(turn))
+    }
+
     fn find(&mut self, device: usize) -> Checked {
         let prefix = *self.dice.pick(&["blue", "GREEN", "machine 1", "nobody", ""]);
         let turn = self.devices[device].with(self.now, |host, local| host.find(local, prefix, false));
@@ -280,6 +302,10 @@ impl World {
         settings.update = *self.dice.pick(&modes);
         self.longest = self.longest.max(settings.check_time);
         self.tally.count("reloaded");
+        self.reload_hms()
+    }
+
+    fn reload_hms(&mut self) -> Checked {
         let settings = self.hms.settings.clone();
         let (now, rules) = (self.now, self.rules());
         if let Some(reference) = &mut self.reference {
@@ -300,13 +326,17 @@ impl World {
             device.troubled = self.now;
         }
         self.hms.troubled = self.now;
-        self.start_hms()
+        self.holding = false;
+        self.start_hms()?;
+        self.hms.settings.realms.clear();
+        self.reload_hms()
     }
 }
 
 /// For the length of peace: by then everything that ends has ended.
-pub fn settling_time(longest: Duration) -> Duration {
-    longest * 4 + Duration::from_secs(50)
+pub fn settling_time(longest: Duration, crowd: bool) -> Duration {
+    // What the brake keeps is there for three expiries.
+    longest * (if crowd { 9 } else { 4 }) + Duration::from_secs(50)
 }
 
 pub const fn after(at: Instant, secs: u64) -> Instant {

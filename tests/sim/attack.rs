@@ -5,9 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use hms::auth::seal_checksum;
 use hms::ident::{SessionId, UserId};
+use hms::net::Destination;
 use hms::time::Duration;
 use hms::wire::{Announce, AnnounceEvent, Header, Hint, HintCode, Kind, flag};
 
+use crate::device::Sent;
 use crate::dice::Dice;
 use crate::keys::EPOCH;
 use crate::net::{ATTACKER, HMS_PORT, HMS_V4, To};
@@ -70,6 +72,17 @@ impl World {
             self.net.forge(at, from, to, bytes);
         }
         Ok(())
+    }
+
+    /// Keeps a datagram from the network, and sends it itself some seconds later; `false` if that cannot be.
+    pub fn hold(&mut self, device: usize, sent: &Sent) -> bool {
+        let (Destination::Unicast(to), Some(from)) = (sent.transmit.to, self.net.outside(device)) else {
+            return false;
+        };
+        self.tally.count("held back");
+        let at = self.now + self.dice.span(Duration::from_millis(100), Duration::from_secs(12));
+        self.net.forge(at, from, To::Hms { local: to.ip(), multicast: false }, sent.bytes.clone());
+        true
     }
 
     /// Sends something that was never sent.

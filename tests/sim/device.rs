@@ -56,10 +56,13 @@ struct Spy {
     by_nonce: BTreeMap<(u8, u64), u64>,
     /// Times of the last datagrams.
     sent: VecDeque<Instant>,
-    echoes: VecDeque<Instant>,
+    /// Challenges echoed, each once however often its echo was sent.
+    echoes: VecDeque<(Instant, u64)>,
     /// When a heartbeat went out or was answered last, or the session began.
     beat: Option<Instant>,
+    /// The longest and the shortest check time that it was told.
     check_time: Duration,
+    shortest: Duration,
     /// The first heartbeat after a calm, while nothing came back and no second one went out.
     alone: Option<Instant>,
 }
@@ -304,15 +307,17 @@ impl Device {
             let calm = spy.beat.is_some_and(|last| now.since(last) > CALM);
             spy.alone = calm.then_some(now);
             spy.beat = Some(now);
-            if heartbeat.cookie.is_some() {
-                spy.echoes.push_back(now);
+            if let Some(cookie) = heartbeat.cookie
+                && spy.echoes.iter().all(|(_, known)| *known != cookie)
+            {
+                spy.echoes.push_back((now, cookie));
             }
         }
-        // R-REG-33: three in a check time; two check times may touch.
-        while spy.echoes.front().is_some_and(|at| now.since(*at) > spy.check_time) {
+        // R-REG-33: three in a check time, of which the shortest interval is nine tenths.
+        while spy.echoes.front().is_some_and(|(at, _)| now.since(*at) >= spy.shortest.mul_f64(0.9)) {
             spy.echoes.pop_front();
         }
-        if spy.echoes.len() > 6 {
+        if spy.echoes.len() > 3 {
             return Err(format!("{} challenges echoed within a check time", spy.echoes.len()));
         }
         Ok(())
@@ -330,20 +335,16 @@ impl Device {
             return;
         }
         self.spy.alone = None;
-        match answer {
-            Answer::Registered(registered) => {
-                self.spy.beat = Some(now);
-                let told = Duration::from_millis(registered.check_time_ms.into());
-                self.spy.check_time = self.spy.check_time.max(told);
-            }
-            Answer::Ack(ack) => {
-                self.spy.beat = Some(now);
-                if let Some(ms) = ack.settings.check_time_ms {
-                    let told = Duration::from_millis(ms.into());
-                    self.spy.check_time = self.spy.check_time.max(told);
-                }
-            }
-            _ => {}
+        let told = match answer {
+            Answer::Registered(registered) => Some(registered.check_time_ms),
+            Answer::Ack(ack) => ack.settings.check_time_ms,
+            _ => return,
+        };
+        self.spy.beat = Some(now);
+        if let Some(told) = told.map(|ms| Duration::from_millis(ms.into())) {
+            let first = self.spy.shortest.is_zero();
+            self.spy.check_time = self.spy.check_time.max(told);
+            self.spy.shortest = if first { told } else { self.spy.shortest.min(told) };
         }
     }
 

@@ -243,16 +243,25 @@ impl World {
     fn watch_event(&mut self, watch: &WatchEvent) -> Checked {
         let Some(row) = &watch.row else { return Ok(()) };
         self.trace.note(self.now, || format!("hms {} {}", watch.event, row.user));
-        if watch.event != "expire" {
+        if !matches!(watch.event, "expire" | "late") {
+            return Ok(());
+        }
+        let user =
+            self.users.iter().position(|user| user.name.as_str() == row.user && user.realm == row.realm);
+        let user = user.ok_or("a row of nobody")?;
+        let who = self.users[user].who;
+        let reference = self.reference.as_mut().ok_or("a process without reference")?;
+        if watch.event == "late" {
+            if reference.late(self.now, who)? {
+                self.tally.count("kept by the brake");
+            }
             return Ok(());
         }
         self.tally.count("row expired");
-        let user =
-            self.users.iter().position(|user| user.name.as_str() == row.user && user.realm == row.realm);
-        let user = user.ok_or("a row of nobody expired")?;
-        let who = self.users[user].who;
-        let reference = self.reference.as_mut().ok_or("a process without reference")?;
         reference.expire(self.now, who)?;
+        if self.harmless {
+            return Err("a row expired in a harmless world".into());
+        }
         self.check_false_expiry(user)
     }
 

@@ -29,6 +29,7 @@ pub enum Opened<'a> {
 
 pub struct Keys {
     secrets: BTreeMap<RealmId, RealmSecret>,
+    added: Vec<RealmId>,
     /// All generations that a user had after 0, oldest first.
     generations: BTreeMap<(RealmId, UserId), Vec<Generation>>,
     users: BTreeMap<(RealmId, UserId, Generation), UserKey>,
@@ -48,6 +49,7 @@ impl Keys {
     pub fn new() -> Self {
         Self {
             secrets: BTreeMap::new(),
+            added: Vec::new(),
             generations: BTreeMap::new(),
             users: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -55,7 +57,13 @@ impl Keys {
     }
 
     pub fn add_realm(&mut self, realm: RealmId, secret: RealmSecret) {
+        self.added.push(realm);
         self.secrets.insert(realm, secret);
+    }
+
+    /// The realm that was added last.
+    pub fn is_second(&self, realm: RealmId) -> bool {
+        self.added.last() == Some(&realm)
     }
 
     pub fn generation(&self, realm: RealmId, user: UserId) -> Generation {

@@ -8,6 +8,7 @@ mod acts;
 mod attack;
 mod device;
 mod dice;
+mod fault;
 mod hms;
 mod hms_turn;
 mod keys;

@@ -33,6 +33,8 @@ struct Machine {
     plug: Plug,
     /// Its address and the port that the process has open.
     socket: SocketAddr,
+    /// Where it was, or may go.
+    other: Option<SocketAddr>,
     up: Link,
     down: Link,
     cut: [bool; 2],
@@ -102,7 +104,7 @@ impl Net {
         let link = |dice: &mut Dice| Link::new(dice.number(), Faults::default());
         let (up, down) = (link(dice), link(dice));
         let socket = self.new_address(plug, 40_000);
-        self.machines.push(Machine { plug, socket, up, down, cut: [false; 2] });
+        self.machines.push(Machine { plug, socket, other: None, up, down, cut: [false; 2] });
         self.machines.len() - 1
     }
 
@@ -121,6 +123,14 @@ impl Net {
     pub fn renumber(&mut self, machine: usize) {
         let Machine { plug, socket, .. } = self.machines[machine];
         self.machines[machine].socket = self.new_address(plug, socket.port());
+    }
+
+    /// The machine goes to its other address, or back.
+    pub fn flap(&mut self, machine: usize) {
+        let Machine { plug, socket, other, .. } = self.machines[machine];
+        let other = other.unwrap_or_else(|| self.new_address(plug, socket.port()));
+        self.machines[machine].other = Some(socket);
+        self.machines[machine].socket = SocketAddr::new(other.ip(), socket.port());
     }
 
     /// Two machines swap their addresses: each now has the one that the other had proven.

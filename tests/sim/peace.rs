@@ -17,7 +17,7 @@ impl World {
         self.start_hms().map_err(|what| self.violation(what))?;
         self.run_until(peace)?;
         self.make_peace().map_err(|what| self.violation(what))?;
-        let settled = self.now + settling_time(self.longest);
+        let settled = self.now + settling_time(self.longest, self.crowd);
         self.run_until(settled)?;
         self.refresh_all().map_err(|what| self.violation(what))?;
         self.run_until(after(self.now, 3))?;

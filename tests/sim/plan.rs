@@ -5,73 +5,7 @@ use hms::server::UpdateMode;
 use hms::time::{Duration, Instant};
 
 use crate::dice::Dice;
-
-/// Kinds of fault; a world has at least three of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
-    Loss,
-    Duplication,
-    Reordering,
-    Corruption,
-    Delay,
-    HostCut,
-    OneWayCut,
-    HmsCut,
-    Rebinding,
-    Renumbering,
-    AddressSwap,
-    HostCrash,
-    HmsCrash,
-    HmsCrashWithSnapshot,
-    HmsStop,
-    HmsPause,
-    HostPause,
-    HmsClock,
-    HostClock,
-    Takeover,
-    Leaving,
-    Revocation,
-    Replay,
-    Forgery,
-    Reload,
-    Vanishing,
-}
-
-impl Fault {
-    pub const ALL: [Self; 26] = [
-        Self::Loss,
-        Self::Duplication,
-        Self::Reordering,
-        Self::Corruption,
-        Self::Delay,
-        Self::HostCut,
-        Self::OneWayCut,
-        Self::HmsCut,
-        Self::Rebinding,
-        Self::Renumbering,
-        Self::AddressSwap,
-        Self::HostCrash,
-        Self::HmsCrash,
-        Self::HmsCrashWithSnapshot,
-        Self::HmsStop,
-        Self::HmsPause,
-        Self::HostPause,
-        Self::HmsClock,
-        Self::HostClock,
-        Self::Takeover,
-        Self::Leaving,
-        Self::Revocation,
-        Self::Replay,
-        Self::Forgery,
-        Self::Reload,
-        Self::Vanishing,
-    ];
-
-    /// Faults of the cables, there all the time.
-    const fn of_cables(self) -> bool {
-        matches!(self, Self::Loss | Self::Duplication | Self::Reordering | Self::Corruption | Self::Delay)
-    }
-}
+use crate::fault::Fault;
 
 /// Something that is done at a time.
 #[derive(Clone, Debug)]
@@ -136,6 +70,17 @@ pub enum Action {
         a: usize,
         b: usize,
     },
+    /// To the machine's other address, or back.
+    Flap {
+        device: usize,
+    },
+    /// The attacker holds back some of what proves an address, and lets it go later.
+    Hold {
+        on: bool,
+    },
+    Look {
+        device: usize,
+    },
     KillHms {
         keep_snapshot: bool,
     },
@@ -163,6 +108,8 @@ pub enum Action {
 /// A world before it begins.
 pub struct Plan {
     pub faults: Vec<Fault>,
+    /// None of the faults may cost anybody anything.
+    pub harmless: bool,
     pub check_time: Duration,
     pub mode: UpdateMode,
     pub push: bool,
@@ -185,15 +132,8 @@ const WAR: u64 = 420;
 impl Plan {
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let count = 3 + dice.below(4);
-        // Every kind comes round: one by the seed's number, the others by chance.
-        let first = Fault::ALL[(seed % Fault::ALL.len() as u64) as usize];
-        let mut faults = vec![first];
-        for fault in dice.some(&Fault::ALL, Fault::ALL.len()) {
-            if faults.len() < count && !faults.contains(&fault) {
-                faults.push(fault);
-            }
-        }
+        let harmless = seed % 13 == 5;
+        let faults = draw_faults(&mut dice, seed, harmless);
         let check_time = Duration::from_secs(*dice.pick(&[5, 10, 15, 30]));
         let mode = *dice.pick(&[
             UpdateMode::OnChange,
@@ -203,9 +143,12 @@ impl Plan {
             UpdateMode::OnRequest,
         ]);
         let push = !dice.one_in(4);
-        let users = [15 + dice.below(4), 5 + dice.below(3)];
+        // The brake against mass expiry needs more than fifty.
+        let crowd = faults[0] == Fault::Vanishing && !harmless;
+        let users = [if crowd { 64 } else { 15 + dice.below(4) }, 5 + dice.below(3)];
         let mut plan = Self {
             faults,
+            harmless,
             check_time,
             mode,
             push,
@@ -225,6 +168,11 @@ impl Plan {
         }
         plan.actions.sort_by_key(|(at, _)| *at);
         plan
+    }
+
+    /// So many that the brake may hold.
+    pub fn crowd(&self) -> bool {
+        self.users[0] > 50
     }
 
     pub fn devices(&self) -> usize {
@@ -279,6 +227,8 @@ impl Plan {
             self.at(at, Action::Find { device });
             let (device, at) = (dice.below(devices), Self::when(dice));
             self.at(at, Action::Refresh { device });
+            let (device, at) = (dice.below(devices), Self::when(dice));
+            self.at(at, Action::Look { device });
         }
         for at in (30..WAR).step_by(30) {
             self.at(Duration::from_secs(at), Action::Snapshot);
@@ -288,14 +238,18 @@ impl Plan {
     fn draw(&mut self, dice: &mut Dice, fault: Fault) {
         match fault {
             Fault::HostCut | Fault::OneWayCut | Fault::HmsCut => self.draw_cuts(dice, fault),
-            Fault::Rebinding | Fault::Renumbering | Fault::AddressSwap => self.draw_moves(dice, fault),
+            Fault::Rebinding | Fault::Renumbering | Fault::AddressSwap | Fault::Flapping => {
+                self.draw_moves(dice, fault);
+            }
             Fault::HmsCrash
             | Fault::HmsCrashWithSnapshot
             | Fault::HmsStop
             | Fault::HmsPause
             | Fault::HmsClock
             | Fault::Reload => self.draw_hms(dice, fault),
-            Fault::Replay | Fault::Forgery => self.draw_attacks(dice, fault),
+            // In force from the start.
+            Fault::Crowding => {}
+            Fault::Replay | Fault::Forgery | Fault::Holding => self.draw_attacks(dice, fault),
             _ => self.draw_people(dice, fault),
         }
     }
@@ -326,6 +280,11 @@ impl Plan {
                     self.at(at, Action::RebindAll { nat: dice.below(crate::net::NATS) });
                 }
                 Fault::Rebinding => self.at(at, Action::Rebind { device }),
+                Fault::Flapping => {
+                    for back in 0..4 {
+                        self.at(at + Duration::from_secs(back) * 2, Action::Flap { device });
+                    }
+                }
                 Fault::Renumbering => self.at(at, Action::Renumber { device }),
                 _ => self.at(at, Action::Swap { a: device, b: other }),
             }
@@ -348,6 +307,9 @@ impl Plan {
                 }
                 _ => {
                     let keep_snapshot = fault == Fault::HmsCrashWithSnapshot;
+                    if keep_snapshot {
+                        self.draw_last_moments(dice, at);
+                    }
                     self.at(at, Action::KillHms { keep_snapshot });
                     self.at(at + away, Action::StartHms);
                 }
@@ -355,7 +317,29 @@ impl Plan {
         }
     }
 
+    /// Sessions that began and ended after the snapshot.
+    fn draw_last_moments(&mut self, dice: &mut Dice, crash: Duration) {
+        for _ in 0..4 {
+            let (device, before) = (dice.below(self.devices()), dice.span(ms(100), ms(8000)));
+            let at = crash.saturating_sub(before);
+            if dice.one_in(3) {
+                self.at(at, Action::Leave { device });
+            } else {
+                self.at(at, Action::Kill { device });
+                self.at(at + ms(20), Action::Start { device });
+            }
+        }
+    }
+
     fn draw_attacks(&mut self, dice: &mut Dice, fault: Fault) {
+        if fault == Fault::Holding {
+            for _ in 0..3 {
+                let (at, length) = (Self::when(dice), dice.secs(20, 90));
+                self.at(at, Action::Hold { on: true });
+                self.at(at + length, Action::Hold { on: false });
+            }
+            return;
+        }
         for _ in 0..40 + dice.below(100) {
             let at = Self::when(dice);
             self.at(at, if fault == Fault::Replay { Action::Replay } else { Action::Forge });
@@ -396,12 +380,27 @@ impl Plan {
                     }
                 }
                 _ => {
-                    self.at(at, Action::Vanish { share: 30 });
+                    self.at(at, Action::Vanish { share: if self.crowd() { 95 } else { 30 } });
                     break;
                 }
             }
         }
     }
+}
+
+/// At least three kinds. Every kind comes round: one by the seed's number, the others by chance.
+fn draw_faults(dice: &mut Dice, seed: u64, harmless: bool) -> Vec<Fault> {
+    let count = 3 + dice.below(4);
+    if harmless {
+        return dice.some(&Fault::HARMLESS, count);
+    }
+    let mut faults = vec![Fault::ALL[(seed % Fault::ALL.len() as u64) as usize]];
+    for fault in dice.some(&Fault::ALL, Fault::ALL.len()) {
+        if faults.len() < count && !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+    faults
 }
 
 /// A step of the wall clock: an hour or ten years, either way.

@@ -42,6 +42,10 @@ BUGS = [
     ("gone-ignored", "directory/copy.rs", "let Some(row) = self.rows.remove(&user) else { return false };", "let Some(row) = self.rows.get(&user).filter(|_| user.0[7] > 40) else { return false };\n        let row = row.clone();\n        self.rows.remove(&user);"),
     ("sequence-twice", "host/session.rs", "session.next_sequence = sequence.saturating_add(1);", "session.next_sequence = sequence.saturating_add(u64::from(kind != Kind::Find));"),
     ("one-heartbeat-only", "host/heartbeat.rs", "1 => fifths(1, 1),", "1 => fifths(9, 20),"),
+    ("lookups-put-off", "host/heartbeat.rs", "} else if matches!(request.asked, Asked::Beat(_)) {", "} else {"),
+    ("brake-missing", "registry/realm.rs", "self.suspects > BRAKE_ROWS", "false && self.suspects > BRAKE_ROWS"),
+    ("full-ignored", "server/register.rs", "Err(Over::Full) => Err((Verdict::Full, RejectCode::Full, self.settings.check_time_ms())),", "Err(Over::Full) => Ok(()),"),
+    ("push-on-request", "server/pages.rs", "self.settings.push && self.settings.update != UpdateMode::OnRequest", "self.settings.push"),
     ("partial-copy-too-new", "host/follow.rs", "let revision = Some(digests.revision);", "let revision = None;"),
 ]
 

@@ -7,7 +7,7 @@ use hms::relay::LinkTally;
 use hms::time::Duration;
 use hms::wire::Kind;
 
-use crate::plan::Fault;
+use crate::fault::Fault;
 
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -25,7 +25,7 @@ pub struct Tally {
 const NEVER: [Kind; 2] = [Kind::Retry, Kind::Redirect];
 
 /// Must have happened at least once in a full run.
-pub const EVENTS: [&str; 22] = [
+pub const EVENTS: [&str; 25] = [
     "cut",
     "rebound",
     "displaced",
@@ -48,6 +48,9 @@ pub const EVENTS: [&str; 22] = [
     "wall clock stepped",
     "challenge after a move",
     "found",
+    "kept by the brake",
+    "held back",
+    "realm full",
 ];
 
 impl Tally {

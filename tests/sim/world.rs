@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 
 use hms::ident::Name;
 use hms::net::{Arrival, Destination};
-use hms::server::ServerSettings;
+use hms::server::{RealmLimits, ServerSettings};
 use hms::storage::Secrets;
 use hms::time::{Duration, Instant};
-use hms::wire::{Answer, Content, Kind, View};
+use hms::wire::{Answer, Content, Header, Kind, RejectCode, View, flag};
 
 use crate::attack::Capture;
 use crate::device::{self, Device, End};
 use crate::dice::Dice;
+use crate::fault::Fault;
 use crate::hms::HmsMachine;
 use crate::keys::{Keys, Opened};
 use crate::net::{Flight, HMS_PORT, HMS_V4, HMS_V6, LAN, Net, Plug, To};
@@ -59,6 +60,12 @@ pub struct World {
     /// The longest check time that any host was told.
     pub longest: Duration,
     pub few_losses: bool,
+    /// So many hosts that the brake may hold.
+    pub crowd: bool,
+    /// Nothing that happens may cost anybody anything.
+    pub harmless: bool,
+    /// The attacker holds back what proves an address.
+    pub holding: bool,
     /// Nothing changes any more: datagrams that say something new are wrong.
     pub quiet: bool,
     pub plan_actions: VecDeque<(Instant, Action)>,
@@ -99,9 +106,14 @@ fn secrets(dice: &mut Dice) -> Secrets {
 
 impl World {
     pub fn new(plan: Plan, print: bool) -> Self {
+        let crowd = plan.crowd();
         let mut dice = plan.dice;
         let secrets = secrets(&mut dice);
+        let crowding = plan.faults.contains(&Fault::Crowding);
+        let limits =
+            RealmLimits { name: REALMS[1].into(), max_hosts: Some(plan.users[1] - 2), max_rate: Some(1) };
         let settings = ServerSettings {
+            realms: if crowding { vec![limits] } else { Vec::new() },
             check_time: plan.check_time,
             update: plan.mode,
             push: plan.push,
@@ -124,6 +136,9 @@ impl World {
             traffic: BTreeMap::new(),
             discovers: VecDeque::new(),
             longest: plan.check_time,
+            crowd,
+            harmless: plan.harmless,
+            holding: false,
             few_losses: plan.cables.loss <= hms::relay::Chance::per_mille(50)
                 && plan.cables.corrupt == hms::relay::Chance::NEVER,
             quiet: false,
@@ -159,18 +174,22 @@ impl World {
         let (who, name) = (self.users[user].who, self.users[user].name.clone());
         let mut content = Content::new(name, Name::new(&format!("machine {machine}")).expect("a name"));
         content.ports.audio = 5000 + machine as u16;
-        let view = match self.dice.below(8) {
-            0 => View::Group(Name::new("board").expect("a name")),
-            1 => View::None,
-            2 => View::Named(self.users.iter().take(3).map(|user| user.who.1).collect()),
-            _ => View::Realm,
-        };
+        let view = self.some_view();
         if self.dice.one_in(3) {
             content.conference = Name::new("board").ok();
         }
         self.devices.push(Device::new(&mut self.dice, who, token, content, view));
         self.users[user].devices.push(machine);
         machine
+    }
+
+    pub fn some_view(&mut self) -> View {
+        match self.dice.below(8) {
+            0 => View::Group(Name::new("board").expect("a name")),
+            1 => View::None,
+            2 => View::Named(self.users.iter().take(3).map(|user| user.who.1).collect()),
+            _ => View::Realm,
+        }
     }
 
     /// The token that `hms token` prints now; on the LAN half of them name no address.
@@ -200,6 +219,7 @@ impl World {
             expiry_factor: settings.expiry_factor,
             mode: settings.update,
             push: settings.push,
+            full: settings.realms.first().and_then(|limits| limits.max_hosts),
         }
     }
 
@@ -355,15 +375,16 @@ impl World {
             if self.quiet && !always && (header.kind != Kind::Heartbeat || sent.bytes.len() != 68) {
                 return Err(format!("device {device} sends {} in quiet times", header.kind));
             }
-            self.host_sends(device, sent);
+            self.host_sends(device, &header, sent);
         }
-        for event in turn.events {
-            self.host_event(device, &event);
-        }
-        Ok(())
+        turn.events.iter().try_for_each(|event| self.host_event(device, event))
     }
 
-    fn host_sends(&mut self, device: usize, sent: &device::Sent) {
+    fn host_sends(&mut self, device: usize, header: &Header, sent: &device::Sent) {
+        let proof = header.kind == Kind::Heartbeat && header.flags & flag::COOKIE != 0;
+        if self.holding && proof && self.dice.one_in(2) && self.hold(device, sent) {
+            return;
+        }
         match sent.transmit.to {
             Destination::Groups => self.net.send_up_groups(self.now, device, &sent.bytes),
             Destination::Unicast(to) => {
@@ -376,12 +397,13 @@ impl World {
         }
     }
 
-    fn host_event(&mut self, device: usize, event: &hms::host::Event) {
+    fn host_event(&mut self, device: usize, event: &hms::host::Event) -> Checked {
         use hms::host::Event;
         match event {
             Event::Lost => self.tally.count("host lost the hms"),
             Event::Found { .. } => self.tally.count("found"),
-            Event::Persist | Event::Changed => return,
+            Event::Refused { code: RejectCode::Full, .. } => self.tally.count("realm full"),
+            Event::Persist | Event::Changed => return Ok(()),
             _ => {}
         }
         match self.devices[device].ended {
@@ -396,5 +418,26 @@ impl World {
             }
             event => format!("device {device} {event:?}"),
         });
+        self.check_end(device, event)
+    }
+
+    /// Only what is true stops a host, whoever says what on the network.
+    fn check_end(&self, device: usize, event: &hms::host::Event) -> Checked {
+        let Device { ended, who, token, .. } = &self.devices[device];
+        let alone = self.users[self.user_of(*who)].devices.len() == 1;
+        let right = match ended {
+            Some(End::Superseded) => !alone,
+            Some(End::Refused(RejectCode::Revoked)) => token.generation != self.keys.generation(who.0, who.1),
+            Some(End::Refused(RejectCode::Taken)) => !alone,
+            Some(End::Refused(_)) => false,
+            Some(End::Left | End::Killed) | None => true,
+        };
+        if !right {
+            return Err(format!("device {device} ended for no reason: {event:?}"));
+        }
+        if self.harmless && *event == hms::host::Event::Lost {
+            return Err(format!("device {device} lost the HMS in a harmless world"));
+        }
+        Ok(())
     }
 }

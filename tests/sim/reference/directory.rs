@@ -88,7 +88,8 @@ impl Reference {
             }
             Answer::Page(page) => {
                 let row = self.rows.get(&who).ok_or("PAGE without a row")?;
-                if page.push && (!self.rules.push || !row.push) {
+                let on_request = self.rules.mode == UpdateMode::OnRequest;
+                if page.push && (!self.rules.push || !row.push || on_request) {
                     return Err("a push that nobody wants".into());
                 }
                 self.check_page(who, row, pull, &page.changes)

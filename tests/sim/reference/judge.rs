@@ -176,14 +176,22 @@ impl Reference {
         let taken = row.is_some_and(|row| {
             !register.takeover && row.instance != register.instance && register.last_stamp < row.stamp
         });
-        let accepted = Some(if taken { Kind::Reject } else { Kind::Registered });
+        let mut right = vec![Some(if taken { Kind::Reject } else { Kind::Registered })];
+        if let Some(most) = self.rules.full.filter(|_| !taken && keys.is_second(header.realm)) {
+            let known = self.rows.keys().filter(|who| who.0 == header.realm).count();
+            // The limit on the rate may hit anybody, the one on the number only newcomers.
+            right.push(Some(Kind::Reject));
+            if row.is_none() && known >= most {
+                right.remove(0);
+            }
+        }
         let shown = Shown { from, who, field: header.sequence, cookie: register.cookie };
-        let allowed: &[_] = match self.registration_cookie(now, &shown) {
-            Maybe::Yes => &[accepted],
-            Maybe::No => &[Some(Kind::Challenge)],
-            Maybe::Perhaps => &[accepted, Some(Kind::Challenge)],
-        };
-        base.answers(header, allowed, "REGISTER").asking(asked(false))
+        match self.registration_cookie(now, &shown) {
+            Maybe::Yes => {}
+            Maybe::No => right = vec![Some(Kind::Challenge)],
+            Maybe::Perhaps => right.push(Some(Kind::Challenge)),
+        }
+        base.answers(header, &right, "REGISTER").asking(asked(false))
     }
 
     /// Rows 5 and 6 of the table: the tag holds, and no row has this session.

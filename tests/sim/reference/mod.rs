@@ -63,6 +63,8 @@ pub struct Row {
     pub address: Option<SocketAddr>,
     pub confirmed: bool,
     pub late: bool,
+    /// The brake keeps it (R-REG-43).
+    pub braked: bool,
     /// Some heartbeat of this session was taken; after a restart nobody knows.
     pub heard: Maybe,
     pub seen: Seen,
@@ -111,6 +113,8 @@ pub struct Rules {
     pub expiry_factor: f64,
     pub mode: UpdateMode,
     pub push: bool,
+    /// Most rows of the second realm; it also takes only one registration a second then.
+    pub full: Option<usize>,
 }
 
 impl Rules {
@@ -149,6 +153,7 @@ impl Reference {
         let restore = |mut row: Row| {
             row.confirmed = false;
             row.late = row.address.is_none();
+            row.braked = false;
             row.heard = Maybe::Perhaps;
             row.seen = Seen::default();
             row.last = now;
@@ -217,19 +222,61 @@ impl Reference {
     pub fn expire(&mut self, now: Instant, who: Who) -> Result<(), String> {
         let Some(row) = self.rows.get(&who) else { return Err("expired a row that it did not have".into()) };
         let age = now.since(row.last);
-        let earliest = self.rules.expiry(row.counts);
+        let earliest = self.rules.expiry(row.counts) + self.deferred_since(row.last);
         // The HMS keeps times in whole milliseconds.
         if age + Duration::from_millis(1) < earliest {
             return Err(format!("a row expired {age:?} after its last heartbeat, before {earliest:?}"));
         }
         self.check_age(now, row)?;
+        let limit = self.rules.expiry(row.counts) * limits::BRAKE_LIMIT;
+        let braked = row.confirmed && age + Duration::from_millis(1) < limit;
+        if braked && self.silent(now, who.0, Duration::ZERO) > self.brake(who.0) {
+            return Err("a row expired although the brake should hold".into());
+        }
         self.remove(now, who);
         Ok(())
     }
 
+    /// Rows of a realm that would expire within one check time, but for the last `but` of it.
+    fn silent(&self, now: Instant, realm: RealmId, but: Duration) -> usize {
+        let near = |row: &Row| now.since(row.last) + row.counts >= self.rules.expiry(row.counts) + but;
+        self.rows.iter().filter(|(who, row)| who.0 == realm && row.confirmed && near(row)).count()
+    }
+
+    /// So many may expire within one check time.
+    fn brake(&self, realm: RealmId) -> usize {
+        let rows = self.rows.keys().filter(|who| who.0 == realm).count();
+        limits::BRAKE_ROWS.max(rows * limits::BRAKE_PERCENT / 100)
+    }
+
+    /// The HMS says that a row is late: it was displaced, or the brake holds.
+    pub fn late(&mut self, now: Instant, who: Who) -> Result<bool, String> {
+        let early = self.rules.check_time;
+        let (silent, brake) = (self.silent(now, who.0, Duration::ZERO), self.brake(who.0));
+        let Some(row) = self.rows.get_mut(&who) else { return Err("a row is late that is not there".into()) };
+        if row.late {
+            return Ok(false);
+        }
+        let age = now.since(row.last);
+        if silent <= brake || age + Duration::from_millis(1) < early {
+            return Err(format!("a row is late after {age:?}, and only {silent} are silent"));
+        }
+        (row.late, row.braked) = (true, true);
+        Ok(true)
+    }
+
+    /// By how much the process must put off what it was about to do: what it can notice of its stalls (R-REG-44).
+    fn deferred_since(&self, from: Instant) -> Duration {
+        let noticed = |length: Duration| length.saturating_sub(Duration::from_millis(1001));
+        let counts = |length: &Duration| *length > Duration::from_millis(1250);
+        let stalls = self.stalls.iter().filter(|(end, length)| *end - *length >= from && counts(length));
+        stalls.map(|(_, length)| noticed(*length)).sum()
+    }
+
     /// A row that is still there must not be older than its expiry and a tenth of a check time.
     fn check_age(&self, now: Instant, row: &Row) -> Result<(), String> {
-        let latest = self.rules.expiry(row.counts) + row.counts / 10 + self.stalled_since(row.last);
+        let factor = if row.braked { limits::BRAKE_LIMIT } else { 1 };
+        let latest = self.rules.expiry(row.counts) * factor + row.counts / 10 + self.stalled_since(row.last);
         let age = now.since(row.last);
         if age > latest + Duration::from_millis(5) {
             return Err(format!("a row is there {age:?} after its last heartbeat, past {latest:?}"));

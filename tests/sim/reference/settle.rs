@@ -161,6 +161,7 @@ impl Reference {
             address: Some(from),
             confirmed: true,
             late: false,
+            braked: false,
             heard: Maybe::No,
             seen: Seen::default(),
             last: now,
@@ -211,6 +212,7 @@ impl Reference {
         }
         row.seen.accept(header.sequence);
         (row.confirmed, row.late, row.heard, row.last) = (true, false, Maybe::Yes, now);
+        row.braked = false;
         row.address = Some(judged.from);
         let newer = *content_version > row.content_version;
         if let Some((bytes, view, push)) = content.as_ref().filter(|_| newer) {
