@@ -3,7 +3,7 @@
 mod groups;
 mod listen;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -19,6 +19,8 @@ use groups::Groups;
 pub use listen::ListenError;
 use listen::open_main;
 
+/// Link-local addresses whose interface is remembered.
+const NEIGHBOURS_MAX: usize = 4096;
 /// How often interfaces are looked at: a change is noticed within 2 s (R-DSC-06).
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// And this soon again when something went.
@@ -55,6 +57,8 @@ pub(super) struct Net {
     unsure: bool,
     waiting_since: Option<Instant>,
     dropped: u64,
+    /// The interface over which a link-local address was last answered: what is pushed there goes the same way.
+    neighbours: HashMap<Ipv6Addr, u32>,
     /// What went wrong.
     pub(super) counters: Counters,
 }
@@ -74,6 +78,7 @@ impl Net {
             unsure: false,
             waiting_since: None,
             dropped: 0,
+            neighbours: HashMap::new(),
             counters: Counters::default(),
         };
         for address in listen {
@@ -302,7 +307,7 @@ impl Net {
     }
 
     fn send_one(&mut self, now: Instant, transmit: &Transmit, to: SocketAddr, bytes: &[u8]) -> Sent {
-        let to = transmit.interface.map_or(to, |interface| on_interface(to, interface));
+        let to = self.on_link(to, transmit.interface);
         let Some(socket) = self.socket_for(to, transmit.source) else {
             let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
             self.counters.count(now, "send", &error, &to.to_string());
@@ -321,6 +326,21 @@ impl Net {
             Err(error) => self.counters.count(now, "send", &error, &to.to_string()),
         }
         Sent::Done
+    }
+
+    /// A link-local address needs an interface: the given one, or that over which it was answered before.
+    fn on_link(&mut self, to: SocketAddr, interface: Option<u32>) -> SocketAddr {
+        let IpAddr::V6(ip) = to.ip() else { return to };
+        if !ip.is_unicast_link_local() {
+            return interface.map_or(to, |interface| on_interface(to, interface));
+        }
+        let Some(interface) = interface.or_else(|| self.neighbours.get(&ip).copied()) else { return to };
+        if self.neighbours.len() >= NEIGHBOURS_MAX {
+            // Whoever is pushed aside is told by its next heartbeat's answer.
+            self.neighbours.clear();
+        }
+        self.neighbours.insert(ip, interface);
+        on_interface(to, interface)
     }
 
     /// The socket of the right family; of several, the one that is bound to the source.

@@ -57,3 +57,6 @@ def i_link_local(t):
     for row in world.hms.hosts():
         check(ipaddress.ip_address(ip_of(row["address"])).is_link_local, row["address"])
     equal("rows", set(world.hms.rows()), set(NAMES))
+    at = time.time()
+    world["host1"].set("state=organizing", "conference=board")
+    until("pushed", lambda: world["host2"].listed()["host1"]["conference"] == "board", 1, at)
