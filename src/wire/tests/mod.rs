@@ -118,6 +118,7 @@ fn every_prefix_and_every_bit_flip_is_read_without_panic() {
 
 #[test]
 fn mapped_addresses_are_written_as_ipv4_and_refused_otherwise() {
+    shows!("R-FMT-18");
     let mut buf = Vec::new();
     emit_address(&mut buf, address("[::ffff:10.0.0.1]:9"));
     assert_eq!(buf, [4, 10, 0, 0, 1, 0, 9]);
