@@ -52,6 +52,7 @@ def main():
     parser.add_argument("--binary", default=str(HERE.parents[1] / "target" / "debug" / "hms"))
     parser.add_argument("--only", action="append", help="one scenario; may be given several times")
     options = parser.parse_args()
+    options.binary = str(pathlib.Path(options.binary).resolve())
     if not pathlib.Path(options.binary).exists():
         sys.exit("%s is not there: cargo build" % options.binary)
     rows = [(0, 0, 0) if options.only else units(), interop(options.binary, options.only)]
