@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Tests the built `hms` on LANs made of network namespaces. Needs root and iproute2, nothing else.
+"""Tests the built `hms` on LANs made of network namespaces. Needs root and iproute2; strace and
+baresip for the scenarios that name them.
 
     tests/lan/run.py                 everything (builds nothing: cargo build first)
     tests/lan/run.py --only b-push   one scenario, or all whose name contains the text

@@ -41,7 +41,7 @@ def show(end):
 
 
 class Capture:
-    """Reads UDP from or to one port at a node's interface, both directions, until closed."""
+    """Reads UDP from or to one port (None: any) at a node's interface, both directions, until closed."""
 
     def __init__(self, node, device="eth0", port=6710):
         self.node, self.device, self.port = node, device, port
@@ -73,7 +73,7 @@ class Capture:
                     seconds, nanoseconds = struct.unpack("qq", value[:16])
                     at = seconds + nanoseconds / 1e9
             seen = parse(frame)
-            if seen and self.port in (seen[0][1], seen[1][1]):
+            if seen and self.port in (None, seen[0][1], seen[1][1]):
                 datagram = Datagram(at, *seen, origin[2] == PACKET_OUTGOING)
                 with self.change:
                     self.datagrams.append(datagram)
