@@ -9,7 +9,7 @@ use super::session::Proof;
 use crate::auth::{StoredKey, Window};
 use crate::limits::{DATAGRAM_MAX, TAG_LEN};
 use crate::registry::{FixedSignature, NewContent, RowId};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::{Ack, ContentRef, Header, Heartbeat, Kind, RejectCode, Settings};
 
 impl Server {
@@ -57,6 +57,13 @@ impl Server {
         self.heartbeats.count();
         let back = self.registry.heard(ask.now, id);
         self.registry.set_had_heartbeat(id);
+        let newer = heartbeat.content.is_some() && heartbeat.content_version > held;
+        if newer && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {
+            if back {
+                self.watch(ask.now, "update", id);
+            }
+            return self.retry(ask, id, wait);
+        }
         let news = self.take_content(ask.now, id, heartbeat, held);
         if back || news {
             self.watch(ask.now, "update", id);
@@ -80,6 +87,14 @@ impl Server {
         let Some(row) = self.registry.row(id) else { return };
         self.answers.reject(ask, code, value, &StoredKey(row.key()));
         self.refused(ask, verdict);
+    }
+
+    /// A change too many: the host comes again with it (R-SEC-05).
+    pub(super) fn retry(&mut self, ask: &Ask, id: RowId, wait: Duration) {
+        let Some(row) = self.registry.row(id) else { return };
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.answers.short(ask, Kind::Retry, wait_ms, &StoredKey(row.key()));
+        self.refused(ask, Verdict::Changes);
     }
 
     /// R-REG-31; says whether the directory changed.

@@ -15,6 +15,7 @@ mod heartbeat;
 mod limiter;
 mod output;
 mod pages;
+mod rates;
 mod reach;
 mod receive;
 mod refusals;
@@ -45,6 +46,7 @@ use budget::Budgets;
 use clock::{StampClock, Wall};
 use comeback::ComeBack;
 use limiter::{HintLimit, Unverified};
+use rates::UserRates;
 use refusals::Refusals;
 use timing::Rate;
 
@@ -84,6 +86,7 @@ pub struct Server {
 
     budgets: Budgets,
     unverified: Unverified,
+    users: UserRates,
     hints: HintLimit,
     refusals: Refusals,
     drops: BTreeMap<&'static str, u64>,

@@ -28,6 +28,8 @@ pub enum Verdict {
     Full,
     /// Too many registrations in the realm.
     Rate,
+    /// The user changes what others see too often.
+    Changes,
     /// The content is too long for a page.
     Content,
     /// The content TLV of this code cannot be taken; 0: no single one.
@@ -54,6 +56,7 @@ impl Verdict {
             Self::Taken => "taken",
             Self::Full => "full",
             Self::Rate => "rate",
+            Self::Changes => "changes",
             Self::Content | Self::Malformed(_) => "content",
             Self::Version => "version",
             Self::Realm => "unknown realm",
@@ -83,6 +86,9 @@ impl Verdict {
             }
             Self::Rate => {
                 "more registrations a second than max_rate allows: the host tries again by itself; raise it in hms.toml if it lasts"
+            }
+            Self::Changes => {
+                "the host registers, moves or changes more than once a second: the last change is taken in time; find the program there that does it, or `hms revoke` the user"
             }
             Self::Content => {
                 "what the host says of itself does not fit into one datagram: fewer services or shorter names"

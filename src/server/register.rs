@@ -145,17 +145,21 @@ impl Server {
         if !register.takeover && other.is_some_and(|row| last_stamp < row.stamp()) {
             return Err((Verdict::Taken, RejectCode::Taken, 0));
         }
+        if let Err(wait) = self.users.change(ask.now, realm, ask.header.user) {
+            return Err((Verdict::Changes, RejectCode::Rate, self.rate_wait_ms(ask, wait)));
+        }
         let (adds, known) = (row.is_none(), self.registry.counts(realm).known);
         match self.budgets.register(ask.now, realm, known, adds) {
             Ok(()) => Ok(()),
             Err(Over::Full) => Err((Verdict::Full, RejectCode::Full, self.settings.check_time_ms())),
-            Err(Over::Rate(wait)) => {
-                // Those who wait come one after the other, not all at the first free moment.
-                let spread = self.come_back.first_delay_ms(SessionId(ask.header.sequence), RATE_SPREAD);
-                let wait = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-                Err((Verdict::Rate, RejectCode::Rate, wait.saturating_add(spread).max(1)))
-            }
+            Err(Over::Rate(wait)) => Err((Verdict::Rate, RejectCode::Rate, self.rate_wait_ms(ask, wait))),
         }
+    }
+
+    /// Those who wait come one after the other, not all at the first free moment.
+    fn rate_wait_ms(&self, ask: &Ask, wait: Duration) -> u32 {
+        let spread = self.come_back.first_delay_ms(SessionId(ask.header.sequence), RATE_SPREAD);
+        u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).saturating_add(spread).max(1)
     }
 
     /// Makes or replaces the row.

@@ -7,7 +7,7 @@ use crate::auth::{SessionKey, StoredKey, UserKey, Window, open};
 use crate::ident::Incarnation;
 use crate::limits::BAD_TAGS;
 use crate::registry::{Reason, RowId};
-use crate::wire::{Kind, RejectCode, Request, Unverified, WireError};
+use crate::wire::{Find, Kind, Pattern, RejectCode, Request, Unverified, WireError};
 
 /// What an accepted request did to its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ impl Server {
         if !vouched && !self.unverified.allow(ask.now, ask.from) {
             return self.dropped("budget");
         }
+        let (realm, user) = (ask.header.realm, ask.header.user);
+        // What comes sooner than heartbeats need is the user's to pay for (R-SEC-05).
+        let extra = ask.now.since(row.last_heard()) < row.check_time() / 2;
+        if extra && vouched && !self.users.may_ask(ask.now, realm, user) {
+            return self.dropped("user-budget");
+        }
         let Some(verified) = open(&StoredKey(row.key()), datagram) else {
             if own_source {
                 self.registry.bad_tag(id);
@@ -56,7 +62,12 @@ impl Server {
         match verified.request() {
             Err(error) if error.content.is_none() => self.dropped(error.reason()),
             _ if self.is_replay(ask, id) => self.dropped("replay"),
-            Ok(request) => self.request_of_row(ask, id, request, None),
+            Ok(request) => {
+                if extra {
+                    self.users.asked(ask.now, realm, user, cost(&request));
+                }
+                self.request_of_row(ask, id, request, None);
+            }
             Err(error) => match verified.heartbeat_head() {
                 // Content that cannot be taken is refused aloud, where a sound heartbeat would be answered (R-FMT-09).
                 Ok(head) => self.request_of_row(ask, id, head, error.content),
@@ -103,6 +114,9 @@ impl Server {
         // Row 9: nothing that was sent before may confirm or move a row.
         if sequence <= window.highest() {
             return self.dropped("replay");
+        }
+        if !own_source && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {
+            return self.retry(ask, id, wait);
         }
         self.prove(ask, id);
         self.accepted(ask, id, request, Proof::Fresh, fault);
@@ -184,6 +198,14 @@ impl Server {
                 self.answers.short(ask, Kind::Reregister, u64::from(delay), key);
             }
         }
+    }
+}
+
+/// How many requests it counts as: a search looks at many rows.
+const fn cost(request: &Request<'_>) -> u64 {
+    match request {
+        Request::Find(Find { pattern: Pattern::Prefix(_), .. }) => 4,
+        _ => 1,
     }
 }
 

@@ -11,6 +11,7 @@ use super::budget::Budgets;
 use super::clock::{StampClock, Wall};
 use super::comeback::ComeBack;
 use super::limiter::{HintLimit, Unverified};
+use super::rates::UserRates;
 use super::refusals::Refusals;
 use super::settings::ServerSettings;
 use super::timing::Rate;
@@ -76,6 +77,7 @@ impl Server {
             last_known: setup.rows.len(),
             budgets: Budgets::default(),
             unverified: Unverified::new(rng.next_u64()),
+            users: UserRates::new(rng.next_u64()),
             hints: HintLimit::new(rng.next_u64()),
             refusals: Refusals::new(rng.next_u64()),
             rng,

@@ -6,6 +6,7 @@ mod crafted;
 mod directory;
 mod discovery;
 mod expiry;
+mod rates;
 mod realms;
 mod refusals;
 mod registration;

@@ -234,6 +234,7 @@ fn the_key_of_one_user_does_nothing_to_another() {
         bob.instance = crate::ident::InstanceId(u64::from(host));
         bob.takeover = true;
         assert!(bob.join(&mut world).stamp > registered.stamp);
+        world.secs(1);
     }
     assert_eq!(world.hosts(), ["alice up 10.0.1.1:5000", "bob up 10.0.1.29:5000"]);
     assert!(matches!(alice.heartbeat(&mut world), Got::Ack(_)));
