@@ -10,6 +10,7 @@ from .process import stamp
 from .waiting import Failure
 
 ETH_P_ALL, SO_TIMESTAMPNS, PACKET_OUTGOING = 3, 35, 4
+SOL_PACKET, PACKET_STATISTICS, SO_RCVBUFFORCE = 263, 6, 33
 
 
 class Datagram:
@@ -49,7 +50,7 @@ class Capture:
         self.reflex = None  # called with each datagram at once, as by a listener on the LAN
         with node.inside():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((device, ETH_P_ALL))
         self.socket.settimeout(0.2)
@@ -81,6 +82,16 @@ class Capture:
                 reflex = self.reflex
                 if reflex:
                     reflex(datagram)
+
+    def take(self):
+        """All until now; they are not kept any longer."""
+        with self.change:
+            taken, self.datagrams = self.datagrams, []
+        return taken
+
+    def lost(self):
+        """How many packets the kernel had no room for since the last call."""
+        return struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 
     def find(self, wanted=lambda datagram: True, since=0.0, before=float("inf")):
         with self.change:
