@@ -25,25 +25,24 @@ fn micros(span: Duration) -> u64 {
 /// Back-off with full jitter: each draw is even from the lowest wait to a cap that doubles up to the highest.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    lowest: Duration,
-    cap: Duration,
+    doublings: u32,
 }
 
 impl Backoff {
-    /// Begins with draws between `lowest` and twice that.
-    pub const fn new(lowest: Duration) -> Self {
-        Self { lowest, cap: lowest }
-    }
+    /// At its beginning.
+    pub const NEW: Self = Self { doublings: 0 };
 
-    /// The next wait, at most `highest` (or the lowest wait, if that is longer).
-    pub fn draw(&mut self, rng: &mut impl Rng, highest: Duration) -> Duration {
-        self.cap = self.cap.saturating_mul(2).min(highest.max(self.lowest));
-        between(rng, self.lowest, self.cap)
+    /// The next wait: at first between `lowest` and twice that, never longer than `highest` (or `lowest`, if that is
+    /// longer).
+    pub fn draw(&mut self, rng: &mut impl Rng, lowest: Duration, highest: Duration) -> Duration {
+        self.doublings = self.doublings.saturating_add(1).min(31);
+        let cap = lowest.saturating_mul(1 << self.doublings).min(highest.max(lowest));
+        between(rng, lowest, cap)
     }
 
     /// Starts over: something answered.
     pub const fn reset(&mut self) {
-        self.cap = self.lowest;
+        *self = Self::NEW;
     }
 }
 
@@ -69,13 +68,13 @@ mod tests {
     fn the_cap_doubles_up_to_the_highest() {
         let mut rng = ChaCha20Rng::from_seed([2; 32]);
         let second = Duration::from_secs(1);
-        let mut backoff = Backoff::new(second);
+        let mut backoff = Backoff::NEW;
         for cap in [2, 4, 8, 16, 30, 30, 30] {
-            let wait = backoff.draw(&mut rng, Duration::from_secs(30));
+            let wait = backoff.draw(&mut rng, second, Duration::from_secs(30));
             assert!((second..=Duration::from_secs(cap)).contains(&wait));
         }
         backoff.reset();
-        assert!(backoff.draw(&mut rng, Duration::from_secs(30)) <= Duration::from_secs(2));
-        assert_eq!(backoff.draw(&mut rng, Duration::ZERO), second);
+        assert!(backoff.draw(&mut rng, second, Duration::from_secs(30)) <= Duration::from_secs(2));
+        assert_eq!(backoff.draw(&mut rng, second, Duration::ZERO), second);
     }
 }

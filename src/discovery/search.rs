@@ -116,7 +116,7 @@ impl Search {
             nonce: None,
             found: Found { candidates: Vec::new() },
             collect_until: None,
-            backoff: Backoff::new(REST.0),
+            backoff: Backoff::NEW,
         }
     }
 
@@ -199,7 +199,7 @@ impl Search {
         self.phase = if next < TIMES.len() {
             Phase::Sending { begin, next }
         } else {
-            Phase::Resting { until: now + self.backoff.draw(rng, REST.1) }
+            Phase::Resting { until: now + self.backoff.draw(rng, REST.0, REST.1) }
         };
         self.nonce.map(SearchStep::Send)
     }

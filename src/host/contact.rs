@@ -53,7 +53,7 @@ impl Contact {
             challenge: None,
             offered: None,
             held: false,
-            backoff: Backoff::new(BACKOFF_MIN),
+            backoff: Backoff::NEW,
         }
     }
 
@@ -98,7 +98,7 @@ impl Host {
         }
         self.state = State::Contacting;
         let longest = self.told.check_time.min(BACKOFF_MAX);
-        let wait = self.contact.backoff.draw(&mut self.rng, longest);
+        let wait = self.contact.backoff.draw(&mut self.rng, BACKOFF_MIN, longest);
         self.timers.set(Timer::Contact, now + wait);
     }
 

@@ -58,7 +58,7 @@ impl Beat {
             cookie: None,
             want: false,
             want_since: None,
-            backoff: Backoff::new(BACKOFF_MIN),
+            backoff: Backoff::NEW,
             echoes: Allowance::new(),
             extras: Allowance::new(),
         }
@@ -181,8 +181,9 @@ impl Host {
                 self.search.start(now, &mut self.rng);
             }
         }
-        let longest = self.told.check_time.min(BACKOFF_MAX);
-        let wait = self.beat.backoff.draw(&mut self.rng, longest);
+        let check_time = self.told.check_time;
+        let (lowest, longest) = (BACKOFF_MIN.min(check_time / 10), check_time.min(BACKOFF_MAX));
+        let wait = self.beat.backoff.draw(&mut self.rng, lowest, longest);
         self.timers.set(Timer::Beat, now + wait);
     }
 

@@ -65,6 +65,26 @@ fn short_check_times_shorten_the_repeats() {
 }
 
 #[test]
+fn enough_heartbeats_come_within_an_expiry_however_short_the_check_time() {
+    crate::shows!("R-REG-34");
+    for (check_time_ms, least) in [(1000, 5), (2000, 5), (5000, 5), (10_000, 5), (30_000, 12), (120_000, 12)]
+    {
+        for seed in 1..=20 {
+            let mut setup = setup(token(vec![addr(1)]));
+            setup.seed = [seed; 32];
+            let mut rig = Rig::new(setup);
+            rig.register_with(|r| (r.check_time_ms, r.first_delay_ms) = (check_time_ms, 500));
+            rig.settle();
+            let last = rig.until(Kind::Heartbeat);
+            rig.ack(&last, |_| {});
+            let expiry = Duration::from_millis(u64::from(check_time_ms)).mul_f64(2.5);
+            let beats = rig.run(expiry).iter().filter(|s| s.is(Kind::Heartbeat)).count();
+            assert!(beats >= least, "{beats} heartbeats at {check_time_ms} ms");
+        }
+    }
+}
+
+#[test]
 fn a_challenge_is_echoed_at_once_at_most_three_times_in_a_check_time() {
     crate::shows!("R-REG-33");
     let mut rig = rig();
