@@ -325,7 +325,7 @@ impl Server {
         for _ in 0..PASSED_OVER {
             let target = self.registry.next_push()?;
             let realm = self.realm_of(target.row);
-            if self.granted_view(target.row) != Some(target.view) {
+            if self.granted_view(target.row) != Some(target.view) || self.is_silent(now, target.row) {
                 self.registry.set_told(target.row, Revision::default());
             } else if self.budgets.may_send(now, realm)
                 && let Some(transmit) = self.write_push(target, buf)
@@ -336,6 +336,12 @@ impl Server {
         }
         self.push_after = now + PUSH_PAUSE;
         None
+    }
+
+    /// Not heard for one and a half check times: what is sent to an address that nobody has any more only waits in the
+    /// kernel, before what is sent to others (R-DIR-09).
+    fn is_silent(&self, now: Instant, id: RowId) -> bool {
+        self.registry.row(id).is_none_or(|row| now.since(row.last_heard()) > row.check_time() * 3 / 2)
     }
 
     fn write_push(&mut self, target: PushTarget, buf: &mut Vec<u8>) -> Option<Transmit> {

@@ -345,6 +345,27 @@ fn directory_bytes_have_a_budget() {
 }
 
 #[test]
+fn who_is_silent_is_pushed_nothing_until_it_is_heard_again() {
+    crate::shows!("R-DIR-09");
+    let mut world = with_mode(UpdateMode::OnChange, true);
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
+    let mut carol = Client::new("carol", 3);
+    alice.join(&mut world);
+    carol.join(&mut world);
+    alice.copy(&mut world);
+    world.secs(44);
+    carol.update(&mut world);
+    alice.revision = change(&mut world, &mut carol, "board", &mut [&mut alice])[0][0].info.to;
+    world.secs(2);
+    assert!(change(&mut world, &mut carol, "lobby", &mut [&mut alice])[0].is_empty());
+    // The heartbeat brings what it missed, and pushes go on from there.
+    let page = alice.beat(&mut world).page.expect("what was not pushed");
+    assert_eq!(page.items, ["+carol"]);
+    alice.revision = page.info.to;
+    assert_eq!(change(&mut world, &mut carol, "hall", &mut [&mut alice])[0][0].info.from, alice.revision);
+}
+
+#[test]
 fn what_is_equal_at_a_heartbeat_is_pushed_from_there() {
     let mut world = with_mode(UpdateMode::OnChange, true);
     let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
