@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Daemon, REFRESH_MAX};
-use crate::host::{Change, HostRow};
-use crate::shell::control::{ControlError, EXIT_USAGE, Request};
+use crate::host::HostRow;
+use crate::shell::control::{ControlError, EXIT_USAGE, Request, changes};
 use crate::shell::engine::unknown_request;
 
 impl Daemon<'_> {
@@ -48,18 +48,10 @@ impl Daemon<'_> {
         self.engine.control.answer(request.from, answer);
     }
 
-    /// `{"changes": {"state": "participating", "service+": ["sip:5060", "h323:1720"]}}`: all or nothing.
+    /// All or nothing.
     fn set(&mut self, request: &Request) -> Result<Value, ControlError> {
         let usage = |message: String| ControlError::new(EXIT_USAGE, message);
-        let changes = request.body.get("changes").and_then(Value::as_object);
-        let changes = changes.ok_or_else(|| usage("the request set lacks changes".to_owned()))?;
-        let mut parsed = Vec::new();
-        for (key, value) in changes {
-            let values = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
-            for value in values {
-                parsed.push(Change::parse(key, &as_text(value)).map_err(|error| usage(error.to_string()))?);
-            }
-        }
+        let parsed = changes(&request.body)?;
         self.host.set(self.engine.now(), parsed).map_err(|error| usage(error.to_string()))?;
         self.engine.flush(&mut self.host);
         // What is answered is kept, even if the machine loses its power now.
@@ -105,14 +97,5 @@ impl Daemon<'_> {
         for to in std::mem::take(&mut self.leavers) {
             self.engine.control.answer(to, Ok(json!({})));
         }
-    }
-}
-
-/// A value as one writes it behind `=`.
-fn as_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
     }
 }

@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 
 use super::ControlError;
 use super::EXIT_USAGE;
+use super::lines::{LINE_MAX, Lines};
 use super::server::read_some;
 use crate::time::Instant;
 
-/// Longest request.
-const LINE_MAX: usize = 64 << 10;
 /// Events that wait for a slow reader, in bytes; beyond that they are dropped.
 const EVENTS_MAX: usize = 1 << 20;
 /// Answers that wait for a reader before the next request is read.
@@ -44,7 +43,7 @@ pub(super) struct Connection {
     pub(super) stream_of: Option<Option<String>>,
     pub(super) readable: bool,
     pub(super) writable: bool,
-    input: Vec<u8>,
+    input: Lines,
     output: Vec<u8>,
     written: usize,
     /// Events were dropped: the reader has to look again.
@@ -65,7 +64,7 @@ impl Connection {
             // A new socket's first event may have come already.
             readable: true,
             writable: true,
-            input: Vec::new(),
+            input: Lines::new(),
             output: Vec::new(),
             written: 0,
             missed: false,
@@ -92,7 +91,7 @@ impl Connection {
         if self.ending || self.output.len() - self.written > ANSWERS_MAX {
             return Input::Nothing;
         }
-        if let Some(line) = self.take_line() {
+        if let Some(line) = self.input.next_line() {
             return Input::Line(line);
         }
         if !self.readable {
@@ -107,7 +106,7 @@ impl Connection {
                 if self.stream_of.is_some() || self.is_flushed() { Input::Closed } else { Input::Nothing }
             }
             Ok(count) => {
-                self.input.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                self.input.push(buffer.get(..count).unwrap_or_default());
                 self.after_reading()
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -119,27 +118,15 @@ impl Connection {
     }
 
     fn after_reading(&mut self) -> Input {
-        if let Some(line) = self.take_line() {
+        if let Some(line) = self.input.next_line() {
             return Input::Line(line);
         }
-        if self.input.len() > LINE_MAX {
+        if self.input.is_too_long() {
             let message = format!("a request has at most {LINE_MAX} bytes");
             self.send(&ControlError::new(EXIT_USAGE, message).to_line(), true);
             self.ending = true;
         }
         Input::More
-    }
-
-    fn take_line(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let end = self.input.iter().position(|byte| *byte == b'\n')?;
-            let rest = self.input.split_off(end + 1);
-            let mut line = std::mem::replace(&mut self.input, rest);
-            line.pop();
-            if !line.trim_ascii().is_empty() {
-                return Some(line);
-            }
-        }
     }
 
     /// Queues a line and writes what the socket takes.

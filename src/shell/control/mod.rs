@@ -8,6 +8,7 @@
 
 mod client;
 mod connection;
+mod lines;
 mod server;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 pub use client::{Client, Events};
+pub use lines::{LINE_MAX, Lines, changes, request_body};
 pub(super) use server::{ConnectionId, ControlServer, REQUESTS_IN_TURN, Request};
 
 /// The exit code for "the daemon is not running".

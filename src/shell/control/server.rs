@@ -16,6 +16,7 @@ use super::super::counters::Counters;
 use super::super::paths::Socket;
 use super::super::sys;
 use super::connection::{Connection, Input};
+use super::lines::request_body;
 use super::{ControlError, EXIT_USAGE};
 use crate::time::{Duration, Instant};
 
@@ -252,11 +253,10 @@ impl ControlServer {
             Input::Line(line) => {
                 connection.last_active = now;
                 self.queue(key + LISTENERS.len());
-                match serde_json::from_slice::<Value>(&line) {
-                    Ok(body) if body.is_object() => Some(Request { from: id, control, body }),
-                    _ => {
-                        let message = "not a JSON object on one line: {\"cmd\": ...}";
-                        self.answer(id, Err(ControlError::new(EXIT_USAGE, message)));
+                match request_body(&line) {
+                    Ok(body) => Some(Request { from: id, control, body }),
+                    Err(error) => {
+                        self.answer(id, Err(error));
                         None
                     }
                 }
