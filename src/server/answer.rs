@@ -45,11 +45,13 @@ pub(super) struct Answers {
     output: Output,
     /// Answers that found no room.
     pub(super) lost: u64,
+    /// Hints: all that goes out without a key.
+    pub(super) hints: u64,
 }
 
 impl Answers {
     pub(super) fn new(incarnation: Incarnation) -> Self {
-        Self { incarnation, number: 0, output: Output::default(), lost: 0 }
+        Self { incarnation, number: 0, output: Output::default(), lost: 0, hints: 0 }
     }
 
     /// The next number.
@@ -113,6 +115,7 @@ impl Answers {
         header.emit(&mut buf);
         Hint::new(code).emit(&mut buf);
         seal_checksum(&mut buf);
+        self.hints = self.hints.saturating_add(1);
         self.queue(ask.back_to_anybody(), buf);
     }
 

@@ -40,6 +40,7 @@ impl Server {
             hosts,
             heartbeats_per_s: self.heartbeats.per_second(),
             drops,
+            hints_sent: self.answers.hints,
             peers: Vec::new(),
             listen: self.settings.listen.iter().map(ToString::to_string).collect(),
             overridden: BTreeMap::new(),

@@ -31,6 +31,8 @@ pub struct StatusView {
     pub heartbeats_per_s: f64,
     /// Datagrams dropped, by reason.
     pub drops: BTreeMap<&'static str, u64>,
+    /// Hints sent: all that who shows no key is answered with (R-AUT-30).
+    pub hints_sent: u64,
     /// The other HMSs.
     pub peers: Vec<PeerRow>,
     /// Where the host ports are open.

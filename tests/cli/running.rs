@@ -126,6 +126,7 @@ fn the_json_of_status_is_complete() {
         "hosts",
         "heartbeats_per_s",
         "drops",
+        "hints_sent",
         "peers",
         "listen",
         "overridden",

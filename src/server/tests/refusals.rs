@@ -87,6 +87,7 @@ fn hints_are_bounded_in_all() {
     let count: usize =
         (0..500u16).map(|i| world.send(([10, 9, (i >> 8) as u8, i as u8], 77).into(), &init).len()).sum();
     assert!((50..=100).contains(&count), "{count}");
+    assert_eq!(world.server.status(world.now).hints_sent, count as u64);
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn status_has_every_key() {
         "hosts",
         "heartbeats_per_s",
         "drops",
+        "hints_sent",
         "peers",
         "listen",
         "overridden",

@@ -174,7 +174,7 @@ def second_daemons(t, world):
 
 FIELDS = {
     "status": "name version role since elapsed_s cluster_start realms hosts heartbeats_per_s drops "
-              "peers listen overridden message",
+              "hints_sent peers listen overridden message",
     "hosts": "realm user host state status address reported observed ports services conference fixed "
              "since age_ms check_time_s via revision",
     "who": "source hms age_ms hosts",

@@ -1,11 +1,12 @@
 """Attackers without a key: one that says again what it captured, one that says anything."""
 
 import os
-import random
 import time
 
+from attack.flood import Flooded, constant, reasons, size
+from attack.truth import drops
 from harness import wire
-from harness.forge import Spoofer, udp_socket
+from harness.forge import Spoofer
 from harness.product import ends
 from harness.runner import scenario
 from harness.waiting import between, check, equal, until
@@ -136,127 +137,22 @@ def attack_replay(t):
     t.note(f"{captor.sent} datagrams said again; {captor.bytes_in} bytes from strangers, {out} to them")
 
 
-SENT, BATCH = 100_000, 5_000
-
-
-class Flood:
-    """Random, truncated and bit-flipped datagrams, a batch at a time."""
-
-    def __init__(self, t, world, seeds):
-        self.random, self.seeds, self.hms = random.Random(7), seeds, world.address()
-        node = world.net.node("rogue", world.lan)
-        self.sockets = [udp_socket(node) for _ in range(8)]
-        for one in self.sockets:
-            t.closing(one)
-            one.setblocking(False)
-            one.connect(self.hms)
-        self.spoofer = t.closing(Spoofer(node))
-        # Also from where a registered host is, whose own datagrams must still get through.
-        self.victim = ends(world.hms.row("ann")["address"])
-        self.answers = []
-
-    def datagram(self):
-        draw = self.random
-        seed = draw.choice(self.seeds)
-        kind = draw.randrange(3)
-        if kind == 0:
-            return draw.randbytes(draw.randrange(1400))
-        if kind == 1:
-            return seed[:draw.randrange(len(seed))]
-        flipped = bytearray(seed)
-        for _ in range(draw.randrange(1, 4)):
-            # Different bits: one that is flipped twice would be a replay.
-            at = draw.randrange(len(flipped) * 8 - 8)
-            flipped[at // 8] ^= 1 << at % 8
-        return bytes(flipped) if bytes(flipped) != seed else b""
-
-    def batch(self):
-        for number in range(BATCH):
-            if number % 10 == 0:
-                self.spoofer.send(self.victim, self.hms, self.datagram())
-            else:
-                self.sockets[number % len(self.sockets)].send(self.datagram())
-        self.collect()
-
-    def collect(self):
-        for one in self.sockets:
-            while True:
-                try:
-                    self.answers.append(one.recv(2048))
-                except BlockingIOError:
-                    break
-
-
-def drops(world):
-    return world.hms.json("status")["drops"]
-
-
-def size(pid):
-    """(descriptors, resident KiB) of a process, without those of a moment: a command's connection, a
-    snapshot that is being written."""
-    descriptors = []
-    for _ in range(25):
-        descriptors.append(len(os.listdir(f"/proc/{pid}/fd")))
-        time.sleep(0.05)
-    with open(f"/proc/{pid}/status") as file:
-        resident = next(line for line in file if line.startswith("VmRSS"))
-    return min(descriptors), int(resident.split()[1])
-
-
 @scenario("attack-flood", "10^5 hostile datagrams: each counted, none answered but by hints, no growth",
           takes=10, alone=True)
 def attack_flood(t):
-    world = World(t, ["ann", "bob", "cyd"], hosts_config("5s"))
-    world.equal(within=6)
-    world["bob"].set("conference=board")
-    time.sleep(1)
-    hosts = {host.node.v4 for host in world.hosts.values()}
-    seeds = [d.data for d in distinct(world.capture.find(lambda d: d.source[0] in hosts))]
-    # Reading every packet here would only slow down the sender.
-    world.capture.close()
-    kept = {user: (row["address"], row["since"]) for user, row in world.hms.rows().items()}
-    watch = world.hms.watch()
-    flood = Flood(t, world, seeds)
-    pid = world.hms.process.pid
-
-    def settle(wanted):
-        """The loop is closed: all that was sent is counted before more is sent."""
-        until("all counted", lambda: sum(drops(world).values()) >= wanted, 10)
-
-    count = sum(drops(world).values())
-    flood.batch()  # what is made once is made now
-    count += BATCH
-    settle(count)
-    before, started = drops(world), time.time()
-    small = size(pid)
-    for _ in range(SENT // BATCH):
-        flood.batch()
-        count += BATCH
-        settle(count)
-    took, after = time.time() - started, drops(world)
-    large = size(pid)
-    reasons = {name: after[name] - before.get(name, 0) for name in after
-               if after[name] != before.get(name, 0)}
-    t.note(f"{SENT} datagrams in {took:.1f} s; counted: "
-           + ", ".join(f"{name} {number}" for name, number in sorted(reasons.items())))
-    equal("sum of the counters", sum(reasons.values()), SENT)
-    check({"length", "version", "type", "flags", "realm", "tag"} <= set(reasons), f"{reasons}")
-    t.note(f"descriptors {small[0]} and {large[0]}, resident {small[1]} and {large[1]} KiB")
-    equal("descriptors", large[0], small[0])
-    check(large[1] - small[1] <= 512, f"grew by {large[1] - small[1]} KiB")
-    flood.collect()
-    kinds = {one[1] for one in flood.answers}
-    check(kinds <= {wire.HINT}, f"answered with {kinds}")
-    check(len(flood.answers) <= took + 30, f"{len(flood.answers)} hints in {took:.1f} s to one address")
-    t.note(f"{len(flood.answers)} hints to the one address that it came from")
-    check(world.hms.process.running and not world.hms.process.text("err").count("panic"), "it ended")
-    equal("rows", {user: (row["address"], row["since"]) for user, row in world.hms.rows().items()}, kept)
-    equal("events", watch.count(*CHANGES), 0)
-    # They are heard from, too: nobody's heartbeat is older than an interval and its resends.
-    until("all heard from", lambda: all(row["age_ms"] < 1100 * 5 + 2500
-                                        for row in world.hms.rows().values()), 6)
-    for host in world.hosts.values():
-        check(host.me()["registered"], f"{host.name} lost its HMS")
+    flooded = Flooded(t)
+    first = flooded.send(10_000, 1)  # what is made once is made now
+    small = size(flooded.pid)
+    report = flooded.send(100_000, 2)
+    large = size(flooded.pid)
+    t.note(f"{report['sent']} datagrams in {report['seconds']:.1f} s; counted: "
+           + ", ".join(f"{name} {number}" for name, number in sorted(report["drops"].items())))
+    t.note(f"{report['hints_sent']} hints; before {small}, after {large}")
+    reasons(report)
+    equal("sum of the counters", sum(flooded.world.hms.json("status")["drops"].values())
+          - sum(flooded.drops.values()), first["sent"] + report["sent"])
+    constant(small, large)
+    flooded.unharmed()
 
 
 @scenario("attack-nobody", "answers to addresses of the LAN that nobody has take nothing from hosts",
@@ -276,7 +172,7 @@ def attack_nobody(t):
             spoofer.send(nobody[sent % len(nobody)], hms, init)
             sent += 1
         time.sleep(0.04)
-        if not full and sent % 10_000 == 0 and drops(world).get("send-no-room"):
+        if not full and sent % 10_000 == 0 and drops(world.hms).get("send-no-room"):
             full = time.time()
     check(full, f"{sent} datagrams did not fill anything")
     ended = time.time()
