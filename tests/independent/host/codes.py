@@ -30,6 +30,15 @@ CHECK_TIME, GRANTED, MODE, REPLICATED = 0x24, 0x25, 0x26, 0x27
 PAGE_INFO, ENTRY, GONE, DIGEST_LIST, BUCKETS, PATTERN = 0x30, 0x31, 0x32, 0x33, 0x34, 0x35
 ADDRESS, SIGNATURE, PAD, CRITICAL = 0x36, 0x37, 0x7F, 0x80
 KNOWN_TLVS = {*range(1, 9), VIEW, *range(0x20, 0x28), *range(0x30, 0x38), PAD}
+CONTENT_TLVS = set(range(1, 9))
+LISTED_IN_ENTRY = CONTENT_TLVS | {ADDRESS, SIGNATURE}
+# what a message lists (2.5, 2.6); every request may end in PAD (R-FMT-14)
+LISTED = {
+    REGISTER: CONTENT_TLVS | {VIEW, PAD}, HEARTBEAT: CONTENT_TLVS | {VIEW, PAD}, PULL: {BUCKETS, PAD},
+    FIND: {PATTERN, PAD}, INIT: {PAD}, DISCOVER: {PAD}, LEAVE: {PAD},
+    REGISTERED: set(range(0x20, 0x28)), ACK: set(range(0x20, 0x28)) | {PAGE_INFO, ENTRY, GONE},
+    PAGE: {PAGE_INFO, ENTRY, GONE}, DIGESTS: {DIGEST_LIST}, OFFER: {HMS},
+}
 REPEATS = {SERVICE: 16, HMS: 16, ENTRY: None, GONE: None}
 
 STATES = {1: "standby", 2: "participating", 3: "organizing"}
@@ -39,7 +48,7 @@ PULL_KINDS = {1: "delta", 2: "digests", 3: "copy"}
 PAGE_KINDS = {1: "delta", 2: "copy", 3: "find", 4: "whole"}
 PATTERN_KINDS = {1: "user", 2: "prefix"}
 REASONS = {1: "leave", 2: "expiry", 3: "replaced", 4: "revoked", 5: "left the view"}
-REJECTS = {1: "revoked", 2: "name", 3: "taken", 4: "full", 5: "rate", 6: "content", 7: "epoch retired"}
+REJECTS = {1: "revoked", 2: "name", 3: "taken", 4: "full", 5: "rate", 6: "content", 7: "epoch-retired"}
 EVENTS = {1: "up", 2: "primary", 3: "stopping"}
 HINTS = {1: "wrong key", 2: "epoch unknown here", 3: "version not served", 4: "HMS to HMS: no key fits"}
 NO_VIEW, REALM_VIEW, GROUP_VIEW, NAMED_VIEW = 0, 1, 2, 3

@@ -195,7 +195,7 @@ class Host:
         except Dropped as reason:
             self.drop(str(reason))
         except Malformed as reason:
-            self.drop("critical-tlv" if str(reason) == "critical-tlv" else "malformed")
+            self.drop(reason.reason)
             self.emit("malformed", reason=str(reason), datagram=data.hex())
 
     def _receive(self, now, header, data, source):

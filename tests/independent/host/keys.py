@@ -5,7 +5,7 @@ import hmac
 from dataclasses import dataclass, field
 
 from . import address as addresses
-from . import ed25519
+from . import ed25519, tlv
 from .errors import Malformed
 
 
@@ -121,7 +121,7 @@ def write_token(token):
 
 def read_token(written):
     """The token, or Malformed; the checksum comes before anything else (R-AUT-50)."""
-    plain = "".join(written.split()).lower()
+    plain = written.strip().lower()
     if not plain.startswith("hms1_"):
         raise Malformed("not a join token")
     body = plain[5:].upper()
@@ -131,12 +131,14 @@ def read_token(written):
         raise Malformed("mistyped token") from None
     if len(data) < 4 or sha256(data[:-4])[:4] != data[-4:]:
         raise Malformed("mistyped token")
+    if base64.b32encode(data).decode().rstrip("=") != body:
+        raise Malformed("token with padding bits")
     data = data[:-4]
     if data[:1] != b"\x01":
         raise Malformed("token of an unknown format")
     try:
         return _token_fields(data)
-    except (IndexError, UnicodeDecodeError):
+    except IndexError:
         raise Malformed("token cut off") from None
 
 
@@ -144,7 +146,7 @@ def _token_fields(data):
     at, names = 78, []
     for _ in range(2):
         size = data[at]
-        names.append(data[at + 1:at + 1 + size].decode())
+        names.append(tlv.read_name(data[at + 1:at + 1 + size], (64, 32)[len(names)]))
         at += 1 + size
     count, at, found = data[at], at + 1, []
     for _ in range(count):

@@ -15,26 +15,27 @@ def write(code, value):
     return bytes([code]) + len(value).to_bytes(2, "big") + value
 
 
-def read(data):
-    """[(code without the critical bit, value, the bytes of the whole TLV)], order and repeats checked."""
+def read(data, listed=c.KNOWN_TLVS):
+    """[(code without the critical bit, value, the bytes of the whole TLV)], order and repeats checked; those that the
+    message does not list are left out (R-FMT-07), but for codes of the content when it lists content."""
     found, at, last, counts = [], 0, 0, {}
     while at < len(data):
-        if at + 3 > len(data):
-            raise Malformed("TLV cut off")
-        code, end = data[at], at + 3 + int.from_bytes(data[at + 1:at + 3], "big")
-        if end > len(data):
-            raise Malformed("TLV beyond the end")
-        plain = code & 0x7F
-        if plain not in c.KNOWN_TLVS and code & c.CRITICAL:
-            raise Malformed("critical-tlv")
+        code, plain = data[at], data[at] & 0x7F
+        mine = plain if c.USER_NAME in listed and plain in CONTENT_RANGE else None
+        end = at + 3 + int.from_bytes(data[at + 1:at + 3], "big")
+        if at + 3 > len(data) or end > len(data):
+            raise Malformed("TLV 0x%02x beyond the end" % code, content=mine)
+        if plain not in listed and code & c.CRITICAL:
+            raise Malformed("TLV 0x%02x is critical" % code, "critical-tlv", mine)
         rank = c.ENTRY if plain == c.GONE else plain
         if rank < last:
-            raise Malformed("TLV 0x%02x out of order" % plain)
+            raise Malformed("TLV 0x%02x out of order" % plain, content=mine)
         counts[plain] = counts.get(plain, 0) + 1
-        limit = c.REPEATS.get(plain, 1) if plain in c.KNOWN_TLVS else None
+        limit = c.REPEATS.get(plain, 1) if plain in listed or plain in c.KNOWN_TLVS - set(c.REPEATS) else None
         if limit is not None and counts[plain] > limit:
-            raise Malformed("TLV 0x%02x repeated" % plain)
-        found.append((plain, data[at + 3:end], data[at:end]))
+            raise Malformed("TLV 0x%02x repeated" % plain, content=mine)
+        if plain in listed or mine is not None:
+            found.append((plain, data[at + 3:end], data[at:end]))
         at, last = end, rank
     return found
 
@@ -45,14 +46,24 @@ def size_is(value, size):
     return value
 
 
-def read_name(value, high=64, low=1):
-    """R-FMT-10."""
+def read_bool(value):
+    if value not in (b"\0", b"\1"):
+        raise Malformed("neither yes nor no")
+    return value == b"\1"
+
+
+def read_text(value, low, high):
     if not low <= len(value) <= high:
-        raise Malformed("name of %d bytes" % len(value))
+        raise Malformed("text of %d bytes" % len(value))
     try:
-        text = value.decode()
+        return value.decode()
     except UnicodeDecodeError:
         raise Malformed("not UTF-8") from None
+
+
+def read_name(value, high=64):
+    """R-FMT-10."""
+    text = read_text(value, 1, high)
     if any(unicodedata.category(ch) == "Cc" for ch in text) or text != text.strip():
         raise Malformed("name with control characters or white space around it")
     return text
@@ -69,9 +80,13 @@ def read_content(tlvs):
                "state": "standby", "conference": None, "fixed": False, "other": [],
                "raw": b"".join(t[2] for t in mine)}
     for code, value, _ in mine:
-        _read_content_tlv(content, code, value)
-    if content["user_name"] is None or content["host_name"] is None:
-        raise Malformed("content without USER-NAME or HOST-NAME")
+        try:
+            _read_content_tlv(content, code, value)
+        except Malformed as fault:
+            raise Malformed(str(fault), content=code) from None
+    for code, name in ((c.USER_NAME, "user_name"), (c.HOST_NAME, "host_name")):
+        if content[name] is None:
+            raise Malformed("content without %s" % name, content=code)
     return content
 
 
@@ -101,19 +116,19 @@ def _read_content_tlv(content, code, value):
 
 
 def write_content(content):
-    """The bytes of a content; one that was received keeps the bytes it came with."""
+    """The bytes of a content, canonical (R-FMT-11); one that was received keeps the bytes it came with."""
     if content.get("raw") is not None:
         return content["raw"]
     out = [write(c.USER_NAME, content["user_name"].encode()), write(c.HOST_NAME, content["host_name"].encode())]
     if content.get("reported"):
         out.append(write(c.REPORTED, b"".join(map(addresses.encode, content["reported"]))))
-    if content.get("ports"):
+    if any((content.get("ports") or {}).values()):
         ports = content["ports"]
         out.append(write(c.PORTS, struct.pack(">3H", ports["data"], ports["video"], ports["audio"])))
     for kind, port, transport in content.get("services", []):
         number = c.number_of(c.TRANSPORTS, transport)
         out.append(write(c.SERVICE, struct.pack(">BH", number, port) + kind.encode()))
-    if content.get("state"):
+    if content.get("state") not in (None, "standby"):
         out.append(write(c.STATE, bytes([c.number_of(c.STATES, content["state"])])))
     if content.get("conference"):
         out.append(write(c.CONFERENCE, content["conference"].encode()))
@@ -178,7 +193,9 @@ def write_pattern(pattern):
 def read_pattern(value):
     if not value:
         raise Malformed("PATTERN empty")
-    return {"kind": c.name_of(c.PATTERN_KINDS, value[0]), "text": read_name(value[1:], 64, 0)}
+    if value[0] not in c.PATTERN_KINDS:
+        raise Malformed("PATTERN of kind %d" % value[0])
+    return {"kind": c.PATTERN_KINDS[value[0]], "text": read_text(value[1:], 0, 64)}
 
 
 # ---- pages (4.6)
@@ -223,10 +240,18 @@ def read_gone(value):
 
 
 def read_entry(value):
+    """The content in it is not the sender's own: a fault in it is no reason for REJECT."""
+    try:
+        return _read_entry(value)
+    except Malformed as fault:
+        raise Malformed(str(fault), fault.reason) from None
+
+
+def _read_entry(value):
     if len(value) < 33:
         raise Malformed("ENTRY too short")
     revision, status, since, check_time = struct.unpack(">IBQI", value[8:25])
-    tlvs = read(value[33:])
+    tlvs = read(value[33:], c.LISTED_IN_ENTRY)
     entry = {"user_id": value[:8], "revision": revision, "late": bool(status & 1), "unconfirmed": bool(status & 2),
              "since": since, "check_time_s": check_time, "home": value[25:33], "content": read_content(tlvs),
              "address": None, "signature": None}

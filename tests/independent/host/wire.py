@@ -47,6 +47,10 @@ def read_header(datagram):
 def read_body(header, datagram):
     """The body of a datagram whose tag holds, or Malformed."""
     body = datagram[HEADER:-TAG]
+    if header.type in (c.INIT, c.REGISTER, c.DISCOVER) and header.session_id != c.ZEROS:
+        raise Malformed("session id in a request without a session")        # R-FMT-04
+    if header.type == c.DISCOVER and len(datagram) < DISCOVER_SIZE:
+        raise Malformed("DISCOVER of %d bytes" % len(datagram), "length")   # R-FMT-13
     if header.type in SHORT_ANSWERS:
         return _read_short(header, body)
     return READERS[header.type](header, body)
@@ -74,11 +78,16 @@ def write(header, body, key=None):
     return data
 
 
-def _fixed(layout, body):
+def _fixed(layout, body, kind):
     size = struct.calcsize(layout)
     if len(body) < size:
         raise Malformed("body of %d bytes" % len(body))
-    return struct.unpack(layout, body[:size]), tlv.read(body[size:])
+    return struct.unpack(layout, body[:size]), tlv.read(body[size:], c.LISTED[kind])
+
+
+def _all(layout, body):
+    """Messages that have no TLVs (R-FMT-14)."""
+    return struct.unpack(layout, tlv.size_is(body, struct.calcsize(layout)))
 
 
 def _value(tlvs, code, size=None):
@@ -92,7 +101,7 @@ def _value(tlvs, code, size=None):
 # ---- 2.5 host requests
 
 def _read_versions(header, body):
-    (low, high, _), _ = _fixed(">BB18s", body)
+    (low, high, _), _ = _fixed(">BB18s", body, header.type)
     return {"min_version": low, "max_version": high}
 
 
@@ -106,7 +115,7 @@ def _write_discover(body):
 
 
 def _read_register(header, body):
-    values, tlvs = _fixed(">8s8sQIII8s", body)
+    values, tlvs = _fixed(">8s8sQIII8s", body, header.type)
     names = ("cookie", "instance_id", "last_stamp", "content_version", "incarnation", "revision")
     read = dict(zip(names, values), digest=int.from_bytes(values[6], "big"), takeover=bool(header.flags & c.TAKEOVER))
     return {**read, **_read_content_and_view(tlvs, True)}
@@ -122,7 +131,7 @@ def _read_content_and_view(tlvs, wanted):
     view = _value(tlvs, c.VIEW)
     content = tlv.read_content(tlvs)
     if wanted and content is None:
-        raise Malformed("no content")
+        raise Malformed("no content", content=c.USER_NAME)
     return {"content": content, "view": None if view is None else tlv.read_view(view)}
 
 
@@ -132,17 +141,19 @@ def _write_content_and_view(body):
 
 
 def _read_heartbeat(header, body):
-    version, incarnation, revision, digest = _fixed(">IIIQ", body[:20])[0]
+    if len(body) < 20:
+        raise Malformed("body of %d bytes" % len(body))
+    version, incarnation, revision, digest = struct.unpack(">IIIQ", body[:20])
     at, cookie = 20, None
     if header.flags & c.COOKIE:
         if len(body) < 28:
             raise Malformed("no cookie")
         at, cookie = 28, body[20:28]
-    tlvs = tlv.read(body[at:])
     with_content = bool(header.flags & c.CONTENT)
+    tlvs = tlv.read(body[at:], c.LISTED[c.HEARTBEAT] if with_content else {c.PAD})
     return {"content_version": version, "incarnation": incarnation, "revision": revision, "digest": digest,
             "cookie": cookie, "want": bool(header.flags & c.WANT),
-            **_read_content_and_view(tlvs if with_content else [], with_content)}
+            **_read_content_and_view(tlvs, with_content)}
 
 
 def _write_heartbeat(body):
@@ -157,14 +168,16 @@ def _write_heartbeat(body):
 
 
 def _read_leave(header, body):
-    _fixed(">20s", body)
+    _fixed(">20s", body, header.type)
     return {}
 
 
 def _read_pull(header, body):
-    (incarnation, revision, cursor, kind, _), tlvs = _fixed(">II8sB3s", body)
-    return {"incarnation": incarnation, "revision": revision, "cursor": cursor,
-            "kind": c.name_of(c.PULL_KINDS, kind), "buckets": _value(tlvs, c.BUCKETS, 16)}
+    (incarnation, revision, cursor, kind, _), tlvs = _fixed(">II8sB3s", body, header.type)
+    if kind not in c.PULL_KINDS:
+        raise Malformed("PULL of kind %d" % kind)
+    return {"incarnation": incarnation, "revision": revision, "cursor": cursor, "kind": c.PULL_KINDS[kind],
+            "buckets": _value(tlvs, c.BUCKETS, 16)}
 
 
 def _write_pull(body):
@@ -174,7 +187,7 @@ def _write_pull(body):
 
 
 def _read_find(header, body):
-    (incarnation, cursor, _), tlvs = _fixed(">I8s8s", body)
+    (incarnation, cursor, _), tlvs = _fixed(">I8s8s", body, header.type)
     pattern = _value(tlvs, c.PATTERN)
     if pattern is None:
         raise Malformed("FIND without PATTERN")
@@ -199,7 +212,7 @@ def _read_shared(tlvs):
             "new_check_time_ms": None if check is None else int.from_bytes(check, "big"),
             "granted": None if granted is None else {"kind": granted[0], "reason": granted[1]},
             "mode": None if mode is None else c.name_of(c.MODES, mode[0]),
-            "replicated": None if replicated is None else bool(replicated[0])}
+            "replicated": None if replicated is None else tlv.read_bool(replicated)}
 
 
 def _write_shared(body):
@@ -227,7 +240,7 @@ REGISTERED_FIELDS = ("incarnation", "number", "stamp", "server_id", "revision", 
 
 
 def _read_registered(header, body):
-    values, tlvs = _fixed(">IQQ8sIIII", body)
+    values, tlvs = _fixed(">IQQ8sIIII", body, header.type)
     return {**dict(zip(REGISTERED_FIELDS, values)), **_read_shared(tlvs)}
 
 
@@ -236,7 +249,7 @@ def _write_registered(body):
 
 
 def _read_ack(header, body):
-    (incarnation, number, revision, version), tlvs = _fixed(">IQII", body)
+    (incarnation, number, revision, version), tlvs = _fixed(">IQII", body, header.type)
     return {"incarnation": incarnation, "number": number, "revision": revision, "content_version": version,
             "want_content": bool(header.flags & c.WANT_CONTENT), "resync": bool(header.flags & c.RESYNC),
             "equal": bool(header.flags & c.EQUAL), **_read_shared(tlvs), "page": tlv.read_page(tlvs)}
@@ -250,7 +263,7 @@ def _write_ack(body):
 
 
 def _read_page(header, body):
-    (incarnation, number), tlvs = _fixed(">IQ", body)
+    (incarnation, number), tlvs = _fixed(">IQ", body, header.type)
     page = tlv.read_page(tlvs)
     if page is None:
         raise Malformed("PAGE without PAGE-INFO")
@@ -263,7 +276,7 @@ def _write_page(body):
 
 
 def _read_digests(header, body):
-    (incarnation, number, revision, root), tlvs = _fixed(">IQIQ", body)
+    (incarnation, number, revision, root), tlvs = _fixed(">IQIQ", body, header.type)
     digests = _value(tlvs, c.DIGEST_LIST, 1024)
     if digests is None:
         raise Malformed("DIGESTS without DIGESTS")
@@ -277,7 +290,7 @@ def _write_digests(body):
 
 
 def _read_offer(header, body):
-    (incarnation, number, server), tlvs = _fixed(">IQ8s", body)
+    (incarnation, number, server), tlvs = _fixed(">IQ8s", body, header.type)
     return {"incarnation": incarnation, "number": number, "server_id": server,
             "primary": bool(header.flags & c.PRIMARY),
             "hms": [tlv.read_hms(v) for code, v, _ in tlvs if code == c.HMS]}
@@ -310,14 +323,14 @@ SHORT_ANSWERS = {
 
 
 def _read_short(header, body):
-    (incarnation, number, argument), _ = _fixed(">IQ8s", body)
+    incarnation, number, argument = _all(">IQ8s", body)
     return {"incarnation": incarnation, "number": number, **SHORT_ANSWERS[header.type][0](argument)}
 
 
 # ---- 2.7 unauthenticated
 
 def _read_hint(header, body):
-    (code, low, high), _ = _fixed(">HBB", body)
+    code, low, high = _all(">HBB", body)
     return {"code": code, "min_version": low, "max_version": high}
 
 
@@ -326,7 +339,7 @@ def _write_hint(body):
 
 
 def _read_announce(header, body):
-    (server, event, _, port), _ = _fixed(">8sBBH", body)
+    server, event, _, port = _all(">8sBBH", body)
     return {"server_id": server, "event": c.name_of(c.EVENTS, event), "port": port}
 
 

@@ -1,10 +1,8 @@
 """This host and real ones at a real HMS on loopback."""
 import signal
 
-
-def check(what, ok, shown=""):
-    if not ok:
-        raise AssertionError("%s: %s" % (what, shown))
+from .forbidden import forbidden, order, permitted
+from .rules import check
 
 
 def crowd(w):
@@ -126,4 +124,4 @@ def wrong_key(w):
     check("never registered", not host.events("registered") and not w.hosts())
 
 
-ALL = (crowd, change, restart, superseded, revoked, wrong_key)
+ALL = (crowd, change, restart, superseded, revoked, wrong_key, forbidden, permitted, order)

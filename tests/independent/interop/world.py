@@ -41,6 +41,10 @@ class World:
     seen = 0
 
     @property
+    def target(self):
+        return ("127.0.0.1", self.port)
+
+    @property
     def state(self):
         return str(self.folder / "S")
 

@@ -59,7 +59,7 @@ class Registering(unittest.TestCase):
         self.assertGreater(len(times(self.w, "INIT")), 5)
 
     def test_every_reject_code(self):
-        for code in ("revoked", "name", "taken", "content", "epoch retired", 900):
+        for code in ("revoked", "name", "taken", "content", "epoch-retired", 900):
             self.hms.reject = {"code": code, "value": 0}
             host = self.w.add_host("u%s" % code, 50 + hash(code) % 1000, [A])
             self.w.run(0.1)
