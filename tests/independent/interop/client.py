@@ -14,6 +14,7 @@ class Client:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.nonce, self.session, self.key, self.sequence, self.incarnation = 1, c.ZEROS, None, 0, 0
+        self.version = 100
 
     def header(self, kind, sequence=None):
         bare = kind in (c.INIT, c.REGISTER, c.DISCOVER)

@@ -13,6 +13,7 @@ from .client import Client
 from .rules import check, shows
 
 FILE = pathlib.Path(__file__).resolve().parents[1] / "vectors.json"
+CHANGES = 12                                    # of one user at once (R-SEC-05)
 PAUSE = 0.004                                   # unverified datagrams have a budget (R-SEC-03)
 INCARNATION_AT = {c.HEARTBEAT: 4, c.PULL: 0, c.FIND: 0}
 GOOD_ANSWERS = {c.INIT: {"CHALLENGE"}, c.REGISTER: {"REGISTERED"}, c.HEARTBEAT: {"ACK"}, c.FIND: {"PAGE"},
@@ -126,34 +127,36 @@ def order(w):
 def permitted(w):
     """The good ones of anna are taken; a content comes out of the directory as the same bytes."""
     w.serve()
-    client, other = Client(w.token("anna"), w.target), Client(w.token("bob"), w.target)
-    client.register()
-    taken = 0
-    for row, data in requests_in("datagrams"):
-        kind = data[1]
-        if row["of"] != "anna" or kind & c.RESPONSE or kind == c.LEAVE:
-            continue
-        client.nonce += 1
-        said = row["body"].get("content")
-        plain, key = mine(client, data, client.cookie() if kind == c.REGISTER else None)
-        if kind == c.HEARTBEAT and said:                    # content is taken with a higher version only (R-REG-31)
-            taken += 1
-            plain = plain[:32] + keys.u32(100 + taken) + plain[36:]
-        client.send(plain + keys.tag(key, plain))
-        answer = client.answer(1)
-        check(row["name"], answer and answer[0] in GOOD_ANSWERS[kind], answer)
-        if kind == c.REGISTER:
-            client.adopt(plain[32:40], answer[1])
-        if said:
-            seen = listed(other, client.token.user_id)
-            check(row["name"] + ": listed as the same bytes", seen == said["bytes"], (seen, said["bytes"]))
+    good = [(row, data) for row, data in requests_in("datagrams")
+            if row["of"] == "anna" and not data[1] & c.RESPONSE and data[1] != c.LEAVE]
+    for at in range(0, len(good), CHANGES):
+        realm = "r%d" % at
+        w.cli("realm", "new", realm)
+        client, other = (Client(w.token(user, "--realm", realm), w.target) for user in ("anna", "bob"))
+        client.register(), other.register()
+        for row, data in good[at:at + CHANGES]:
+            taken(client, other, row, data)
     check("nothing was dropped", not drops(w), drops(w))
+
+
+def taken(client, other, row, data):
+    kind, said = data[1], row["body"].get("content")
+    client.nonce, client.version = client.nonce + 1, client.version + 1
+    plain, key = mine(client, data, client.cookie() if kind == c.REGISTER else None)
+    if kind == c.HEARTBEAT and said:                    # content is taken with a higher version only (R-REG-31)
+        plain = plain[:32] + keys.u32(client.version) + plain[36:]
+    client.send(plain + keys.tag(key, plain))
+    answer = client.answer(1)
+    check(row["name"], answer and answer[0] in GOOD_ANSWERS[kind], answer)
+    if kind == c.REGISTER:
+        client.adopt(plain[32:40], answer[1])
+    if said:
+        seen = listed(other, client.token.user_id)
+        check(row["name"] + ": listed as the same bytes", seen == said["bytes"], (seen, said["bytes"]))
 
 
 def listed(other, user_id):
     """The content bytes of one user, by FIND at the HMS."""
-    if other.key is None:
-        other.register()
     body = {"incarnation": other.incarnation, "cursor": c.ZEROS, "pattern": {"kind": "user", "text": "anna"}}
     kind, body = other.ask(c.FIND, body)
     rows = [item for item in body["page"]["items"] if item["user_id"] == user_id]
