@@ -1,7 +1,6 @@
 """Says a whole capture again, from wherever one likes, in any order, at a pace."""
 
 import random
-import socket
 import time
 
 from harness.forge import Spoofer
@@ -19,9 +18,7 @@ class Replayer:
     def __init__(self, t, world):
         self.node = world.net.node("captor", world.lan)
         self.spoofer = t.closing(Spoofer(self.node))
-        # Multicast goes out where the LAN is, whatever the source.
-        self.spoofer.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
-                                       socket.inet_aton(self.node.v4))
+        self.spoofer.multicast(self.node.v4)
         self.sent = 0
 
     def own_source(self, datagram):

@@ -29,6 +29,10 @@ class Spoofer:
                            socket.inet_aton(source[0]), socket.inet_aton(target[0]))
         self.socket.sendto(head + udp, target)
 
+    def multicast(self, ip):
+        """Groups are reached over the interface with this address, whatever the source."""
+        self.socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(ip))
+
     def close(self):
         self.socket.close()
 
