@@ -1,6 +1,7 @@
 """This host and real ones at a real HMS on loopback."""
 import signal
 
+from . import real_finds, real_follows, real_told
 from .forbidden import forbidden, order, permitted
 from .rules import check
 
@@ -124,4 +125,4 @@ def wrong_key(w):
     check("never registered", not host.events("registered") and not w.hosts())
 
 
-ALL = (crowd, change, restart, superseded, revoked, wrong_key, forbidden, permitted, order)
+ALL = (crowd, change, restart, superseded, revoked, wrong_key, forbidden, permitted, order, *real_follows.ALL, *real_told.ALL, *real_finds.ALL)

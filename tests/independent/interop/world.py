@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from .hms import Hms
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONFIG = '[hms]\nname = "testhms"\ninterfaces = ["lo"]\nstandalone = true\n[hosts]\n%s\n'
 
@@ -23,7 +25,7 @@ class World:
         self.folder.mkdir(parents=True)
         self.port = free_port()
         self.listen = ["127.0.0.1:%d" % self.port]
-        self.processes, self.hms, self.count, self.extra = [], None, 0, ""
+        self.processes, self.hms, self.count, self.extra, self.pythons = [], None, 0, "", []
 
     # ---- the HMS
 
@@ -71,11 +73,11 @@ class World:
                    "--bind", "127.0.0.1", "--for", str(seconds), *words]
         return self._start(Ours, command, path)
 
-    def theirs(self, user, *words, token=None):
+    def theirs(self, user, *words, token=None, state=None, bind="127.0.0.1"):
         self.count += 1
         path = self.folder / ("theirs-%s-%d.log" % (user, self.count))
-        state = str(self.folder / ("H-%s-%d" % (user, self.count)))
-        command = [self.binary, "join", token or self.token(user), "--state", state, *(() if "--bind" in words else ("--bind", "127.0.0.1")), *words]
+        state = state or str(self.folder / ("H-%s-%d" % (user, self.count)))
+        command = [self.binary, "join", token or self.token(user), "--state", state, *(("--bind", bind) if bind else ()), *words]
         process = self._start(Process, command, path)
         process.state = state
         process.who = lambda: json.loads(self.cli("who", "--json", state=state) or '{"hosts": []}')
@@ -98,6 +100,11 @@ class World:
             time.sleep(step)
         return bool(condition())
 
+    def python_hms(self, **more):
+        """An HMS written from the specification, for real hosts."""
+        self.pythons.append(Hms(**more))
+        return self.pythons[-1]
+
     def close(self):
         for process in reversed(self.processes):
             if process.poll() is None:
@@ -108,6 +115,8 @@ class World:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for python in self.pythons:
+            python.close()
 
 
 class Process:

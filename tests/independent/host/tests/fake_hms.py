@@ -26,6 +26,7 @@ class FakeHms:
         self.rows, self.kept_stamps, self.revision, self.changes = {}, {}, 0, []
         self.list, self.floor, self.mode, self.want_content = Directory(), 0, "on-change", False
         self.push, self.reject, self.hint, self.retry, self.redirect = False, None, None, None, None
+        self.server_id, self.cluster_key = SERVER, bytes(32)
         self.generations, self.log, self.hms, self.out, self.first_delay = {}, [], None, [], 1.0
 
     # ---- the list
@@ -44,6 +45,13 @@ class FakeHms:
             for row in self.rows.values():
                 page = self.page("delta", [item], self.revision - 1, self.revision)
                 self.answer_to(row.header, c.PAGE, {"push": True, "page": page}, row.key, row.address, 0)
+
+    def begin_again(self):
+        """A new process with an empty list, which still has its sessions: from a snapshot, unconfirmed."""
+        self.list, self.changes, self.revision = Directory(), [], 0
+        for uid, row in self.rows.items():
+            row.unconfirmed = True
+            self.publish(uid, row)
 
     def page(self, kind, items, start=0, to=0, after=c.ZEROS, up_to=c.ALL_ONES, more=False):
         return {"kind": kind, "more": more, "from": start, "to": to, "after": after, "up_to": up_to,
@@ -99,6 +107,9 @@ class FakeHms:
             return self.unregistered(now, header, body, user_key, source)
         self.session_request(now, header, data, user_key, source)
 
+    def described(self, name="fake", sender=True):
+        return {"server_id": self.server_id, "primary": sender, "sender": sender, "name": name, "addresses": [self.address]}
+
     def cookie(self, now, header, source):
         row = self.rows.get(header.user_id)
         known = row.stamp if row else self.kept_stamps.get(header.user_id, 0)
@@ -111,8 +122,8 @@ class FakeHms:
             if argument:
                 return self.answer_to(header, kind, argument, key, source)
         if header.type == c.DISCOVER:
-            server = {"server_id": SERVER, "primary": True, "sender": True, "name": "fake", "addresses": [self.address]}
-            return self.answer_to(header, c.OFFER, {"server_id": SERVER, "primary": True, "hms": [server]}, key, source)
+            offer = {"server_id": self.server_id, "primary": True, "hms": self.hms or [self.described()]}
+            return self.answer_to(header, c.OFFER, offer, key, source)
         cookie = self.cookie(now, header, source)
         row = self.rows.get(header.user_id)
         if header.type == c.REGISTER:
@@ -126,11 +137,10 @@ class FakeHms:
     def register(self, now, header, body, key, source, session):
         self.stamp = max(self.stamp, body["last_stamp"]) + 1
         registered = {
-            "stamp": self.stamp, "server_id": SERVER, "revision": self.revision + 1,
+            "stamp": self.stamp, "server_id": self.server_id, "revision": self.revision + 1,
             "content_version": body["content_version"], "check_time_ms": int(self.check_time * 1000),
-            "first_delay_ms": int(self.first_delay * 1000), "observed": source, "cluster_key": bytes(32),
-            "realm_name": "test", "granted": {"kind": 1, "reason": 0}, "mode": self.mode, "hms": self.hms or [
-                {"server_id": SERVER, "primary": True, "sender": True, "name": "fake", "addresses": [self.address]}]}
+            "first_delay_ms": int(self.first_delay * 1000), "observed": source, "cluster_key": self.cluster_key,
+            "realm_name": "test", "granted": {"kind": 1, "reason": 0}, "mode": self.mode, "hms": self.hms or [self.described()]}
         row = Row(session=session, key=keys.session_key(key, session), stamp=self.stamp, address=source,
                   content=body["content"], version=body["content_version"], registered=registered, highest=0,
                   header=wire.Header(c.PAGE, REALM, header.user_id, session, 0, EPOCH), beat=now, unconfirmed=False)
