@@ -18,13 +18,13 @@ GROWTH_KIB = 512
 
 
 class Flooded:
-    """An HMS with three hosts, and datagrams of theirs from which hostile ones are made."""
+    """An HMS with some hosts, and datagrams of theirs from which hostile ones are made."""
 
-    def __init__(self, t):
+    def __init__(self, t, users=USERS):
         self.t, self.tool = t, os.path.join(os.path.dirname(t.binary), "hms-load")
         if not os.path.exists(self.tool):
             raise Skip("no hms-load beside the binary: cargo build --workspace")
-        self.world = world = World(t, USERS, hosts_config("5s"))
+        self.world = world = World(t, users, hosts_config("5s"))
         world.equal(within=6)
         world["bob"].set("conference=board")
         world.capture.wait("content", lambda d: d.type == wire.HEARTBEAT and d.message.flags & wire.CONTENT, 2, 0)
@@ -39,13 +39,17 @@ class Flooded:
         self.drops = world.hms.json("status")["drops"]
         
 
-    def send(self, count, seed):
-        """Runs the tool; returns its report. Every tenth comes from where ann is, whose own must get through."""
+    def start(self, count, seed, *options):
+        """The tool. Every tenth datagram comes from where ann is, whose own must get through."""
         source = ends(self.world.hms.row("ann")["address"])
-        since = time.time()
-        process = self.t.process(self.world.server, [
-            self.tool, "flood", "--state", self.world.hms.state, "--to", f"{self.world.server.v4}:6710", "--networks", "--count", str(count),
-            "--seeds", self.seeds, "--spoof", f"{source[0]}:{source[1]}", "--seed", str(seed), "--json"], None, "flood")
+        return self.t.process(self.world.server, [
+            self.tool, "flood", "--state", self.world.hms.state, "--to", f"{self.world.server.v4}:6710", "--networks",
+            "--count", str(count), "--seeds", self.seeds, "--spoof", f"{source[0]}:{source[1]}", "--seed", str(seed),
+            "--json", *options], None, "flood")
+
+    def send(self, count, seed):
+        """In a closed loop; returns the report."""
+        since, process = time.time(), self.start(count, seed)
         process.wait_exit(0, 3600)
         report = json.loads(process.text("out"))
         equal("counted by the HMS", report["counted"], count)
@@ -110,7 +114,7 @@ def prove(test, count, figures):
         part = min(left, 1_000_000)
         parts.append(flooded.send(part, 1 + len(parts)))
         left -= part
-        print(f"{count - left} sent and counted, {parts[-1]['per_second']:.0f} a second, {size(flooded.pid)}", flush=True)
+        print(f"{count - left} counted, {parts[-1]['per_second']:.0f} a second, {size(flooded.pid)}", flush=True)
     figures |= summed(parts)
     figures["at_the_end"] = size(flooded.pid)
     after = flooded.world.hms.json("status")["drops"]

@@ -24,10 +24,13 @@ class Life:
             self.tried(lambda: self.come_back(time.time()))
             here = [user for user in self.world.hosts if user not in self.away]
             kind, user = self.random.choice(ACTS), self.random.choice(here)
-            self.tried(lambda: getattr(self, kind)(user))
-            self.done[kind] += 1
+            self.tried(lambda: self.act(kind, user))
             progress()
             time.sleep(self.random.uniform(0, 2 * pause))
+
+    def act(self, kind, user):
+        getattr(self, kind)(user)
+        self.done[kind] += 1
 
     def tried(self, act):
         """One act that fails does not end the life; that it failed is kept."""

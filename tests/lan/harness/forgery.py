@@ -4,9 +4,6 @@ import struct
 
 from . import wire
 
-ANSWERS = (wire.REGISTERED, wire.ACK, wire.LEFT, wire.PAGE, wire.DIGESTS, wire.OFFER, wire.CHALLENGE,
-           wire.SUPERSEDED, wire.REREGISTER, wire.RETRY, wire.REDIRECT, wire.REJECT)
-REQUESTS = (wire.INIT, wire.REGISTER, wire.HEARTBEAT, wire.LEAVE, wire.PULL, wire.FIND, wire.DISCOVER)
 IMPOSTOR = b"impostor"
 # Above all that an HMS has sent yet.
 NUMBER = struct.pack(">Q", 1 << 40)
@@ -40,7 +37,7 @@ def answers(request, key, place):
     """Every answer to this request, sealed with this key; unasked-for PAGEs and hints among them."""
     echo = [request.epoch, request.realm, request.user, request.session, request.sequence]
     incarnation = request.incarnation if request.type == wire.HEARTBEAT else bytes(4)
-    for kind in ANSWERS:
+    for kind in wire.ANSWERS:
         for code in range(1, 8) if kind == wire.REJECT else (1,):
             yield wire.seal(key, wire.header(kind, 0, *echo) + answer_body(kind, incarnation, place, code))
     push = wire.header(wire.PAGE, wire.PUSH, *echo[:4], 0) + answer_body(wire.PAGE, incarnation, place)

@@ -6,7 +6,7 @@ import time
 from attack.truth import CHANGES, drops, is_group, kept, more, proven, unproven
 from harness import wire
 from harness.forge import Responder, Spoofer
-from harness.forgery import ANSWERS, REQUESTS, answers, requests
+from harness.forgery import answers, requests
 from harness.product import ends
 from harness.runner import scenario
 from harness.waiting import check, equal, until
@@ -32,7 +32,7 @@ def attack_rogue_hms(t):
     place, said = (rogue.v4, 6710), []
 
     def answer(request, _source):
-        if request.type not in REQUESTS:
+        if request.type not in wire.REQUESTS:
             return []
         datagrams = [data for key in (NOBODY_S, mallory.key) for data in answers(request, key, place)]
         datagrams.append(wire.announce(0, bytes(8), 2, 6710))
@@ -51,7 +51,7 @@ def attack_rogue_hms(t):
                 spoofer.send(world.address(), datagram.source, data)
 
     world.capture.reflex = at_once
-    until("answers to eight heartbeats", lambda: len(said) > 8 * 2 * len(ANSWERS), 10)
+    until("answers to eight heartbeats", lambda: len(said) > 8 * 2 * len(wire.ANSWERS), 10)
     world.capture.reflex = None
     steady = len(said)
     equal("rows", kept(world.hms), kept_rows)
@@ -176,7 +176,7 @@ def attack_spoofed(t):
             for source in (hms, *strangers):
                 send(source, ends_of[user], data)
     time.sleep(0.5)
-    check(set(sent) == {*REQUESTS, *ANSWERS, wire.HINT, wire.ANNOUNCE}, f"sent {sent}")
+    check(set(sent) == {*wire.REQUESTS, *wire.ANSWERS, wire.HINT, wire.ANNOUNCE}, f"sent {sent}")
     equal("rows", kept(world.hms), rows)
     equal("events", watch.count(*CHANGES, since=since), 0)
     captured = world.capture.take()

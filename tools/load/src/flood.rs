@@ -15,8 +15,10 @@ use crate::watch::{Counters, Watch};
 
 /// Nothing more was counted for so long: something is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often answers are looked for; fewer come in that time than a socket's buffer holds.
-const COLLECT_EVERY: u64 = 20_000;
+/// How often answers are looked for: fewer come in that time than a socket's buffer holds.
+const PROGRESS_EVERY: u64 = 10_000;
+/// A pace is kept in steps of so much.
+const STEP: Duration = Duration::from_millis(1);
 
 /// Random, truncated and bit-flipped datagrams, never more under way than the HMS's receive buffer holds
 #[derive(Debug, Args)]
@@ -42,6 +44,12 @@ pub(crate) struct Flood {
     /// Every tenth says that it comes from here (needs root, IPv4)
     #[arg(long, value_name = "IP:PORT")]
     spoof: Option<SocketAddrV4>,
+    /// So many a second, whether they are counted or not; 0: as fast as they are counted
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    rate: u64,
+    /// Also the valid ones as they are, said again (with --rate: not all of them are dropped)
+    #[arg(long, requires = "rate")]
+    repeat: bool,
     /// Sent but not counted, at most
     #[arg(long, value_name = "N", default_value_t = 2000)]
     window: u64,
@@ -55,7 +63,8 @@ pub(crate) struct Flood {
 
 impl Flood {
     pub(crate) fn run(&self) -> Result<Report, String> {
-        let mut garbage = Garbage::new(self.read_seeds()?, self.seed).ok_or("no datagram in the seeds")?;
+        let seeds = self.read_seeds()?;
+        let mut garbage = Garbage::new(seeds, self.seed, self.repeat).ok_or("no datagram in the seeds")?;
         let mut sources = Sources::open(self.to, self.sources, self.networks, self.spoof)
             .map_err(|error| format!("sockets: {error}"))?;
         let mut watch = Watch::open(&self.state)?;
@@ -64,23 +73,27 @@ impl Flood {
         let mut progress = Progress { start, last: start };
         let (mut bytes, mut made) = (Vec::new(), [0; MAKES.len()]);
         let mut counted = 0;
-        for sent in 0..self.count {
+        for sent in 1..=self.count {
             let make = garbage.next(&mut bytes);
             sources.send(&bytes).map_err(|error| format!("sending {} bytes: {error}", bytes.len()))?;
             for (count, one) in made.iter_mut().zip(MAKES) {
                 *count += u64::from(one == make);
             }
-            if sent + 1 - counted >= self.window {
+            if self.rate > 0 {
+                keep_pace(start, sent, self.rate);
+            } else if sent - counted >= self.window {
                 // Half of what may be under way: the HMS has work while the next ones are made.
-                counted = until(&mut watch, &before, sent + 1 - self.window / 2)?.sum();
-                progress.show(sent + 1, self.count);
+                counted = until(&mut watch, &before, sent - self.window / 2)?.sum();
             }
-            if sent % COLLECT_EVERY == 0 {
+            if sent % PROGRESS_EVERY == 0 {
+                progress.show(sent, self.count);
                 sources.collect().map_err(|error| format!("receiving: {error}"))?;
             }
         }
-        let all = until(&mut watch, &before, self.count)?;
-        let took = clock::now().since(start);
+        let sent = clock::now().since(start);
+        let wanted = if self.rate > 0 { 0 } else { self.count };
+        let all = until(&mut watch, &before, wanted)?;
+        let took = if self.rate > 0 { sent } else { clock::now().since(start) };
         sources.collect().map_err(|error| format!("receiving: {error}"))?;
         Ok(Report {
             sent: self.count,
@@ -115,6 +128,16 @@ fn until(watch: &mut Watch, before: &Counters, wanted: u64) -> Result<Counters, 
         } else if now.since(last.0) > PATIENCE {
             return Err(format!("{sum} of {wanted} datagrams were counted, and no more: {counted:?}"));
         }
+    }
+}
+
+/// Waits while more were sent than the rate allows.
+#[expect(clippy::disallowed_methods, reason = "a pace is kept by waiting")]
+fn keep_pace(start: Instant, sent: u64, rate: u64) {
+    let due = start + Duration::from_micros(sent.saturating_mul(1_000_000) / rate);
+    let now = clock::now();
+    if due > now + STEP {
+        std::thread::sleep(due.since(now));
     }
 }
 

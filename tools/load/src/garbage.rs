@@ -1,4 +1,4 @@
-//! Datagrams that no HMS may take: random, cut off, with flipped bits.
+//! Datagrams that no HMS may take: random, cut off, with flipped bits; and valid ones, said again.
 
 use crate::dice::Dice;
 
@@ -14,9 +14,11 @@ pub(crate) enum Make {
     Random,
     Cut,
     Flipped,
+    Repeated,
 }
 
-pub(crate) const MAKES: [Make; 3] = [Make::Random, Make::Cut, Make::Flipped];
+/// The last one only where it is asked for: what becomes of it is not always a drop.
+pub(crate) const MAKES: [Make; 4] = [Make::Random, Make::Cut, Make::Flipped, Make::Repeated];
 
 impl Make {
     pub(crate) const fn name(self) -> &'static str {
@@ -24,6 +26,7 @@ impl Make {
             Self::Random => "random",
             Self::Cut => "cut off",
             Self::Flipped => "bits flipped",
+            Self::Repeated => "repeated",
         }
     }
 }
@@ -31,19 +34,21 @@ impl Make {
 /// Makes them from valid ones.
 pub(crate) struct Garbage {
     seeds: Vec<Vec<u8>>,
+    makes: usize,
     dice: Dice,
 }
 
 impl Garbage {
-    /// `None` without a seed to start from.
-    pub(crate) fn new(seeds: Vec<Vec<u8>>, seed: u64) -> Option<Self> {
+    /// `None` without a valid one to start from; with `repeat` those are said again as well.
+    pub(crate) fn new(seeds: Vec<Vec<u8>>, seed: u64, repeat: bool) -> Option<Self> {
         let seeds: Vec<_> = seeds.into_iter().filter(|bytes| !bytes.is_empty()).collect();
-        (!seeds.is_empty()).then(|| Self { seeds, dice: Dice::new(seed) })
+        let makes = if repeat { MAKES.len() } else { MAKES.len() - 1 };
+        (!seeds.is_empty()).then(|| Self { seeds, makes, dice: Dice::new(seed) })
     }
 
     /// Writes the next one, each kind as often as the others.
     pub(crate) fn next(&mut self, into: &mut Vec<u8>) -> Make {
-        let make = MAKES[self.dice.below(MAKES.len())];
+        let make = MAKES[self.dice.below(self.makes)];
         into.clear();
         match make {
             Make::Random => {
@@ -60,6 +65,7 @@ impl Garbage {
                 into.extend_from_slice(&self.seeds[self.dice.below(self.seeds.len())]);
                 self.flip(into);
             }
+            Make::Repeated => into.extend_from_slice(&self.seeds[self.dice.below(self.seeds.len())]),
         }
         make
     }
@@ -85,21 +91,25 @@ mod tests {
     #[test]
     fn nothing_valid_is_made_and_every_kind_is() {
         let seeds: Vec<Vec<u8>> = vec![vec![7; 68], (0..200).collect()];
-        let mut garbage = Garbage::new(seeds.clone(), 1).expect("seeds");
-        let (mut bytes, mut made) = (Vec::new(), [0; 3]);
+        let mut garbage = Garbage::new(seeds.clone(), 1, false).expect("seeds");
+        let (mut bytes, mut made) = (Vec::new(), [0; 4]);
         for _ in 0..30_000 {
             let make = garbage.next(&mut bytes);
             assert!(!seeds.contains(&bytes), "{make:?}");
             assert!(bytes.len() <= HUGE);
             made[MAKES.iter().position(|one| *one == make).expect("a kind")] += 1;
         }
-        assert!(made.iter().all(|count| (9_000..11_000).contains(count)), "{made:?}");
+        assert!(made[..3].iter().all(|count| (9_000..11_000).contains(count)), "{made:?}");
+        let mut garbage = Garbage::new(seeds.clone(), 1, true).expect("seeds");
+        let repeated =
+            (0..1000).filter(|_| garbage.next(&mut bytes) == Make::Repeated && seeds.contains(&bytes));
+        assert!((150..350).contains(&repeated.count()));
     }
 
     #[test]
     fn equal_seeds_make_equal_garbage() {
         let make = |seed| {
-            let mut garbage = Garbage::new(vec![vec![1; 100]], seed).expect("a seed");
+            let mut garbage = Garbage::new(vec![vec![1; 100]], seed, false).expect("a seed");
             let mut bytes = Vec::new();
             garbage.next(&mut bytes);
             garbage.next(&mut bytes);
@@ -107,6 +117,6 @@ mod tests {
         };
         assert_eq!(make(3), make(3));
         assert_ne!(make(3), make(4));
-        assert!(Garbage::new(vec![vec![]], 1).is_none());
+        assert!(Garbage::new(vec![vec![]], 1, false).is_none());
     }
 }
