@@ -13,13 +13,14 @@ from harness.runner import scenario
 from harness.waiting import check, contains, equal
 
 T = 5.0
-# Of each of these periods, in seconds, the HMS has a fifth.
-PERIOD, SHARE = 0.05, 0.2
+# Of each of these periods, in seconds, the HMS has a tenth: what other programs take from it when its speed is
+# measured, and do not take later, must not make five times too much less than that.
+PERIOD, SHARE = 0.05, 0.1
 LASTS = 30  # more than two expiries
 
 
 class Slowed:
-    """A process on a machine that is five times too slow for it."""
+    """A process on a machine that is too slow for it."""
 
     def __init__(self, pid):
         self.pid, self.open = pid, True
@@ -39,7 +40,7 @@ class Slowed:
         os.kill(self.pid, signal.SIGCONT)
 
 
-@scenario("o-overload", "five times what the HMS can read, of all kinds: no host lost, drops shown", takes=45,
+@scenario("o-overload", "far more than the HMS can read, of all kinds: no host lost, drops shown", takes=45,
           alone=True)
 def o_overload(t):
     flooded = Flooded(t, ["ann", "bob", *(f"user{number}" for number in range(10))])
@@ -56,9 +57,9 @@ def o_overload(t):
     report, counted = json.loads(tool.text("out")), more(before, drops(hms))
     took = time.time() - since
     lost = counted.get("receive-buffer", 0)
-    t.note(f"{report['sent']} in {took:.0f} s, the HMS read {able:.0f} a second before it had a fifth of a processor;"
+    t.note(f"{report['sent']} in {took:.0f} s, the HMS read {able:.0f} a second before it was slowed down;"
            f" {lost} ({100 * lost / report['sent']:.0f} %) found no room; {counted}")
-    check(lost > 0.5 * report["sent"], f"it was no overload: {counted} of {report['sent']}")
+    check(lost >= 0.5 * report["sent"], f"it was no overload: {counted} of {report['sent']}")
     contains("hms status", hms.cli("status").out, "too slow")
     said = world.capture.find(since=since)
     living = {host.node.v4 for host in world.hosts.values()}

@@ -80,8 +80,7 @@ def attack_rogue_hms(t):
            f" {len(sent)} probes in {asked - since:.0f} s")
 
 
-@scenario("attack-announce", "forged announcements at 1 kHz: hosts stay, at most 4 probes a minute", takes=16,
-          alone=True)
+@scenario("attack-announce", "forged announcements at 1 kHz: hosts stay, at most 4 probes a minute", takes=16)
 def attack_announce(t):
     world = World(t, ["ann", "bob"], hosts_config("1s"))
     world.equal(within=4)
