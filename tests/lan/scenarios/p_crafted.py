@@ -47,7 +47,7 @@ def attack_lengths(t):
     equal("events", watch.count(*CHANGES, since=since), 0)
 
 
-@scenario("attack-relayed-offer", "an OFFER carried to another segment, host, time: nobody turns to the carrier", takes=8)
+@scenario("attack-relayed-offer", "OFFERs carried to another segment, host, time: nobody follows them", takes=8)
 def attack_relayed_offer(t):
     world = World(t, ["ann"], hosts_config("1s"))
     world.equal(within=4)
