@@ -9,7 +9,7 @@ use super::page::{Changes, PageCollector};
 use super::registered::Settings;
 use super::tlv::{Tlvs, fixed};
 use crate::ident::{Incarnation, Revision};
-use crate::limits::{HEADER_LEN, TAG_LEN};
+use crate::limits::HEADER_LEN;
 
 /// Body of ACK: 20 bytes, then settings that changed and a first page of changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +35,6 @@ pub struct Ack<'a> {
 }
 
 impl<'a> Ack<'a> {
-    /// Header, fixed body and tag.
-    pub const OVERHEAD: usize = HEADER_LEN + 20 + TAG_LEN;
-
     pub(super) fn parse(flags: u8, body: &'a [u8]) -> Result<Self, WireError> {
         let parser = (be_u32, be_u64, be_u32, be_u32);
         let (tlvs, (incarnation, number, revision, content_version)) =

@@ -75,18 +75,30 @@ fn revocations_are_stored_and_restored() {
 
     let old =
         Revocation { realm: REALM, user, user_name: None, current: Generation(8), previous: Generation(0) };
-    after.restore(old);
+    after.restore(old.clone());
     assert_eq!(after.generation(REALM, user), Generation(9), "never back");
+    after.restore(Revocation { current: Generation(9), previous: Generation(5), ..old });
+    assert_eq!(after.revocations().collect::<Vec<_>>(), stored, "what is known already changes nothing");
+}
+
+#[test]
+fn people_are_told_why_there_is_no_key() {
+    assert_eq!(KeyError::UnknownRealm.to_string(), "the realm is not served here");
+    assert_eq!(KeyError::UnknownEpoch.to_string(), "the realm has no secret for this key epoch");
 }
 
 #[test]
 fn a_removed_realm_is_gone() {
     let mut keyring = keyring();
     keyring.revoke(REALM, USER, 4);
+    keyring.revoke(OTHER, USER, 6);
     assert!(keyring.remove_realm(REALM));
     assert!(!keyring.remove_realm(REALM));
     assert!(!keyring.serves(REALM));
-    assert_eq!(keyring.revocations().count(), 0);
+    assert_eq!(
+        keyring.revocations().map(|r| (r.realm, r.current)).collect::<Vec<_>>(),
+        [(OTHER, Generation(6))]
+    );
     assert!(keyring.serves(OTHER));
 }
 

@@ -1,9 +1,13 @@
 //! Tests of the table.
 
+mod deadlines;
 mod expiry;
+mod many;
 mod model;
 mod parts;
 mod random;
+mod shown;
+mod views;
 
 use super::*;
 use crate::ident::{InstanceId, Revision};

@@ -2,7 +2,7 @@
 
 use super::samples::*;
 use crate::ident::Revision;
-use crate::limits::{SHORT_LEN, TAG_LEN};
+use crate::limits::SHORT_LEN;
 use crate::wire::tlv::{put_bytes, put_tlv};
 use crate::wire::*;
 
@@ -52,6 +52,15 @@ fn unknown_tlvs_are_kept_or_refused() {
 }
 
 #[test]
+fn content_ends_before_the_first_tlv_of_another_kind() {
+    shows!("R-FMT-08", "R-FMT-11");
+    let last = with_names(|b| put_bytes(b, 0x0f, b"later"));
+    assert_eq!(ContentRef::parse(&last, 0).map(|c| c.as_bytes()), Ok(&last[..]));
+    let view = with_names(|b| put_bytes(b, 0x10, &[1, 0]));
+    assert_eq!(ContentRef::parse(&view, 0).map_err(|e| e.problem), Err(Problem::TlvOrder(0x10)));
+}
+
+#[test]
 fn tlvs_out_of_order_or_repeated_are_refused() {
     shows!("R-FMT-08", "R-FMT-09");
     let repeated = with_names(|b| put_bytes(b, 0x02, b"again"));
@@ -75,14 +84,6 @@ fn unknown_tlvs_may_repeat_and_are_kept_as_they_came() {
     assert_eq!(ContentRef::parse(&backwards, 0).map_err(|e| e.problem), Err(Problem::TlvOrder(9)));
     let known = with_names(|b| (0..2).for_each(|_| put_bytes(b, 0x07, b"board")));
     assert_eq!(ContentRef::parse(&known, 0).map_err(|e| e.problem), Err(Problem::TlvOrder(7)));
-}
-
-/// A datagram with more TLVs behind what it lists.
-fn extended(bytes: &[u8], more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-    let mut longer = bytes[..bytes.len() - TAG_LEN].to_vec();
-    more(&mut longer);
-    longer.extend_from_slice(&TAG);
-    longer
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! Every message both ways, and every way in which bytes can be wrong.
 
 mod content;
+mod flags;
+mod limits;
+mod offsets;
 mod samples;
+mod texts;
 
 use proptest::prelude::*;
 
@@ -126,6 +130,21 @@ fn mapped_addresses_are_written_as_ipv4_and_refused_otherwise() {
     mapped.extend_from_slice(&"::ffff:10.0.0.1".parse::<std::net::Ipv6Addr>().expect("an address").octets());
     mapped.extend_from_slice(&[0, 9]);
     assert_eq!(parse_address(&mapped), None);
+}
+
+#[test]
+fn addresses_both_ways() {
+    for text in ["10.0.0.1:9", "0.0.0.0:0", "255.255.255.255:65535", "[2001:db8::5]:40001", "[::]:0"] {
+        let mut buf = Vec::new();
+        emit_address(&mut buf, address(text));
+        assert_eq!(parse_address(&buf), Some((&[][..], address(text))));
+        for end in 0..buf.len() {
+            assert_eq!(parse_address(&buf[..end]), None, "{end} bytes of {text}");
+        }
+        buf.extend_from_slice(b"rest");
+        assert_eq!(parse_address(&buf), Some((&b"rest"[..], address(text))));
+    }
+    assert_eq!(parse_address(&[5, 10, 0, 0, 1, 0, 9]), None);
 }
 
 #[test]

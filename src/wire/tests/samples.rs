@@ -39,6 +39,14 @@ pub(super) fn datagram(kind: Kind, flags: u8, emit: impl FnOnce(&mut Vec<u8>)) -
     buf
 }
 
+/// The same datagram with more behind its body.
+pub(super) fn extended(bytes: &[u8], more: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut longer = bytes[..bytes.len() - TAG_LEN].to_vec();
+    more(&mut longer);
+    longer.extend_from_slice(&TAG);
+    longer
+}
+
 pub(super) fn content() -> Content {
     Content {
         reported: vec![address("10.1.0.5:40001"), address("[2001:db8::5]:40001")],
@@ -109,10 +117,8 @@ pub(super) fn changes(content: &[u8]) -> Changes<'_> {
     }
 }
 
-/// Every request with every optional part, as bytes and as the value that they must give.
-pub(super) fn requests(content: &[u8]) -> Vec<(Vec<u8>, Request<'_>)> {
-    let reference = ContentRef::parse(content, 0).expect("content");
-    let register = Register {
+pub(super) fn register(content: &[u8]) -> Register<'_> {
+    Register {
         takeover: true,
         cookie: 1,
         instance: InstanceId(2),
@@ -121,10 +127,16 @@ pub(super) fn requests(content: &[u8]) -> Vec<(Vec<u8>, Request<'_>)> {
         incarnation: Incarnation(5),
         revision: Revision(6),
         digest: 7,
-        content: reference,
+        content: ContentRef::parse(content, 0).expect("content"),
         view: View::Group(name("board")),
         push: true,
-    };
+    }
+}
+
+/// Every request with every optional part, as bytes and as the value that they must give.
+pub(super) fn requests(content: &[u8]) -> Vec<(Vec<u8>, Request<'_>)> {
+    let reference = ContentRef::parse(content, 0).expect("content");
+    let register = register(content);
     let steady = Heartbeat {
         content_version: 1,
         incarnation: Incarnation(2),

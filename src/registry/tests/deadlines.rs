@@ -1,0 +1,204 @@
+//! The wheel, the lengths of silence, and what stalls take off them.
+
+use super::model::Dice;
+use super::{REALM, Registry, new_row};
+use crate::registry::rows::Rows;
+use crate::registry::timing::{Deferrals, Timing};
+use crate::registry::wheel::Wheel;
+use crate::registry::{Fate, NewRow};
+use crate::time::{Duration, Instant};
+
+/// One tick of the wheel.
+const TICK: u64 = 1 << 14;
+
+/// Rows that are in no wheel.
+fn loose_rows(count: u64) -> (Rows, Vec<u32>) {
+    let mut registry = super::registry();
+    let ids: Vec<u32> = (1..=count)
+        .map(|n| {
+            registry.register(Instant::ZERO, &NewRow { address: None, ..new_row(n, n) }).expect("realm").row.0
+        })
+        .collect();
+    let Registry { mut rows, mut wheel, .. } = registry;
+    ids.iter().for_each(|id| wheel.remove(&mut rows, *id));
+    assert_eq!(wheel.next(), None);
+    (rows, ids)
+}
+
+/// A row in the wheel: its deadline, and since when it lies in its slot.
+struct Waiting {
+    deadline: u64,
+    since: u64,
+    looks: u32,
+}
+
+/// Opens slots one by one, or late by up to `late` microseconds, until the wheel is empty.
+fn run(start: u64, spans: &[u64], late: u64, dice: &mut Dice) {
+    let (mut rows, ids) = loose_rows(spans.len() as u64);
+    let mut wheel = Wheel::new(Instant::from_micros(start));
+    let mut waiting: Vec<_> =
+        spans.iter().map(|span| Waiting { deadline: start + span, since: start, looks: 0 }).collect();
+    for (id, row) in ids.iter().zip(&waiting) {
+        wheel.insert(&mut rows, *id, Instant::from_micros(row.deadline));
+    }
+    let (mut now, mut left) = (start, spans.len());
+    while let Some(next) = wheel.next() {
+        now = now.max(next.micros()) + dice.below(late + 1);
+        assert_eq!(
+            wheel.pop(&mut rows, Instant::from_micros(next.micros().saturating_sub(1).min(now))),
+            None
+        );
+        while let Some(id) = wheel.pop(&mut rows, Instant::from_micros(now)) {
+            let row = &mut waiting[ids.iter().position(|one| *one == id).expect("a row of ours")];
+            row.looks += 1;
+            if row.deadline <= now {
+                assert!(now - row.deadline <= TICK + late, "{} late", now - row.deadline);
+                left -= 1;
+                continue;
+            }
+            // Opened early: little is left of the time for which it lay there, unless that is beyond the wheel.
+            let (rest, lay) = (row.deadline - now, row.deadline - row.since);
+            assert!(rest <= lay / 31 + TICK || lay > TICK << 28, "{rest} of {lay} left");
+            row.since = now;
+            wheel.insert(&mut rows, id, Instant::from_micros(row.deadline));
+        }
+    }
+    assert_eq!(left, 0);
+    assert!(waiting.iter().all(|row| row.looks <= 12), "looked at too often");
+}
+
+#[test]
+fn deadlines_are_met_within_a_tick_however_far_they_are() {
+    let mut dice = Dice(6);
+    for start in [0, 1, TICK, 255 * TICK, 5_000_000, 1 << 40, (1 << 50) + 12_345] {
+        for late in [0, 0, 100_000] {
+            let spans: Vec<u64> = (0..60)
+                .map(|_| {
+                    let magnitude = 1 << dice.below(43);
+                    magnitude + dice.below(magnitude)
+                })
+                .chain([
+                    0,
+                    1,
+                    TICK,
+                    254 * TICK,
+                    255 * TICK,
+                    256 * TICK,
+                    (255 * TICK) << 3,
+                    (255 * TICK) << 21,
+                ])
+                .collect();
+            run(start, &spans, late, &mut dice);
+        }
+    }
+}
+
+#[test]
+fn farther_than_the_wheel_reaches_is_looked_at_in_between() {
+    run(7 * TICK, &[1 << 45, 3 << 44], 0, &mut Dice(7));
+}
+
+#[test]
+fn a_row_that_is_taken_out_never_comes_up() {
+    let (mut rows, ids) = loose_rows(200);
+    let mut wheel = Wheel::new(Instant::ZERO);
+    for (n, id) in ids.iter().enumerate() {
+        wheel.insert(&mut rows, *id, Instant::from_millis(100 + 997 * n as u64));
+    }
+    let (stay, go) = ids.split_at(50);
+    go.iter().for_each(|id| wheel.remove(&mut rows, *id));
+    go.iter().for_each(|id| wheel.remove(&mut rows, *id));
+    let mut seen: Vec<u32> =
+        std::iter::from_fn(|| wheel.pop(&mut rows, Instant::from_secs(100_000))).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, stay);
+    assert_eq!(wheel.next(), None);
+}
+
+#[test]
+fn silence_has_three_lengths() {
+    shows!("R-REG-41", "R-REG-43");
+    let secs = Duration::from_secs_f64;
+    let of = |factor: f64| {
+        let timing = Timing::new(Duration::from_secs(30), factor);
+        (timing.suspicion(30_000), timing.expiry(30_000), timing.limit(30_000))
+    };
+    assert_eq!(of(2.5), (secs(45.0), secs(75.0), secs(225.0)));
+    assert_eq!(of(10.0), (secs(270.0), secs(300.0), secs(900.0)));
+    assert_eq!(of(1.5), (secs(37.5), secs(45.0), secs(135.0)));
+    assert_eq!(of(1.0), (secs(30.0), secs(30.0), secs(90.0)));
+    let usual = Timing::default();
+    assert_eq!((usual.expiry(1000), usual.check_time), (secs(2.5), secs(30.0)));
+}
+
+#[test]
+fn stalls_count_for_what_was_heard_before_they_ended() {
+    shows!("R-REG-44");
+    let secs = Duration::from_secs;
+    let mut deferrals = Deferrals::default();
+    assert_eq!(deferrals.since(Instant::ZERO), Duration::ZERO);
+    let stalls = [(100, 5), (200, 7), (300, 11)];
+    for (end, by) in stalls {
+        deferrals.add(Instant::from_secs(end), secs(by), secs(3));
+    }
+    for (heard, sum) in
+        [(0, 23), (99, 23), (100, 18), (150, 18), (199, 18), (200, 11), (299, 11), (300, 0), (400, 0)]
+    {
+        assert_eq!(deferrals.since(Instant::from_secs(heard)), secs(sum), "heard at {heard}");
+    }
+}
+
+#[test]
+fn stalls_close_together_are_one() {
+    shows!("R-REG-44");
+    let (secs, grain) = (Duration::from_secs, Duration::from_secs(3));
+    let mut deferrals = Deferrals::default();
+    // The second is joined with the first, the third is not: it lies a whole grain behind the first.
+    for end in [100, 102, 103] {
+        deferrals.add(Instant::from_secs(end), secs(1), grain);
+    }
+    let since = |heard| deferrals.since(Instant::from_secs(heard));
+    assert_eq!((since(99), since(101)), (secs(3), secs(3)), "rather longer than must be");
+    assert_eq!((since(102), since(103)), (secs(1), secs(0)));
+}
+
+#[test]
+fn of_many_stalls_the_last_128_count() {
+    let mut deferrals = Deferrals::default();
+    for end in 1..=128 {
+        deferrals.add(Instant::from_secs(end), Duration::from_millis(end), Duration::from_millis(1));
+    }
+    let sum = |from: u64, to: u64| Duration::from_millis((from..=to).sum());
+    assert_eq!(deferrals.since(Instant::ZERO), sum(1, 128));
+    for end in 129..=140 {
+        deferrals.add(Instant::from_secs(end), Duration::from_millis(end), Duration::from_millis(1));
+    }
+    assert_eq!(deferrals.since(Instant::ZERO), sum(13, 140));
+    assert_eq!(deferrals.since(Instant::from_secs(5)), sum(13, 140));
+    assert_eq!(deferrals.since(Instant::from_secs(100)), sum(101, 140));
+}
+
+/// More rows are due than one turn looks at: the caller gets its turn back, and the deadline is still in the past.
+#[test]
+fn a_turn_looks_at_1024_rows() {
+    let mut registry = super::registry();
+    for n in 1..=3000u64 {
+        let address = ([10, 3, (n >> 8) as u8, n as u8], 6000).into();
+        let new = NewRow { address: Some(address), ..new_row(n, n) };
+        registry.register(Instant::ZERO, &new).expect("realm");
+    }
+    // All have missed a heartbeat: each is looked at once, none has expired.
+    let now = Instant::from_secs(50);
+    assert_eq!(registry.expire(now), None);
+    assert!(registry.next_deadline().expect("rows") <= now);
+    let mut turns = 1;
+    while registry.next_deadline().expect("rows") <= now {
+        assert_eq!(registry.expire(now), None);
+        turns += 1;
+    }
+    assert_eq!(turns, 3);
+    assert!(registry.braking(REALM));
+    let row = registry.by_user(REALM, new_row(1, 0).user).expect("row");
+    let fate = std::iter::from_fn(|| registry.expire(Instant::from_secs(80))).find(|(id, _)| *id == row);
+    assert_eq!(fate, Some((row, Fate::Late)));
+}
