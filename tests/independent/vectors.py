@@ -25,7 +25,8 @@ def lines(rows):
 
 def text():
     keys = keyring.section()
-    parts = {name: lines(value) if isinstance(value, list) else json.dumps(value, sort_keys=True) for name, value in keys.items()}
+    parts = {name: lines(value) if isinstance(value, list) else json.dumps(value, sort_keys=True) for name,
+             value in keys.items()}
     parts["datagrams"] = lines([*requests.all_of_them(), *answers.all_of_them()])
     parts["refused"] = lines(refused.all_of_them())
     return "{\n" + ",\n".join('"%s": %s' % part for part in parts.items()) + "\n}\n"

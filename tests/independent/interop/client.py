@@ -61,8 +61,10 @@ class Client:
     # ---- the usual
 
     def register_body(self, cookie=c.ZEROS, **more):
-        return {"cookie": cookie, "instance_id": b"\x11\x22\x33\x44\x55\x66\x77\x88", "last_stamp": 0, "content_version": 1, "incarnation": 0, "revision": 0,
-                "digest": 0, "takeover": True, "content": content(self.token.user_name), "view": {"kind": 1, "push": False}, **more}
+        return {"cookie": cookie, "instance_id": b"\x11\x22\x33\x44\x55\x66\x77\x88", "last_stamp": 0,
+                "content_version": 1, "incarnation": 0, "revision": 0,
+                "digest": 0, "takeover": True, "content": content(self.token.user_name),
+                "view": {"kind": 1, "push": False}, **more}
 
     def cookie(self):
         kind, body = self.ask(c.INIT, {"min_version": 1, "max_version": 1})
@@ -79,11 +81,13 @@ class Client:
     def adopt(self, cookie, body):
         """The session that a REGISTER with this cookie made."""
         self.session = keys.session_id(self.token.user_key, self.nonce, cookie)
-        self.key, self.sequence, self.incarnation = keys.session_key(self.token.user_key, self.session), 0, body["incarnation"]
+        self.key, self.sequence, self.incarnation = keys.session_key(self.token.user_key,
+                                                                     self.session), 0, body["incarnation"]
         return body
 
     def beat_body(self, **more):
-        return {"content_version": 1, "incarnation": self.incarnation, "revision": 0, "digest": 0, "cookie": None, "want": False,
+        return {"content_version": 1, "incarnation": self.incarnation, "revision": 0, "digest": 0, "cookie": None,
+                "want": False,
                 "content": None, "view": None, **more}
 
     def beat(self, sequence=None, **more):

@@ -43,7 +43,8 @@ def drops(w):
     return json.loads(w.cli("status", "--json"))["drops"]
 
 
-@shows("R-FMT-01", "R-FMT-02", "R-FMT-04", "R-FMT-05", "R-FMT-07", "R-FMT-08", "R-FMT-09", "R-FMT-10", "R-FMT-13", "R-AUT-01")
+@shows("R-FMT-01", "R-FMT-02", "R-FMT-04", "R-FMT-05", "R-FMT-07", "R-FMT-08", "R-FMT-09", "R-FMT-10", "R-FMT-13",
+       "R-AUT-01")
 def forbidden(w):
     w.serve()
     client = Client(w.token("anna"), w.target)

@@ -131,7 +131,8 @@ class Hms:
 
     def row(self, user, **said):
         """A row made here: its user id and entry."""
-        fields = {"address": ("10.9.0.1", 40000), "late": False, "unconfirmed": False, "signature": None, "host_name": None}
+        fields = {"address": ("10.9.0.1", 40000), "late": False, "unconfirmed": False, "signature": None,
+                  "host_name": None}
         fields = {name: said.pop(name, value) for name, value in fields.items()}
         more = {"host_name": fields.pop("host_name")} if fields["host_name"] else {}
         fields.pop("host_name", None)

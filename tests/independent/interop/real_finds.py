@@ -57,7 +57,8 @@ def sought(w, hms):
     hms.instead("DISCOVER", *[hms.nothing] * 6)
 
     def forged(seen):
-        trap = {"server_id": b"trap trap"[:8], "primary": True, "hms": [{**hms.core.described("trap"), "addresses": [(HERE, 9)]}]}
+        trap = {"server_id": b"trap trap"[:8], "primary": True,
+                "hms": [{**hms.core.described("trap"), "addresses": [(HERE, 9)]}]}
         hms.raw(seen, c.OFFER, trap, bytes(32))
         hms.raw(seen, c.OFFER, trap, hms.key(seen.header), sequence=seen.header.sequence ^ 1)
         hms.core.receive(seen.at, seen.data, seen.source)
@@ -66,10 +67,13 @@ def sought(w, hms):
     host = join(w, hms, "anna")
     check("finds it in the third round", w.until(lambda: hms.got("HEARTBEAT"), 20), host.text())
     asked = hms.got("DISCOVER")
-    rounds = [[d for d in asked if d.header.sequence == nonce] for nonce in dict.fromkeys(d.header.sequence for d in asked)]
-    check("byte for byte within a round, 512 bytes", all(len({d.data for d in r}) == 1 and len(r[0].data) == 512 for r in rounds))
+    rounds = [[d for d in asked if d.header.sequence == nonce]
+              for nonce in dict.fromkeys(d.header.sequence for d in asked)]
+    check("byte for byte within a round, 512 bytes", all(len({d.data for d in r}) == 1 and len(r[0].data) == 512
+                                                         for r in rounds))
     first, second = rounds[:2]
-    check("at 0, 250 ms, 1 s", near([d.at - second[0].at for d in second], [0, 0.25, 1.0]), [d.at - asked[0].at for d in asked])
+    check("at 0, 250 ms, 1 s", near([d.at - second[0].at for d in second], [0, 0.25, 1.0]),
+          [d.at - asked[0].at for d in asked])
     check("a back-off between rounds", second[0].at - first[-1].at >= 0.9, second[0].at - first[-1].at)
     check("is listed", w.until(lambda: "anna" in shown(host)), shown(host))
     host.stop()
@@ -85,8 +89,10 @@ def named_only(w, hms, other):
 
 
 def primary_first(w, hms, other):
-    hms.core.hms = [{**hms.core.described("first"), "primary": False}, {**other.core.described("second", False), "primary": True}]
-    hms.instead("DISCOVER", lambda seen: hms.reply(seen, c.OFFER, {"server_id": hms.core.server_id, "primary": False, "hms": hms.core.hms}))
+    hms.core.hms = [{**hms.core.described("first"), "primary": False},
+                    {**other.core.described("second", False), "primary": True}]
+    hms.instead("DISCOVER", lambda seen: hms.reply(seen, c.OFFER, {"server_id": hms.core.server_id, "primary": False,
+                                                                   "hms": hms.core.hms}))
     before, there = len(hms.seen), len(other.seen)
     host = join(w, hms, "cleo")
     check("the primary first, though another answered", w.until(lambda: other.got("INIT", there), 10), host.text())
@@ -98,7 +104,8 @@ def announce(hms, spoilt=False):
     header = wire.Header(c.ANNOUNCE, 0, bytes(8), c.ZEROS, hms.core.incarnation, 0)
     data = wire.write(header, {"server_id": hms.core.server_id, "event": "up", "port": hms.address[1]})
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("4s4si", socket.inet_aton(GROUP), socket.inet_aton(HERE), 0))
+        out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                       struct.pack("4s4si", socket.inet_aton(GROUP), socket.inet_aton(HERE), 0))
         out.sendto(data[:-1] + bytes([data[-1] ^ spoilt]), (GROUP, PORT))
 
 
@@ -122,7 +129,8 @@ def announced(w, hms):
         announce(hms)
     check("at most four a minute", not w.until(lambda: len(probes()) > 4, 2.5), len(probes()))
     asked = hms.got("DISCOVER", before)
-    check("the datagram of the round", all(p.data == [d for d in asked if d.grouped and d.at < p.at][-1].data for p in probes()))
+    check("the datagram of the round", all(p.data == [d for d in asked if d.grouped and d.at < p.at][-1].data
+                                           for p in probes()))
     with hms.lock:
         hms.script.clear()
     check("registers in the next round", w.until(lambda: hms.got("HEARTBEAT", before), 35), host.text())

@@ -24,9 +24,11 @@ def real_told(w):
     host = join(w, hms)
     check("registered", w.until(lambda: hms.got("HEARTBEAT"), 10), host.text())
     inits, registers = hms.got("INIT"), hms.got("REGISTER")
-    check("RETRY: an INIT with another nonce, after the delay", len({i.header.sequence for i in inits}) == len(inits) >= 2
+    check("RETRY: an INIT with another nonce, after the delay",
+          len({i.header.sequence for i in inits}) == len(inits) >= 2
           and after(inits[1], inits[0], 0.7), [(i.at, i.header.sequence) for i in inits])
-    check("another attempt, another nonce", len({r.header.sequence for r in registers}) == len(registers) == 2, registers)
+    check("another attempt, another nonce", len({r.header.sequence for r in registers}) == len(registers) == 2,
+          registers)
     told_to_register(w, hms)
     retried(w, hms)
     check("still there", host.popen.poll() is None, host.text())
@@ -35,18 +37,22 @@ def real_told(w):
 def told_to_register(w, hms):
     uid = keys.user_id(REALM, "anna")
     for kind, body, delay in ((c.REREGISTER, {"delay_ms": 600}, 0.6), (c.REREGISTER, {"delay_ms": 0}, 0.1),
-                              (c.SUPERSEDED, {"stamp": hms.core.rows[uid].stamp}, 1.0), (c.SUPERSEDED, {"stamp": 1}, 1.0)):
+                              (c.SUPERSEDED, {"stamp": hms.core.rows[uid].stamp}, 1.0),
+                              (c.SUPERSEDED, {"stamp": 1}, 1.0)):
         with hms.lock:
             before, stamp = len(hms.seen), hms.core.rows[uid].stamp
             if kind == c.SUPERSEDED and body["stamp"] != 1:
                 body = {"stamp": stamp}
         hms.instead("HEARTBEAT", *hms.say(kind, **body))
         what = "%s %s" % (c.TYPE_NAMES[kind], body)
-        check(what + ": registers anew", w.until(lambda: hms.got("REGISTER", before) and hms.core.rows[uid].stamp != stamp, 6))
+        check(what + ": registers anew", w.until(lambda: hms.got("REGISTER", before)
+                                                 and hms.core.rows[uid].stamp != stamp, 6))
         beat, init, register = hms.got("HEARTBEAT", before)[-1], hms.got("INIT", before)[0], hms.got("REGISTER", before)[0]
         beat = [b for b in hms.got("HEARTBEAT", before) if b.at < init.at][-1]
-        check(what + ": after the delay", delay * 0.9 - EARLY <= init.at - beat.at <= delay * 1.1 + LATE, init.at - beat.at)
-        check(what + ": by itself, with its stamp and its list", not register.body["takeover"] and register.body["last_stamp"] == stamp
+        check(what + ": after the delay", delay * 0.9 - EARLY <= init.at - beat.at <= delay * 1.1 + LATE,
+              init.at - beat.at)
+        check(what + ": by itself, with its stamp and its list", not register.body["takeover"]
+              and register.body["last_stamp"] == stamp
               and register.body["revision"] and register.body["digest"], register.body)
         check("heartbeats again", w.until(lambda: hms.last("HEARTBEAT").at > register.at, 4))
 
@@ -57,7 +63,8 @@ def retried(w, hms):
     hms.instead("HEARTBEAT", *hms.say(c.RETRY, delay_ms=500))
     check("RETRY to a heartbeat", w.until(lambda: len(hms.got("HEARTBEAT", before)) >= 2, 4))
     first, second = hms.got("HEARTBEAT", before)[:2]
-    check("the same after the delay, a new sequence", after(second, first, 0.5) and second.header.sequence > first.header.sequence,
+    check("the same after the delay, a new sequence", after(second, first, 0.5)
+          and second.header.sequence > first.header.sequence,
           second.at - first.at)
 
 
@@ -72,11 +79,14 @@ def real_turns(w):
     first.instead("HEARTBEAT", *first.say(c.REDIRECT, server_id=b"\x5f" * 8))
     check("follows REDIRECT with its session", w.until(lambda: second.got("HEARTBEAT"), 5), host.text())
     beat = second.got("HEARTBEAT")[0]
-    check("claims no revision of its list", (beat.body["incarnation"], beat.body["revision"]) in ((0, 0), (7, first.core.revision)), beat)
+    check("claims no revision of its list", (beat.body["incarnation"],
+                                             beat.body["revision"]) in ((0, 0), (7, first.core.revision)), beat)
     host.stop()
-    first.instead("INIT", lambda seen: first.core.receive(time.monotonic(), seen.data, seen.source), *first.say(c.REDIRECT, server_id=b"\x5f" * 8))
+    first.instead("INIT", lambda seen: first.core.receive(time.monotonic(), seen.data, seen.source),
+                  *first.say(c.REDIRECT, server_id=b"\x5f" * 8))
     host = join(w, first, "bob")
-    check("registered", w.until(lambda: first.last("HEARTBEAT").header.user_id == keys.user_id(REALM, "bob")), host.text())
+    check("registered", w.until(lambda: first.last("HEARTBEAT").header.user_id == keys.user_id(REALM, "bob")),
+          host.text())
     first.instead("HEARTBEAT", *first.say(c.REREGISTER, delay_ms=100))
     check("follows REDIRECT to another HMS of the list", w.until(lambda: second.got("REGISTER"), 6), host.text())
     check("heartbeats there", w.until(lambda: len(second.got("HEARTBEAT")) > 3, 5), host.text())
@@ -84,9 +94,11 @@ def real_turns(w):
     check("the next of the list when it is silent", w.until(lambda: first.got("HEARTBEAT", before), 6), host.text())
     went = first.got("HEARTBEAT", before)[0]
     tries = [s.at for s in second.got("HEARTBEAT") if went.at - 1.2 < s.at < went.at][-3:]
-    check("after heartbeats at 0, T/5, 2T/5", near([t - tries[0] for t in tries], [0, 0.2, 0.4]) and went.at - tries[0] >= 0.8 - EARLY, tries)
+    check("after heartbeats at 0, T/5, 2T/5", near([t - tries[0] for t in tries], [0, 0.2, 0.4])
+          and went.at - tries[0] >= 0.8 - EARLY, tries)
     first.silent = True
-    check("shows the last list, and its age", w.until(lambda: host.who()["age_ms"] > 2500, 8) and "bob" in shown(host), host.who())
+    check("shows the last list, and its age", w.until(lambda: host.who()["age_ms"] > 2500, 8) and "bob" in shown(host),
+          host.who())
     first.silent, before = False, len(first.seen)
     check("back again", w.until(lambda: first.got("HEARTBEAT", before) and host.who()["age_ms"] < 1500, 8), host.text())
 
@@ -120,7 +132,8 @@ def real_refused(w):
         hms = w.python_hms()
         hms.instead("INIT", *hms.say(c.REJECT, code=code, value=7 if code == "content" else 0))
         host = join(w, hms)
-        check("%s: ends with 4" % code, w.until(lambda: host.popen.poll() is not None, 5) and host.popen.poll() == 4, host.text())
+        check("%s: ends with 4" % code, w.until(lambda: host.popen.poll() is not None, 5) and host.popen.poll() == 4,
+              host.text())
         check("%s: asked no more" % code, len(hms.seen) == 1, hms.seen)
         check("an unknown code is shown by its number", code != 0x1234 or str(0x1234) in host.text(), host.text())
     for code in ("full", "rate"):
@@ -129,13 +142,15 @@ def real_refused(w):
         host = join(w, hms)
         check("%s: registers after the delay" % code, w.until(lambda: hms.got("HEARTBEAT"), 8), host.text())
         first, second = hms.got("REGISTER")[0], hms.got("INIT")[1]
-        check("%s: not before" % code, after(second, first, 1.2) and second.header.sequence != hms.got("INIT")[0].header.sequence,
+        check("%s: not before" % code, after(second, first, 1.2)
+              and second.header.sequence != hms.got("INIT")[0].header.sequence,
               second.at - first.at)
     hms = w.python_hms()
     host = join(w, hms)
     check("registered", w.until(lambda: hms.got("HEARTBEAT")), host.text())
     hms.instead("HEARTBEAT", *hms.say(c.REJECT, code="revoked", value=0))
-    check("revoked within a session: ends with 4", w.until(lambda: host.popen.poll() is not None, 5) and host.popen.poll() == 4, host.text())
+    check("revoked within a session: ends with 4", w.until(lambda: host.popen.poll() is not None, 5)
+          and host.popen.poll() == 4, host.text())
 
 
 @shows("R-AUT-22", "R-AUT-31", "R-REG-50", "R-FMT-03", "R-FMT-09", "R-FMT-14")
@@ -242,14 +257,16 @@ def real_keeps(w):
     check("all are listed", w.until(lambda: len(shown(host)) == 5), shown(host))
 
     def refuse(seen):
-        ack = {"revision": 0, "content_version": seen.body["content_version"], "want_content": False, "resync": False, "equal": False,
+        ack = {"revision": 0, "content_version": seen.body["content_version"], "want_content": False, "resync": False,
+               "equal": False,
                "page": None, "granted": {"kind": 0, "reason": 1}}
         hms.reply(seen, c.ACK, ack)
 
     hms.instead("HEARTBEAT", *[refuse] * 30)
     check("no view, no rows", w.until(lambda: not shown(host), 6), shown(host))
     hms.silent = True
-    check("without an HMS only what the cluster signed", w.until(lambda: set(shown(host)) == {"signed"}, 10), shown(host))
+    check("without an HMS only what the cluster signed", w.until(lambda: set(shown(host)) == {"signed"}, 10),
+          shown(host))
     host.stop()
     again = w.theirs("anna", state=host.state, token=hms.token("anna"))
     check("after a start as well", w.until(lambda: set(shown(again)) == {"signed"}, 6), again.text())

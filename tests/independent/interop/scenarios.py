@@ -1,7 +1,7 @@
 """This host and real ones at a real HMS on loopback."""
 import signal
 
-from . import real_finds, real_follows, real_told
+from . import real_finds, real_follows, real_reads, real_told
 from .forbidden import forbidden, order, permitted
 from .rules import check
 
@@ -43,7 +43,8 @@ def change(w):
 
     def seen():
         return next((h for h in t.who()["hosts"] if h["user"] == "olga"), {})
-    check("state", w.until(lambda: seen().get("state") == "organizing" and seen().get("conference") == "board", 8), seen())
+    check("state", w.until(lambda: seen().get("state") == "organizing" and seen().get("conference") == "board", 8),
+          seen())
     check("ports, services", w.until(lambda: seen().get("services"), 8), seen())
     check("an unknown state is kept", w.until(lambda: seen().get("state") not in ("organizing", None), 8), seen())
     check("content acknowledged", o.last("ack") and not o.last("ack")["want_content"])
@@ -65,7 +66,8 @@ def restart(w):
     w.kill_hms(signal.SIGKILL)
     check("searching", w.until(lambda: ours[0].events("searching")), ours[0].events()[-3:])
     w.serve()
-    check("all again after a kill", w.until(lambda: len([h for h in w.hosts() if h["status"] == "up"]) == 3, 15), w.hosts())
+    check("all again after a kill", w.until(lambda: len([h for h in w.hosts() if h["status"] == "up"]) == 3, 15),
+          w.hosts())
     check("lists", w.until(lambda: all(o.users() == ["anna", "bob", "dora"] for o in ours)), [o.users() for o in ours])
     check("equal digests", w.until(lambda: len({o.last("directory")["root"] for o in ours}) == 1))
     check("their list", sorted(h["user"] for h in t.who()["hosts"]) == ["anna", "bob", "dora"], t.who())
@@ -99,7 +101,8 @@ def revoked(w):
     w.until(lambda: host.events("registered") and other.users() == ["anna", "bob"])
     w.cli("revoke", "anna")
     check("told at the next heartbeat", w.until(lambda: host.events("refused"), 6), host.text()[-300:])
-    check("exit 4, revoked", host.popen.wait(5) == 4 and host.last("refused")["code"] == "revoked", host.last("refused"))
+    check("exit 4, revoked", host.popen.wait(5) == 4 and host.last("refused")["code"] == "revoked",
+          host.last("refused"))
     check("gone for the others", w.until(lambda: other.users() == ["bob"], 5), other.users())
     again = w.ours("anna", token=token)
     check("the old token is refused", w.until(lambda: again.events("refused"), 5), again.text())
@@ -125,4 +128,5 @@ def wrong_key(w):
     check("never registered", not host.events("registered") and not w.hosts())
 
 
-ALL = (crowd, change, restart, superseded, revoked, wrong_key, forbidden, permitted, order, *real_follows.ALL, *real_told.ALL, *real_finds.ALL)
+ALL = (crowd, change, restart, superseded, revoked, wrong_key, forbidden, permitted, order, *real_follows.ALL,
+       *real_told.ALL, *real_reads.ALL, *real_finds.ALL)

@@ -55,7 +55,8 @@ class World:
         self.hms.wait(20)
 
     def cli(self, *words, state=None, check=False):
-        done = subprocess.run([self.binary, *words, "--state", state or self.state], capture_output=True, text=True, timeout=30)
+        done = subprocess.run([self.binary, *words, "--state", state or self.state], capture_output=True, text=True,
+                              timeout=30)
         return done.stdout if not check else (done.returncode, done.stdout, done.stderr)
 
     def token(self, user, *more):
@@ -77,7 +78,8 @@ class World:
         self.count += 1
         path = self.folder / ("theirs-%s-%d.log" % (user, self.count))
         state = state or str(self.folder / ("H-%s-%d" % (user, self.count)))
-        command = [self.binary, "join", token or self.token(user), "--state", state, *(("--bind", bind) if bind else ()), *words]
+        command = [self.binary, "join", token or self.token(user), "--state", state,
+                   *(("--bind", bind) if bind else ()), *words]
         process = self._start(Process, command, path)
         process.state = state
         process.who = lambda: json.loads(self.cli("who", "--json", state=state) or '{"hosts": []}')

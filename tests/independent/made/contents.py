@@ -37,13 +37,15 @@ def largest(user_name, size=LONGEST_CONTENT, services=16):
 
 
 NAMES = [
-    ("one byte", "x"), ("64 bytes", "u" * 64), ("64 bytes of 16 letters", "\U0001F600" * 16), ("white space within", "a \u3000 b"),
+    ("one byte", "x"), ("64 bytes", "u" * 64), ("64 bytes of 16 letters", "\U0001F600" * 16),
+         ("white space within", "a \u3000 b"),
     ("zero width, which is no white space", "\u200ba\ufeff"), ("not normalised", "e\u0301 \u00e9"), ("case", "ANNA"),
     ("beside the control characters", "\u007e\u00a1 \ue000\U0010ffff"), ("right to left", "\u05d0\u05d1 \u202eabc"),
 ]
 NO_NAMES = [
     ("empty", b""), ("65 bytes", b"u" * 65), ("line feed", b"a\nb"), ("NUL", b"\0"), ("DEL", b"a\x7f"),
-    ("C1 control", "a\u0085b".encode()), ("last C1 control", "\u009f".encode()), ("space before", b" a"), ("space behind", b"a "),
+    ("C1 control", "a\u0085b".encode()), ("last C1 control", "\u009f".encode()), ("space before", b" a"),
+            ("space behind", b"a "),
     ("no-break space behind", "a\u00a0".encode()), ("ideographic space before", "\u3000a".encode()),
     ("line separator behind", "a\u2028".encode()), ("ogham space", "\u1680a".encode()), ("en quad", "\u2000a".encode()),
     ("narrow no-break space", "a\u202f".encode()), ("mathematical space", "a\u205f".encode()),

@@ -17,13 +17,17 @@ def cookies():
     """When a cookie is made, and until when it is accepted: the slot in which it was made and the next."""
     made = []
     for who, source, known, now in ((ANNA, "192.0.2.7:40000", 0, 0), (ANNA, "192.0.2.7:40001", 7 << 16, 7_499_999),
-                                    (LONG, "[2001:db8::7]:65535", 2**64 - 1, 7_500_000), (TINY, "[fe80::1]:1", 1, 10**15 + 1)):
+                                    (LONG, "[2001:db8::7]:65535", 2**64 - 1, 7_500_000),
+                                    (TINY, "[fe80::1]:1", 1, 10**15 + 1)):
         at = addresses.parse(source)
         first = keys.registration_cookie(COOKIE_KEY, now, at, who.realm_id, who.user_id, who.nonce, known)
         second = keys.session_cookie(COOKIE_KEY, now, at, who.session_id, INCARNATION)
-        made.append({"of": who.of, "source": source, "known_stamp": str(known), "now_us": str(now), "incarnation": INCARNATION,
-                     "registration_cookie": number(first), "registration_until_us": str((now // REGISTRATION_SLOT + 2) * REGISTRATION_SLOT),
-                     "session_cookie": number(second), "session_until_us": str((now // SESSION_SLOT + 2) * SESSION_SLOT)})
+        made.append({"of": who.of, "source": source, "known_stamp": str(known), "now_us": str(now),
+                     "incarnation": INCARNATION,
+                     "registration_cookie": number(first),
+                     "registration_until_us": str((now // REGISTRATION_SLOT + 2) * REGISTRATION_SLOT),
+                     "session_cookie": number(second),
+                     "session_until_us": str((now // SESSION_SLOT + 2) * SESSION_SLOT)})
     return {"cookie_key": COOKIE_KEY.hex(), "made": made}
 
 
@@ -34,7 +38,8 @@ def number(data):
 def windows():
     """What a row's window says to sequences, in this order (R-AUT-21)."""
     most = 2**64 - 1
-    runs = [[1, 2, 2, 1, 4, 3, 3], [64, 1, 1, 65, 1, 2], [100, 36, 37, 37, 99, 100], [5, 1000, 5, 936, 937, 1000, 1001, 937, 938],
+    runs = [[1, 2, 2, 1, 4, 3, 3], [64, 1, 1, 65, 1, 2], [100, 36, 37, 37, 99, 100],
+            [5, 1000, 5, 936, 937, 1000, 1001, 937, 938],
             [most - 1, most, most, most - 63, most - 64, 1], [1, 65, 1, 2, 129, 65, 66]]
     return [[[str(s), ok] for s, ok in window(run)] for run in runs]
 
@@ -52,11 +57,15 @@ def window(sequences):
 def digests():
     names = content("anna")["raw"]
     standby = names + b"\x06\0\1\1"
-    shown = [entry(0x00, content("anna")), entry(0x01, content("anna"), ("10.1.0.5", 1)), entry(0x01, content("anna"), None),
-             entry(0x01, content("anna"), None, late=True), entry(0xFE, everything("bob"), ("2001:db8::5", 40000), late=True),
-             entry(0xFF, largest("cleo"), unconfirmed=True, since=0, home=bytes(8), revision=1), entry(0x7F, loose_content("anna", standby))]
+    shown = [entry(0x00, content("anna")), entry(0x01, content("anna"), ("10.1.0.5", 1)),
+             entry(0x01, content("anna"), None),
+             entry(0x01, content("anna"), None, late=True), entry(0xFE, everything("bob"), ("2001:db8::5", 40000),
+                                                                  late=True),
+             entry(0xFF, largest("cleo"), unconfirmed=True, since=0, home=bytes(8), revision=1),
+             entry(0x7F, loose_content("anna", standby))]
     rows = [{"user_id": e["user_id"].hex(), "late": e["late"], "address": e["address"][0] if e["address"] else None,
-             "content": e["content"]["raw"].hex(), "bucket": directory.bucket_of(e["user_id"]), "digest": str(directory.entry_digest(e))}
+             "content": e["content"]["raw"].hex(), "bucket": directory.bucket_of(e["user_id"]),
+             "digest": str(directory.entry_digest(e))}
             for e in shown]
     return {"entries": rows, "sum": str(sum(directory.entry_digest(e) for e in shown) % 2**64)}
 
@@ -73,9 +82,11 @@ def signatures():
         return good
 
     good = one("as it was signed", True)
-    for who, address, data in ((LONG, ("2001:db8::7", 0), largest("x")["raw"]), (TINY, ("255.255.255.255", 65535), content("x")["raw"])):
+    for who, address, data in ((LONG, ("2001:db8::7", 0), largest("x")["raw"]),
+                               (TINY, ("255.255.255.255", 65535), content("x")["raw"])):
         signed = keys.fixed_bytes(who.realm_id, who.user_id, 2**64 - 1, address, data)
-        one("of " + who.of, True, who=who, issued=2**64 - 1, address=address, data=data, signature=ed25519.sign(CLUSTER_SEED, signed))
+        one("of " + who.of, True, who=who, issued=2**64 - 1, address=address, data=data,
+            signature=ed25519.sign(CLUSTER_SEED, signed))
     one("another user", False, who=LONG)
     one("another time", False, issued=1700000001)
     one("another port", False, address=("192.0.2.7", 40001))
@@ -83,7 +94,8 @@ def signatures():
     one("other content", False, data=said + b"\x09\0\0")
     one("another key", False, public=ed25519.public_key(seed("another cluster")))
     for bit in (0, 255, 256, 511):
-        one("bit %d changed" % bit, False, signature=bytes(b ^ (1 << bit % 8 if n == bit // 8 else 0) for n, b in enumerate(good)))
+        one("bit %d changed" % bit, False, signature=bytes(b ^ (1 << bit % 8 if n == bit // 8 else 0) for n,
+                                                           b in enumerate(good)))
     higher = int.from_bytes(good[32:], "little") + ed25519.L
     one("S not below the group's order", False, signature=good[:32] + higher.to_bytes(32, "little"))
     one("zeros", False, signature=bytes(64))
@@ -92,20 +104,26 @@ def signatures():
 
 
 def token(who, names=("", ""), at=(), generation=None):
-    return keys.Token(who.realm_id, who.epoch, who.generation if generation is None else generation, who.user_key, CLUSTER_KEY,
+    return keys.Token(who.realm_id, who.epoch, who.generation if generation is None else generation, who.user_key,
+                      CLUSTER_KEY,
                       names[0] or who.user_name, names[1] or "7q2m", list(at))
 
 
 def tokens():
     made = []
-    for name, t in (("no address", token(ANNA)), ("as usual", token(ANNA, at=[("192.0.2.7", 40000), ("2001:db8::1", 6710)])),
+    for name, t in (("no address", token(ANNA)), ("as usual", token(ANNA, at=[("192.0.2.7", 40000),
+                                                                              ("2001:db8::1", 6710)])),
                     ("highest numbers", token(LONG, ("", "r" * 32), [("ff02::1", 65535), ("0.0.0.0", 0)])),
-                    ("longest user name", token(ANNA, ("\u4f1a" * 21 + "x", ""))), ("8 addresses", token(TINY, at=EIGHT)),
+                    ("longest user name", token(ANNA, ("\u4f1a" * 21 + "x", ""))),
+                    ("8 addresses", token(TINY, at=EIGHT)),
                     ("255 addresses", token(TINY, at=[("10.0.0.%d" % n, n) for n in range(255)]))):
         written = keys.write_token(t)
-        made.append({"name": name, "of": next(w.of for w in EVERYONE.values() if w.user_key == t.user_key), "user_name": t.user_name,
-                     "realm_name": t.realm_name, "cluster_key": CLUSTER_KEY.hex(), "addresses": [addresses.text(a) for a in t.addresses],
-                     "token": written, "also": [written.upper(), " \t\n%s\r\n" % written, written[:9].upper() + written[9:]]})
+        made.append({"name": name, "of": next(w.of for w in EVERYONE.values() if w.user_key == t.user_key),
+                     "user_name": t.user_name,
+                     "realm_name": t.realm_name, "cluster_key": CLUSTER_KEY.hex(),
+                     "addresses": [addresses.text(a) for a in t.addresses],
+                     "token": written, "also": [written.upper(), " \t\n%s\r\n" % written,
+                                                written[:9].upper() + written[9:]]})
     return made
 
 
@@ -154,6 +172,8 @@ def white_space_inside():
 
 
 def section():
-    return {"users": [who.shown() for who in EVERYONE.values()], "cookies": cookies(), "windows": windows(), "digests": digests(),
-            "cluster_seed": CLUSTER_SEED.hex(), "signatures": signatures(), "tokens": tokens(), "wrong_tokens": wrong_tokens(),
+    return {"users": [who.shown() for who in EVERYONE.values()], "cookies": cookies(), "windows": windows(),
+            "digests": digests(),
+            "cluster_seed": CLUSTER_SEED.hex(), "signatures": signatures(), "tokens": tokens(),
+            "wrong_tokens": wrong_tokens(),
             "white_space_inside": white_space_inside()}

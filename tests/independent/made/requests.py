@@ -17,23 +17,28 @@ def inits():
     plain = bytes([1, 1]) + bytes(18)
     yield exact(ANNA, "init", c.INIT, "user", ANNA.nonce, VERSIONS)
     yield exact(LONG, "init, other realm, epoch and generation", c.INIT, "user", LONG.nonce, VERSIONS)
-    yield exact(TINY, "init, widest range of versions, highest nonce", c.INIT, "user", MOST64, {"min_version": 0, "max_version": 255})
+    yield exact(TINY, "init, widest range of versions, highest nonce", c.INIT, "user", MOST64,
+                {"min_version": 0, "max_version": 255})
     yield loose(ANNA, "init, reserved bytes set", c.INIT, "user", 1, bytes([1, 1]) + b"\xaa" * 18, VERSIONS)
     yield loose(ANNA, "init, unknown TLVs behind", c.INIT, "user", 2, plain + UNKNOWN, VERSIONS)
     yield loose(ANNA, "init, padded to 1200", c.INIT, "user", 3, plain + tlv.write(c.PAD, bytes(1129)), VERSIONS)
     yield loose(ANNA, "init, known TLVs that it does not list", c.INIT, "user", 4, plain + tlv.write(c.STATE, b"")
                 + tlv.write(c.SERVICE + 5, b"\xff") + tlv.write(c.MODE, b"long"), VERSIONS)
-    yield loose(ANNA, "init, 17 services, which it does not list", c.INIT, "user", 8, plain + tlv.write(c.SERVICE, b"") * 17, VERSIONS)
-    yield loose(ANNA, "init, padding that is not zero and critical", c.INIT, "user", 9, plain + tlv.write(c.PAD | c.CRITICAL, b"\x01"), VERSIONS)
+    yield loose(ANNA, "init, 17 services, which it does not list", c.INIT, "user", 8,
+                plain + tlv.write(c.SERVICE, b"") * 17, VERSIONS)
+    yield loose(ANNA, "init, padding that is not zero and critical", c.INIT, "user", 9,
+                plain + tlv.write(c.PAD | c.CRITICAL, b"\x01"), VERSIONS)
     yield exact(ANNA, "discover", c.DISCOVER, "user", ANNA.nonce, VERSIONS)
     yield loose(TINY, "discover of 1200", c.DISCOVER, "user", 5, plain + tlv.write(c.PAD, bytes(1129)), VERSIONS)
-    yield loose(TINY, "discover filled with something else", c.DISCOVER, "user", 6, plain + tlv.write(0x12, bytes(441)), VERSIONS)
+    yield loose(TINY, "discover filled with something else", c.DISCOVER, "user", 6,
+                plain + tlv.write(0x12, bytes(441)), VERSIONS)
     yield loose(LONG, "discover, unknown TLVs before the padding", c.DISCOVER, "user", 7,
                 plain + UNKNOWN + tlv.write(c.PAD, bytes(512 - 48 - 20 - len(UNKNOWN) - 3)), VERSIONS)
 
 
 def register(**more):
-    return {"cookie": ANNA.cookie, "instance_id": b"\x11\x22\x33\x44\x55\x66\x77\x88", "last_stamp": 0, "content_version": 1,
+    return {"cookie": ANNA.cookie, "instance_id": b"\x11\x22\x33\x44\x55\x66\x77\x88", "last_stamp": 0,
+            "content_version": 1,
             "incarnation": 0, "revision": 0, "digest": 0, "takeover": False, "content": content("anna"),
             "view": view(c.REALM_VIEW, True), **more}
 
@@ -56,7 +61,8 @@ def registers():
     yield one("register, all content, takeover", takeover=True, content=everything("anna"))
     yield one("register, highest numbers", LONG, cookie=b"\xff" * 8, instance_id=b"\xff" * 8, last_stamp=MOST64,
               content_version=MOST32, incarnation=MOST32, revision=MOST32, digest=MOST64)
-    yield one("register, comes back with a list", TINY, last_stamp=1 << 40, incarnation=INCARNATION, revision=41, digest=99)
+    yield one("register, comes back with a list", TINY, last_stamp=1 << 40, incarnation=INCARNATION, revision=41,
+              digest=99)
     yield one("register, longest content", content=largest("anna"))
     for count in (1, 64):
         yield one("register, view of %d users" % count, view=named(count))
@@ -74,20 +80,23 @@ def registers():
     names = content("anna")["raw"]
     yield other("register without VIEW", names, b"", view=view(c.NO_VIEW))
     yield other("register, VIEW none", names, view=view(c.NO_VIEW))
-    yield other("register, unknown kind of view", names, tlv.write(c.VIEW, b"\x63\x01what it takes"), view=view(0x63, True))
+    yield other("register, unknown kind of view", names, tlv.write(c.VIEW, b"\x63\x01what it takes"),
+                view=view(0x63, True))
     yield other("register, unknown flags in VIEW", names, tlv.write(c.VIEW, b"\x01\xfe"), view=view(c.REALM_VIEW))
     said = tlv.write(c.PORTS, bytes(6)) + tlv.write(c.STATE, b"\x01")
     yield other("register, says what absence means", names + said, content=loose_content("anna", names + said))
     critical = bytes([0x81, 0, 4]) + b"anna" + bytes([0x82, 0, 1]) + b"h" + bytes([0x86, 0, 1, 2])
     yield other("register, known TLVs with the critical bit", critical, tlv.write(0x90, b"\x01\x01"),
                 content=loose_content("anna", critical, state="participating"))
-    yield other("register, TLVs and padding behind", names, tlv.write_view(view(c.REALM_VIEW, True)) + UNKNOWN + tlv.write(c.PAD, bytes(9)))
+    yield other("register, TLVs and padding behind", names,
+                tlv.write_view(view(c.REALM_VIEW, True)) + UNKNOWN + tlv.write(c.PAD, bytes(9)))
     yield other("register, known TLVs that it does not list", names, tlv.write_view(view(c.REALM_VIEW, True))
                 + tlv.write(c.MODE, b"\x01\x02") + tlv.write(c.GONE, b"") + tlv.write(c.PATTERN, b""))
 
 
 def heartbeat(**more):
-    return {"content_version": 1, "incarnation": INCARNATION, "revision": 41, "digest": 0x0102030405060708, "cookie": None,
+    return {"content_version": 1, "incarnation": INCARNATION, "revision": 41, "digest": 0x0102030405060708,
+            "cookie": None,
             "want": False, "content": None, "view": None, **more}
 
 
@@ -96,7 +105,8 @@ def heartbeats():
         return exact(who, name, c.HEARTBEAT, "session", sequence, heartbeat(**more))
 
     yield one("heartbeat, steady", 1)
-    yield one("heartbeat, steady, highest numbers", MOST64, LONG, content_version=MOST32, incarnation=MOST32, revision=MOST32,
+    yield one("heartbeat, steady, highest numbers", MOST64, LONG, content_version=MOST32, incarnation=MOST32,
+              revision=MOST32,
               digest=MOST64)
     yield one("heartbeat, all zeros", 2, TINY, content_version=0, incarnation=0, revision=0, digest=0)
     yield one("heartbeat, cookie", 3, cookie=ANNA.cookie)
@@ -113,13 +123,15 @@ def heartbeats():
     names = content("anna")
     yield loose(ANNA, "heartbeat, content without VIEW", c.HEARTBEAT, "session", 12, head + names["raw"],
                 heartbeat(content=names), c.CONTENT)
-    yield loose(ANNA, "heartbeat, TLVs behind", c.HEARTBEAT, "session", 13, head + UNKNOWN + tlv.write(c.PAD, b""), heartbeat())
+    yield loose(ANNA, "heartbeat, TLVs behind", c.HEARTBEAT, "session", 13, head + UNKNOWN + tlv.write(c.PAD, b""),
+                heartbeat())
     yield loose(ANNA, "heartbeat, content TLVs without the flag", c.HEARTBEAT, "session", 14,
                 head + tlv.write(c.USER_NAME, b"\xff") + tlv.write(c.VIEW, b""), heartbeat())
     odd = names["raw"] + tlv.write(0x0C, b"odd")
     yield loose(ANNA, "heartbeat, content and all that may follow", c.HEARTBEAT, "session", 15,
                 head + ANNA.cookie + odd + tlv.write(c.VIEW, b"\x01\x00") + UNKNOWN + tlv.write(c.PAD, bytes(100)),
-                heartbeat(cookie=ANNA.cookie, content=loose_content("anna", odd), view=view(c.REALM_VIEW)), c.CONTENT | c.COOKIE)
+                heartbeat(cookie=ANNA.cookie, content=loose_content("anna", odd), view=view(c.REALM_VIEW)),
+                c.CONTENT | c.COOKIE)
 
 
 def pull(kind, **more):
@@ -137,11 +149,13 @@ def others():
     yield one("pull, digests", c.PULL, 23, pull("digests", revision=0))
     yield one("pull, copy", c.PULL, 24, pull("copy", revision=0))
     yield one("pull, copy from a cursor", c.PULL, 25, pull("copy", cursor=b"\xff" * 7 + b"\xfe"), LONG)
-    for name, bits in (("no", bytes(16)), ("every", b"\xff" * 16), ("the first", b"\x80" + bytes(15)), ("the last", bytes(15) + b"\1")):
+    for name, bits in (("no", bytes(16)), ("every", b"\xff" * 16), ("the first", b"\x80" + bytes(15)),
+                       ("the last", bytes(15) + b"\1")):
         yield one("pull, copy of %s bucket" % name, c.PULL, 26, pull("copy", buckets=bits))
     fixed = struct.pack(">II8sB", INCARNATION, 41, c.ZEROS, 1)
     yield one("pull, delta with buckets", c.PULL, 29, pull("delta", buckets=b"\xff" * 16))
-    yield loose(ANNA, "pull, reserved bytes set, TLVs behind", c.PULL, "session", 27, fixed + b"\xff" * 3 + UNKNOWN, pull("delta"))
+    yield loose(ANNA, "pull, reserved bytes set, TLVs behind", c.PULL, "session", 27, fixed + b"\xff" * 3 + UNKNOWN,
+                pull("delta"))
     for text in ("bob", "", "p" * 64, "B\u00d6B \U0001F600"):
         for kind in ("user", "prefix"):
             yield one("find, %s of %d bytes" % (kind, len(text.encode())), c.FIND, 30,
@@ -149,7 +163,8 @@ def others():
     for text in (" bob ", "a\x01\x7f\u0085", "\u3000"):
         yield one("find, what no name can be: %r" % text, c.FIND, 31,
                   {"incarnation": 0, "cursor": b"\xfe" * 8, "pattern": {"kind": "prefix", "text": text}}, TINY)
-    yield loose(ANNA, "find, reserved bytes set, TLVs on both sides", c.FIND, "session", 32, struct.pack(">I", INCARNATION) + c.ZEROS
+    yield loose(ANNA, "find, reserved bytes set, TLVs on both sides", c.FIND, "session", 32,
+                struct.pack(">I", INCARNATION) + c.ZEROS
                 + b"\xff" * 8 + tlv.write(0x12, b"") + tlv.write(0xB5, b"\x01bob") + tlv.write(c.PAD, b"\0"),
                 {"incarnation": INCARNATION, "cursor": c.ZEROS, "pattern": {"kind": "user", "text": "bob"}})
 

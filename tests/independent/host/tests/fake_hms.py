@@ -26,7 +26,7 @@ class FakeHms:
         self.rows, self.kept_stamps, self.revision, self.changes = {}, {}, 0, []
         self.list, self.floor, self.mode, self.want_content = Directory(), 0, "on-change", False
         self.push, self.reject, self.hint, self.retry, self.redirect = False, None, None, None, None
-        self.server_id, self.cluster_key = SERVER, bytes(32)
+        self.server_id, self.cluster_key, self.granted = SERVER, bytes(32), {"kind": 1, "reason": 0}
         self.generations, self.log, self.hms, self.out, self.first_delay = {}, [], None, [], 1.0
 
     # ---- the list
@@ -108,7 +108,8 @@ class FakeHms:
         self.session_request(now, header, data, user_key, source)
 
     def described(self, name="fake", sender=True):
-        return {"server_id": self.server_id, "primary": sender, "sender": sender, "name": name, "addresses": [self.address]}
+        return {"server_id": self.server_id, "primary": sender, "sender": sender, "name": name,
+                "addresses": [self.address]}
 
     def cookie(self, now, header, source):
         row = self.rows.get(header.user_id)
@@ -140,7 +141,7 @@ class FakeHms:
             "stamp": self.stamp, "server_id": self.server_id, "revision": self.revision + 1,
             "content_version": body["content_version"], "check_time_ms": int(self.check_time * 1000),
             "first_delay_ms": int(self.first_delay * 1000), "observed": source, "cluster_key": self.cluster_key,
-            "realm_name": "test", "granted": {"kind": 1, "reason": 0}, "mode": self.mode, "hms": self.hms or [self.described()]}
+            "realm_name": "test", "granted": self.granted, "mode": self.mode, "hms": self.hms or [self.described()]}
         row = Row(session=session, key=keys.session_key(key, session), stamp=self.stamp, address=source,
                   content=body["content"], version=body["content_version"], registered=registered, highest=0,
                   header=wire.Header(c.PAGE, REALM, header.user_id, session, 0, EPOCH), beat=now, unconfirmed=False)
@@ -190,6 +191,9 @@ class FakeHms:
             self.publish(header.user_id, row)
         ack = {"revision": self.revision, "content_version": row.version, "want_content": want or self.want_content,
                "resync": False, "equal": False, "page": None}
+        if self.granted["kind"] == c.NO_VIEW:
+            ack.update(granted=self.granted, revision=0)
+            return self.answer_to(header, c.ACK, ack, row.key, source)
         equal = body["digest"] == self.list.root
         if self.mode == "always":
             ack["page"] = self.copy_from(c.ZEROS)

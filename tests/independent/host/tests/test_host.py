@@ -138,7 +138,8 @@ class Heartbeats(unittest.TestCase):
         other = FakeHms(B)
         other.rows, other.list, other.revision = self.hms.rows, self.hms.list, self.hms.revision
         other.incarnation = 2
-        self.host.servers.append({"server_id": b"other..." , "sender": False, "primary": False, "name": "o", "addresses": [B]})
+        self.host.servers.append({"server_id": b"other..." , "sender": False, "primary": False, "name": "o",
+                                  "addresses": [B]})
         self.w.hms = {B: other}
         self.w.run(20)
         self.assertEqual((self.host.state, self.host.session.target), ("registered", B))

@@ -49,7 +49,8 @@ class Made(unittest.TestCase):
             for written in [row["token"], *row["also"]]:
                 self.assertEqual(keys.write_token(keys.read_token(written)), row["token"])
         wrong = [(row["name"], row["token"], row["mistyped"]) for row in keyring.wrong_tokens()]
-        for name, written, mistyped in [*wrong, *(("white space inside", w, True) for w in keyring.white_space_inside())]:
+        for name, written, mistyped in [*wrong, *(("white space inside", w, True)
+                                                  for w in keyring.white_space_inside())]:
             with self.subTest(name), self.assertRaises(Malformed) as caught:
                 keys.read_token(written)
             self.assertEqual("mistyped" in str(caught.exception), mistyped, name)
@@ -58,7 +59,8 @@ class Made(unittest.TestCase):
         for row in keyring.signatures():
             who = EVERYONE[row["of"]]
             holds = keys.fixed_holds(bytes.fromhex(row["cluster_key"]), who.realm_id, who.user_id, int(row["issued"]),
-                                     addresses.parse(row["address"]), bytes.fromhex(row["content"]), bytes.fromhex(row["signature"]))
+                                     addresses.parse(row["address"]), bytes.fromhex(row["content"]),
+                                     bytes.fromhex(row["signature"]))
             self.assertEqual(holds, row["holds"], row["name"])
 
 

@@ -64,7 +64,8 @@ class Values(unittest.TestCase):
         content.pop("raw")
         self.assertEqual(tlv.read_content(tlv.read(tlv.write_content(content)))["other"], [(9, b"new")])
         for wrong in (tlv.write(2, b"h"), tlv.write(1, b"x"), NAMES + tlv.write(3, b""), NAMES + tlv.write(4, bytes(5)),
-                      NAMES + tlv.write(8, b"z"), tlv.write(1, b"\xff") + tlv.write(2, b"h"), NAMES + tlv.write(7, b" a"),
+                      NAMES + tlv.write(8, b"z"), tlv.write(1, b"\xff") + tlv.write(2, b"h"),
+                      NAMES + tlv.write(7, b" a"),
                       tlv.write(1, b"x" * 65) + tlv.write(2, b"h"), tlv.write(1, b"x") + tlv.write(2, b"a\x7fb")):
             with self.assertRaises(Malformed, msg=wrong.hex()):
                 tlv.read_content(tlv.read(wrong))
@@ -78,7 +79,8 @@ class Values(unittest.TestCase):
             addresses.decode(b"\x06" + bytes(10) + b"\xff\xff\x0a\0\0\1\0\5", 0)
 
     def test_too_long_a_datagram_is_an_error_here(self):
-        content = {"user_name": "x" * 64, "host_name": "h" * 64, "conference": "c" * 64, "reported": [("2001:db8::1", 5)] * 8,
+        content = {"user_name": "x" * 64, "host_name": "h" * 64, "conference": "c" * 64,
+                   "reported": [("2001:db8::1", 5)] * 8,
                    "services": [("k" * 16, 5, "udp")] * 16}
         view = {"kind": c.NAMED_VIEW, "push": True, "users": [bytes(8)] * 64}
         body = {"cookie": bytes(8), "instance_id": bytes(8), "last_stamp": 0, "content_version": 1, "incarnation": 0,
