@@ -5,7 +5,7 @@ from . import keys, wire
 from .timers import back_off
 
 GROUPS = "groups"                       # destination: every group on every usable interface
-RESEND, ROUND_END, COLLECT, LONGEST_BACK_OFF = (0.25, 1.0), 1.5, 0.15, 30
+RESEND, ROUND_END, COLLECT, LONGEST_BACK_OFF = (0.25, 1.0), 1.0, 0.15, 30
 PROBES_A_MINUTE = 4
 
 
@@ -58,15 +58,17 @@ class Discovery:
         return True
 
     def _choose(self, now):
-        """R-DSC-04: the configured near HMS, the primary, the others; ties by arrival."""
-        near = self.host.settings.near
-        self.offers.sort(key=lambda offer: (offer[0]["server_id"] != near, not offer[0]["primary"]))
-        found = []
-        for body, source in self.offers:
+        """R-DSC-04: the preferred by name, the primary, the others; who answered before who was named; by arrival."""
+        answered, ranked = {body["server_id"] for body, _ in self.offers}, []
+        for arrival, (body, source) in enumerate(self.offers):
             for server in body["hms"]:
                 self.host.learn_server(server)
-                if server["server_id"] == body["server_id"]:
-                    found += [with_interface(a, source) for a in server["addresses"]]
+                own = server["server_id"] == body["server_id"]
+                rank = (server["name"] != self.host.settings.near, not (server["primary"] or own and body["primary"]),
+                        server["server_id"] not in answered, arrival)
+                ranked.append((rank, link_local_last([with_interface(a, source) for a in server["addresses"]])))
+        ranked.sort(key=lambda pair: pair[0])
+        found = list(dict.fromkeys(a for _, server in ranked for a in server))
         self.host.emit("offers", servers=[body["server_id"].hex() for body, _ in self.offers],
                        addresses=[addresses.text(a) for a in found])
         self.stop()
@@ -86,6 +88,11 @@ class Discovery:
         if self.nonce is None:
             self._new_datagram()
         self.host.send(self.datagram, target)
+
+
+def link_local_last(found):
+    """R-DSC-03."""
+    return sorted(found, key=addresses.link_local)
 
 
 def with_interface(address, source):

@@ -13,7 +13,7 @@ from .discovery import Discovery
 from .errors import Dropped, Malformed
 from .memory import Memory
 from .session import Session
-from .timers import Timers, back_off
+from .timers import Timers, back_off, bounded
 
 CONTACT_RESEND, CONTACT_GIVE_UP = (0.5, 1.5), 3.0
 SEEK_BACK_OFF, HINT_WAIT, MOST_COOKIES = 30, 1.0, 5
@@ -31,7 +31,7 @@ class Settings:
     fixed: bool = False
     view: dict = field(default_factory=lambda: {"kind": c.REALM_VIEW, "push": True})
     takeover: bool = False
-    near: bytes = None
+    near: str = None                 # the name of the HMS that is preferred
     multicast: bool = True
 
 
@@ -172,7 +172,6 @@ class Host:
     def _send_until(self, now, data):
         self.timers.series("contact", now, CONTACT_RESEND, lambda t: self.send(data, self.target),
                            CONTACT_GIVE_UP, self.next_candidate)
-        self.repeat = data
 
     def register(self, now, incarnation, cookie):
         if cookie in self.cookies:
@@ -230,8 +229,8 @@ class Host:
         elif header.type == c.REJECT:
             self.rejected(now, body)
         elif header.type == c.RETRY:
-            repeat = self.repeat
-            self.timers.set("contact", now + body["delay_ms"] / 1000, lambda t: self._send_until(t, repeat))
+            again = now + bounded(body["delay_ms"])             # with a new nonce (R-AUT-20)
+            self.timers.set("contact", again, lambda t: self.contact(t, self.target))
         elif header.type == c.REDIRECT:
             address = self.address_of(body["server_id"])
             if address:

@@ -4,9 +4,10 @@ from . import codes as c
 from . import keys, wire
 from .errors import Dropped
 from .follow import Follower
-from .timers import back_off
+from .timers import back_off, bounded
 
 LEAVE_RESEND, LEAVE_GIVE_UP = (0.25, 1.0), 2.0
+AFTER_OLD_STAMP, MOST_REDIRECTS = 1.0, 4        # R-REG-52
 MOST_ECHOES = 3                    # in a check time (R-REG-33)
 LONGEST_BACK_OFF = 120
 ANY = {c.SUPERSEDED, c.REREGISTER, c.REJECT, c.RETRY, c.CHALLENGE}
@@ -24,6 +25,7 @@ class Session:
         self.check_time = body["check_time_ms"] / 1000
         self.mode, self.granted = body["mode"] or "on-change", body["granted"]
         self.acked_version, self.observed = body["content_version"], body["observed"]
+        self.redirects = []
         self.echoes, self.cookie, self.rounds, self.want, self.content_sent = [], None, 0, False, False
         self.cycle_start = now
         self.follower = Follower(self)
@@ -88,7 +90,8 @@ class Session:
             self.host.emit("searching", rows=len(self.host.directory.rows))
             if not self.host.token.addresses and self.host.settings.multicast:
                 self.host.discovery.start(now)
-        delay = back_off(self.host.rng, self.rounds, min(self.check_time, LONGEST_BACK_OFF))
+        t = self.check_time
+        delay = back_off(self.host.rng, self.rounds, min(t, LONGEST_BACK_OFF), min(1, t / 10))
         self.timers.set("beat", now + delay, self.beat)
 
     def more_targets(self, found):
@@ -183,7 +186,7 @@ class Session:
         self.host.emit("challenged", incarnation=body["incarnation"], by=c.TYPE_NAMES[request[0]])
         if request[0] == c.PULL:
             self.follower.stop()           # the ACK to the echo says how to go on
-        self.echoes = [t for t in self.echoes if t > now - self.check_time]
+        self.echoes = [t for t in self.echoes if t > now - 0.9 * self.check_time]      # R-REG-51
         if len(self.echoes) >= MOST_ECHOES:
             self.cycle_start = now
             return self._next_beat(now)
@@ -194,15 +197,15 @@ class Session:
         if body["stamp"] > self.stamp:
             self.host.superseded(body["stamp"])
         else:
-            self.host.register_anew(now, 0, self.target)
+            self.host.register_anew(now, AFTER_OLD_STAMP, self.target)
 
     def _reregister(self, now, body, request):
-        delay = body["delay_ms"] / 1000 * self.host.rng.uniform(0.9, 1.1)
+        delay = bounded(body["delay_ms"]) * self.host.rng.uniform(0.9, 1.1)
         self.host.emit("told to register anew", after=round(delay, 3))
         self.host.register_anew(now, delay, self.target)
 
     def _retry(self, now, body, request):
-        delay = body["delay_ms"] / 1000
+        delay = bounded(body["delay_ms"])
         if request[0] == c.HEARTBEAT:
             self.forget(c.HEARTBEAT)
             self.timers.set("beat", now + delay, lambda t: self.beat(t, self.cookie))
@@ -211,7 +214,9 @@ class Session:
 
     def _redirect(self, now, body, request):
         address = self.host.address_of(body["server_id"])
-        if address and address != self.target:
+        self.redirects = [t for t in self.redirects if t > now - self.check_time]
+        if address and address != self.target and len(self.redirects) < MOST_REDIRECTS:
+            self.redirects.append(now)
             self.target = address
             self.beat(now)
 

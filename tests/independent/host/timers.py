@@ -36,6 +36,11 @@ class Timers:
         step(0, now)
 
 
-def back_off(rng, count, most):
-    """Full jitter between 1 s and a bound that doubles up to most."""
-    return rng.uniform(1.0, max(1.0, min(most, 2.0 ** (count + 1))))
+def back_off(rng, count, most, least=1.0):
+    """Drawn between the least and a bound that doubles from twice that up to the most; count begins at 1."""
+    return rng.uniform(least, max(least, min(most, least * 2.0 ** count)))
+
+
+def bounded(delay_ms):
+    """The seconds of a RETRY or REREGISTER (R-REG-36, R-REG-52)."""
+    return min(max(delay_ms / 1000, 0.1), 3600.0)
