@@ -53,6 +53,7 @@ def say_again(world, passes, slow):
     attempt(passes.live, "live", "reversed")
     attempt(passes.live, "live", "shuffled")
     attempt(passes.live, "live, slowly", pace=slow)
+    attempt(passes.moved, "moved twice a moment ago", users[-1], [str(world.lan.v4[number]) for number in (251, 252)])
     attempt(passes.silent, "some hosts dead", groups[0])
     attempt(passes.silent, "some hosts dead, slowly", groups[1], pace=slow)
     attempt(passes.restarted, "restarted with its snapshot, some hosts dead", groups[2], snapshot=True)

@@ -5,11 +5,13 @@ import time
 
 from harness import wire
 from harness.product import ends
-from harness.waiting import Failure, between, check, equal
+from harness.waiting import Failure, between, check, equal, until
 
 from .replay import ORDERS
 from .truth import Truth, delays, drops, more, proven, unproven
 
+# What a few check times leave on the tape, and a bit.
+NEWEST = 400
 # The first resend of a heartbeat (R-REG-34): what is answered by then has delayed nobody.
 PATIENCE_MS = 1000
 
@@ -53,8 +55,8 @@ class Passes:
 
     # what a pass is made of
 
-    def say(self, name, order, sources=None, pace=None, at_least=0.0, every=None):
-        """Says the tape again; returns figures of what was sent, and what was seen meanwhile and before."""
+    def say(self, name, order, sources=None, pace=None, at_least=0.0, every=None, newest=None):
+        """Says the tape (or its newest part) again; returns figures of what was sent, and what was seen meanwhile and before."""
         known, living, before = set(self.first), self.living(), proven(self.world.hms)
         started, looked = time.time(), [time.time()]
 
@@ -65,7 +67,8 @@ class Passes:
                 if every:
                     every()
 
-        sent = self.replayer.say(ORDERS[order](self.tape), sources or self.replayer.own_source,
+        tape = ORDERS[order](self.tape[-newest:] if newest else self.tape)
+        sent = self.replayer.say(tape, sources or self.replayer.own_source,
                                  pace or self.pace, at_least, meanwhile)
         took = time.time() - started
         time.sleep(0.3)
@@ -96,6 +99,16 @@ class Passes:
         figures = {**self.say(name, order, **options), **truth.holds()}
         self.world.equal(within=2 * self.check_time)
         self.keep(figures)
+
+    def moved(self, name, user, addresses):
+        """While the cookies are still good with which a host proved the address that it left a moment ago."""
+        node = self.world[user].node
+        for address in addresses:
+            node.readdress(f"{node.v4}/24", f"{address}/24")
+            until(f"{user} is at {address}", lambda address=address: ends(self.world.hms.row(user)["address"])[0]
+                  == address, 3 * self.check_time)
+        self.world.equal(within=2 * self.check_time)
+        self.live(name, newest=NEWEST)
 
     def silent(self, name, users, **options):
         """During it these users' hosts are dead: they go when they would have gone."""
