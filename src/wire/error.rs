@@ -52,13 +52,9 @@ impl WireError {
         Self { problem, at, content: None }
     }
 
-    /// The same, as a fault of content: of the TLV `code`, unless the problem itself names one.
+    /// The same, as a fault of content: of the TLV `code`, or (0) of no single one.
     pub(super) const fn in_content(mut self, code: u8) -> Self {
-        self.content = match (self.content, self.problem) {
-            (Some(known), _) if known != 0 => Some(known),
-            (_, Problem::TlvOrder(named) | Problem::CriticalTlv(named)) => Some(named),
-            _ => Some(code),
-        };
+        self.content = Some(code);
         self
     }
 

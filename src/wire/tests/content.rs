@@ -182,6 +182,14 @@ fn a_fault_in_content_names_its_tlv() {
     // What is wrong elsewhere is no fault of the content.
     assert_eq!(after(0x10, &[3, 0]), None, "a view of nobody");
     assert_eq!(after(0xc0, b"later"), None);
+    let behind_view = |code: u8| {
+        fault(&with_names(|b| {
+            put_bytes(b, 0x10, &[1, 0]);
+            put_bytes(b, code, b"board");
+        }))
+    };
+    assert_eq!((behind_view(0x07), behind_view(0x87), behind_view(0x0f)), (Some(7), Some(7), Some(0x0f)));
+    assert_eq!((behind_view(0x10), behind_view(0x90)), (None, None), "a second view");
     assert_eq!(fault(&with_names(|b| b.extend_from_slice(&[0x10, 0, 9, 1]))), None, "a torn view");
 }
 

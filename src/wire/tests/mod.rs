@@ -80,6 +80,14 @@ fn the_header_is_laid_out_as_drawn() {
 }
 
 #[test]
+fn an_answer_has_the_names_and_the_sequence_of_what_it_answers() {
+    shows!("R-FMT-04", "R-FMT-05");
+    let asked = header(Kind::Register, flag::TAKEOVER);
+    let answer = asked.answer(Kind::Challenge);
+    assert_eq!(answer, Header { kind: Kind::Challenge, flags: 0, ..asked });
+}
+
+#[test]
 fn wrong_headers_are_named() {
     shows!("R-FMT-01", "R-FMT-02", "R-FMT-05", "R-FMT-06", "R-FMT-20");
     let good = datagram(Kind::Leave, 0, |b| Leave.emit(b));
