@@ -15,7 +15,7 @@ mod window;
 pub use cluster::{ClusterKey, fixed_holds};
 pub use cookie::{CookieKey, Registrant};
 pub use keyring::{KeyError, Keyring, RealmInfo, Revocation};
-pub use keys::{DatagramKey, RealmSecret, SessionKey, StoredKey, UserKey, user_id};
+pub use keys::{DatagramKey, ReadyKey, RealmSecret, SessionKey, StoredKey, UserKey, user_id};
 pub use tag::{checksum_holds, open, seal, seal_checksum};
 pub use window::Window;
 

@@ -7,23 +7,19 @@ use super::keys::DatagramKey;
 use crate::limits::TAG_LEN;
 use crate::wire::{Unverified, Verified};
 
-fn tag(key: &impl DatagramKey, signed: &[u8]) -> [u8; TAG_LEN] {
-    hash::first(&hash::mac(&hash::mac_key(key.key_bytes()), &[signed]))
-}
-
 fn checksum(covered: &[u8]) -> [u8; TAG_LEN] {
     hash::first(&hash::sha256(&[covered]))
 }
 
 /// Appends the tag; `buf` holds the datagram from its first byte.
 pub fn seal(key: &impl DatagramKey, buf: &mut Vec<u8>) {
-    let tag = tag(key, buf);
+    let tag = key.tag(buf);
     buf.extend_from_slice(&tag);
 }
 
 /// Makes the datagram readable if its tag holds; the comparison takes the same time either way (R-AUT-01).
 pub fn open<'a>(key: &impl DatagramKey, datagram: Unverified<'a>) -> Option<Verified<'a>> {
-    let holds = tag(key, datagram.signed()).ct_eq(datagram.tag());
+    let holds = key.tag(datagram.signed()).ct_eq(datagram.tag());
     bool::from(holds).then(|| datagram.into_verified())
 }
 

@@ -85,6 +85,12 @@ impl Registry {
         });
     }
 
+    /// Finds the row's own entry in the index.
+    pub(super) fn find_own_address(&self, id: u32) -> Option<u32> {
+        let key = self.address_key(id)?;
+        self.addresses.find(self.addresses.hash(key), |other| other == id)
+    }
+
     pub(super) fn unindex_address(&mut self, id: u32) {
         if let Some(key) = self.address_key(id) {
             self.addresses.remove(self.addresses.hash(key), id);

@@ -24,11 +24,17 @@ impl Registry {
         self.timing = Timing::new(check_time, expiry_factor);
     }
 
-    /// Notes that a heartbeat was accepted (R-REG-30): the row is up again if it has an address. Says whether the
+    /// Notes that the host was heard (R-REG-30): the row is up again if it has an address. Says whether the
     /// directory changed.
     pub fn heard(&mut self, now: Instant, id: RowId) -> bool {
         let Some(row) = self.rows.get_mut(id.0) else { return false };
         row.set_heard(now);
+        let wait = if row.has(bit::CONFIRMED) {
+            self.timing.suspicion(row.check_ms)
+        } else {
+            self.timing.expiry(row.check_ms)
+        };
+        self.wheel.move_to(row, id.0, row.heard() + wait);
         if !row.has(bit::SUSPECT | bit::LATE) {
             return false;
         }
@@ -38,6 +44,14 @@ impl Registry {
             self.change(id.0, |registry| registry.set_late(id.0, false));
         }
         back
+    }
+
+    /// The same for a heartbeat of the row's session, which is noted as well (R-REG-12).
+    pub fn heartbeat(&mut self, now: Instant, id: RowId) -> bool {
+        if let Some(row) = self.rows.get_mut(id.0) {
+            row.set(bit::HEARTBEAT, true);
+        }
+        self.heard(now, id)
     }
 
     /// Sets the check time that the host was told.
@@ -65,7 +79,11 @@ impl Registry {
     /// than one turn should take, [`Self::next_deadline`] is then still in the past.
     pub fn expire(&mut self, now: Instant) -> Option<(RowId, Fate)> {
         for _ in 0..LOOKS {
+            if self.looked_ahead == 0 {
+                self.looked_ahead = self.expect_expiry(now);
+            }
             let id = self.wheel.pop(&mut self.rows, now)?;
+            self.looked_ahead = self.looked_ahead.saturating_sub(1);
             let fate = self.look(now, id);
             self.schedule(now, id);
             if let Some(fate) = fate {
@@ -76,7 +94,7 @@ impl Registry {
     }
 
     /// How long the host is silent, without what the HMS slept through.
-    fn silence(&self, now: Instant, heard: Instant) -> Duration {
+    pub(super) fn silence(&self, now: Instant, heard: Instant) -> Duration {
         now.since(heard).saturating_sub(self.deferrals.since(heard))
     }
 

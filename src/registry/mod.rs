@@ -5,6 +5,7 @@
 //! whose links are in the rows; 241 bytes a host with everything (`tests/memory.rs`). Every operation is O(1) (O(log n) in group views), whatever the number of rows.
 
 mod address;
+mod ahead;
 mod blobs;
 mod change;
 mod expiry;
@@ -44,6 +45,7 @@ use view::{Member, View};
 use wheel::Wheel;
 
 pub use address::AddressChange;
+pub use ahead::AHEAD;
 pub use expiry::Fate;
 pub use push::PushTarget;
 pub use realm::Counts;
@@ -69,6 +71,8 @@ pub struct Registry {
     wheel: Wheel,
     timing: Timing,
     deferrals: Deferrals,
+    /// Due rows that were already looked ahead for.
+    looked_ahead: usize,
     realms: Slab<Realm>,
     realm_slots: BTreeMap<RealmId, u16>,
     /// Server ids, named by number in the rows.
@@ -96,6 +100,7 @@ impl Registry {
             wheel: Wheel::new(now),
             timing: Timing::default(),
             deferrals: Deferrals::default(),
+            looked_ahead: 0,
             realms: Slab::new(),
             realm_slots: BTreeMap::new(),
             servers: Vec::new(),

@@ -137,7 +137,6 @@ impl Registry {
             revision: Revision::default(),
             check_ms: millis(new.check_time),
             change: Link::NONE,
-            timer: Link::NONE,
             next_user: NIL,
             member: NIL,
             sub: NIL,
@@ -229,13 +228,6 @@ impl Registry {
     pub fn set_window(&mut self, id: RowId, window: (u64, u64)) {
         if let Some(row) = self.rows.get_mut(id.0) {
             row.window = window;
-        }
-    }
-
-    /// Notes that a heartbeat of the session was accepted (R-REG-12).
-    pub fn set_had_heartbeat(&mut self, id: RowId) {
-        if let Some(row) = self.rows.get_mut(id.0) {
-            row.set(bit::HEARTBEAT, true);
         }
     }
 

@@ -26,14 +26,19 @@ impl Timing {
 
     /// Silence after which a row is removed.
     pub(super) const fn expiry(&self, check_ms: u32) -> Duration {
-        Duration::from_micros((check_ms as u64).saturating_mul(self.factor))
+        Duration::from_micros(self.expiry_micros(check_ms))
+    }
+
+    const fn expiry_micros(&self, check_ms: u32) -> u64 {
+        (check_ms as u64).saturating_mul(self.factor)
     }
 
     /// Silence after which a row would expire within one check time, and has missed a heartbeat.
     pub(super) fn suspicion(&self, check_ms: u32) -> Duration {
-        let check = Duration::from_millis(u64::from(check_ms));
-        let expiry = self.expiry(check_ms);
-        expiry.saturating_sub(check).max(check * 5 / 4).min(expiry)
+        // In whole microseconds: every heartbeat asks for it.
+        let check = u64::from(check_ms) * 1000;
+        let expiry = self.expiry_micros(check_ms);
+        Duration::from_micros(expiry.saturating_sub(check).max(check * 5 / 4).min(expiry))
     }
 
     /// Silence after which the brake lets go of a row.

@@ -116,6 +116,12 @@ impl Users {
         self.buckets.get(user.bucket())?.find(rows, user)
     }
 
+    /// The first row of the slot in which a user's row is.
+    pub(super) fn first_of_slot(&self, user: UserId) -> u32 {
+        let bucket = self.buckets.get(user.bucket());
+        bucket.and_then(|bucket| bucket.heads.get(bucket.slot(user))).copied().unwrap_or(NIL)
+    }
+
     pub(super) fn insert(&mut self, rows: &mut Rows, user: UserId, id: u32) {
         if let Some(bucket) = self.buckets.get_mut(user.bucket()) {
             bucket.insert(rows, user, id);

@@ -1,8 +1,9 @@
-//! Deadlines in O(1): a hierarchical wheel over the rows' own links. A slot is opened at or before the deadlines in
-//! it and each row is then looked at; what is not due yet goes into a finer slot. So a heartbeat only writes a time.
+//! Deadlines in O(1): a hierarchical wheel of lists. A slot is opened at or before the deadlines in it and each row is
+//! then looked at; what is not due yet goes into a finer slot. A heartbeat moves its row to a later slot, so that no
+//! row that lives is ever looked at. The lists' links are kept apart from the rows, eight to a cache line.
 
-use super::list::List;
-use super::rows::{Rows, TimerLinks};
+use super::list::{Link, Links, List};
+use super::rows::{NIL, Row, Rows};
 use crate::time::Instant;
 
 /// A tick is 2^14 µs, about 16 ms.
@@ -15,52 +16,109 @@ const SHIFT: u32 = 3;
 /// Not in the wheel.
 pub(super) const NO_SLOT: u16 = u16::MAX;
 
+/// Links in one piece: growing never moves those that are there.
+const CHUNK: usize = 1 << 12;
+
+/// The links of all rows, by id.
+#[derive(Default)]
+struct TimerLinks {
+    chunks: Vec<Box<[Link]>>,
+}
+
+impl TimerLinks {
+    fn get(&self, id: u32) -> Option<&Link> {
+        self.chunks.get(id as usize / CHUNK)?.get(id as usize % CHUNK)
+    }
+
+    /// Makes room for a row.
+    fn reach(&mut self, id: u32) {
+        while self.chunks.len() <= id as usize / CHUNK {
+            self.chunks.push(vec![Link::NONE; CHUNK].into_boxed_slice());
+        }
+    }
+}
+
+impl Links for TimerLinks {
+    fn link(&mut self, id: u32) -> Option<&mut Link> {
+        self.chunks.get_mut(id as usize / CHUNK)?.get_mut(id as usize % CHUNK)
+    }
+}
+
 /// The wheel.
 pub(super) struct Wheel {
+    links: TimerLinks,
     /// All slots that begin before this tick are empty.
     at: u64,
     slots: Box<[List]>,
     /// One bit for each slot that holds rows.
     used: [[u64; WORDS]; LEVELS],
+    /// The slot that is to be opened first and its tick, as long as that is known: it is asked for at every turn.
+    first: Option<(u64, usize)>,
 }
 
 impl Wheel {
     pub(super) fn new(now: Instant) -> Self {
         Self {
+            links: TimerLinks::default(),
             at: now.micros() >> TICK_BITS,
             slots: vec![List::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
             used: [[0; WORDS]; LEVELS],
+            first: None,
         }
     }
 
     /// Puts a row in, to be looked at no later than one tick after `deadline`.
     pub(super) fn insert(&mut self, rows: &mut Rows, id: u32, deadline: Instant) {
-        let tick = deadline.micros().div_ceil(1 << TICK_BITS);
-        let slot = self.slot_for(tick);
+        let slot = self.slot_for(tick_of(deadline));
         let Some(row) = rows.get_mut(id) else { return };
         row.timer_slot = slot as u16;
-        if let Some(list) = self.slots.get_mut(slot) {
-            list.push_back(&mut TimerLinks(rows), id);
-            self.mark(slot, true);
+        self.links.reach(id);
+        self.link(slot, id);
+    }
+
+    /// Gives a row that is in the wheel another deadline.
+    pub(super) fn move_to(&mut self, row: &mut Row, id: u32, deadline: Instant) {
+        let slot = self.slot_for(tick_of(deadline));
+        let old = usize::from(std::mem::replace(&mut row.timer_slot, slot as u16));
+        if old != slot {
+            self.unlink(old, id);
+            self.link(slot, id);
         }
     }
 
     /// Takes a row out.
     pub(super) fn remove(&mut self, rows: &mut Rows, id: u32) {
         let Some(row) = rows.get_mut(id) else { return };
-        let slot = usize::from(std::mem::replace(&mut row.timer_slot, NO_SLOT));
-        if let Some(list) = self.slots.get_mut(slot) {
-            list.remove(&mut TimerLinks(rows), id);
-            if list.is_empty() {
-                self.mark(slot, false);
-            }
+        self.unlink(usize::from(std::mem::replace(&mut row.timer_slot, NO_SLOT)), id);
+    }
+
+    fn link(&mut self, slot: usize, id: u32) {
+        let Some(list) = self.slots.get_mut(slot) else { return };
+        let first = list.is_empty();
+        list.push_back(&mut self.links, id);
+        if first {
+            self.mark(slot, true);
         }
+    }
+
+    fn unlink(&mut self, slot: usize, id: u32) {
+        let Some(list) = self.slots.get_mut(slot) else { return };
+        list.remove(&mut self.links, id);
+        if list.is_empty() {
+            self.mark(slot, false);
+        }
+    }
+
+    /// The rows before and behind a row in its slot: what [`Self::move_to`] touches beside it.
+    pub(super) fn neighbours(&self, id: u32) -> [u32; 2] {
+        self.links.get(id).map_or([NIL; 2], |link| [link.previous, link.next])
     }
 
     /// Takes out a row whose slot is to be opened by `now`.
     pub(super) fn pop(&mut self, rows: &mut Rows, now: Instant) -> Option<u32> {
         let now = now.micros() >> TICK_BITS;
-        let Some((tick, slot)) = self.earliest().filter(|(tick, _)| *tick <= now) else {
+        self.first = self.earliest();
+        let Some((tick, slot)) = self.first.filter(|(tick, _)| *tick <= now) else {
             self.at = self.at.max(now);
             return None;
         };
@@ -68,6 +126,20 @@ impl Wheel {
         let id = self.slots.get(slot)?.head;
         self.remove(rows, id);
         Some(id)
+    }
+
+    /// The rows that [`Self::pop`] gives next, as far as they are in the slot that is open; says how many.
+    pub(super) fn due(&self, now: Instant, ids: &mut [u32]) -> usize {
+        let now = now.micros() >> TICK_BITS;
+        let Some((_, slot)) = self.earliest().filter(|(tick, _)| *tick <= now) else { return 0 };
+        let mut at = self.slots.get(slot).map_or(NIL, |list| list.head);
+        let mut count = 0;
+        for place in ids {
+            let Some(link) = self.links.get(at) else { break };
+            (*place, at) = (at, link.next);
+            count += 1;
+        }
+        count
     }
 
     /// When the next slot is to be opened.
@@ -90,6 +162,7 @@ impl Wheel {
     }
 
     fn mark(&mut self, slot: usize, used: bool) {
+        self.first = None;
         if let Some(word) = self.used.get_mut(slot / SLOTS).and_then(|level| level.get_mut(slot % SLOTS / 64))
         {
             let bit = 1 << (slot % 64);
@@ -99,6 +172,9 @@ impl Wheel {
 
     /// The slot that is to be opened first, and its first tick.
     fn earliest(&self) -> Option<(u64, usize)> {
+        if self.first.is_some() {
+            return self.first;
+        }
         let of_level = |(level, words): (usize, &[u64; WORDS])| {
             let shift = SHIFT * level as u32;
             let here = self.at >> shift;
@@ -108,6 +184,11 @@ impl Wheel {
         };
         self.used.iter().enumerate().filter_map(of_level).min()
     }
+}
+
+/// The first tick at which a deadline is over.
+const fn tick_of(deadline: Instant) -> u64 {
+    deadline.micros().div_ceil(1 << TICK_BITS)
 }
 
 /// Distance from slot `start` to the first used slot, around the circle.

@@ -6,7 +6,7 @@ use super::pages::Difference;
 use super::refusals::Verdict;
 use super::register::unfit;
 use super::session::Proof;
-use crate::auth::{StoredKey, Window};
+use crate::auth::{ReadyKey, Window};
 use crate::limits::{DATAGRAM_MAX, TAG_LEN};
 use crate::registry::{FixedSignature, NewContent, RowId};
 use crate::time::{Duration, Instant};
@@ -46,23 +46,29 @@ impl Server {
     }
 
     /// An accepted HEARTBEAT.
-    pub(super) fn heartbeat(&mut self, ask: &Ask, id: RowId, heartbeat: &Heartbeat<'_>, proof: Proof) {
+    pub(super) fn heartbeat(
+        &mut self,
+        ask: &Ask,
+        id: RowId,
+        key: &ReadyKey,
+        heartbeat: &Heartbeat<'_>,
+        proof: Proof,
+    ) {
         let Some(row) = self.registry.row(id) else { return };
         let (held, check_time) = (row.content_version(), row.check_time());
         if let Some((content, ..)) = heartbeat.content.as_ref().filter(|_| heartbeat.content_version > held)
             && let Some(reason) = unfit(row.realm(), row.user(), *content)
         {
-            return self.reject_content(ask, id, reason);
+            return self.reject_content(ask, key, reason);
         }
         self.heartbeats.count();
-        let back = self.registry.heard(ask.now, id);
-        self.registry.set_had_heartbeat(id);
+        let back = self.registry.heartbeat(ask.now, id);
         let newer = heartbeat.content.is_some() && heartbeat.content_version > held;
         if newer && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {
             if back {
                 self.watch(ask.now, "update", id);
             }
-            return self.retry(ask, id, wait);
+            return self.retry(ask, key, wait);
         }
         let news = self.take_content(ask.now, id, heartbeat, held);
         if back || news {
@@ -74,26 +80,24 @@ impl Server {
             self.registry.set_check_time(ask.now, id, wanted);
         }
         let lacks_content = heartbeat.content.is_none() && heartbeat.content_version > held;
-        self.acknowledge(ask, id, heartbeat, proof, lacks_content);
+        self.acknowledge(ask, id, key, heartbeat, proof, lacks_content);
     }
 
     /// Tells a host that what it says of itself cannot be taken; its row stays as it is.
     pub(super) fn reject_content(
         &mut self,
         ask: &Ask,
-        id: RowId,
+        key: &ReadyKey,
         (verdict, code, value): (Verdict, RejectCode, u32),
     ) {
-        let Some(row) = self.registry.row(id) else { return };
-        self.answers.reject(ask, code, value, &StoredKey(row.key()));
+        self.answers.reject(ask, code, value, key);
         self.refused(ask, verdict);
     }
 
     /// A change too many: the host comes again with it (R-SEC-05).
-    pub(super) fn retry(&mut self, ask: &Ask, id: RowId, wait: Duration) {
-        let Some(row) = self.registry.row(id) else { return };
+    pub(super) fn retry(&mut self, ask: &Ask, key: &ReadyKey, wait: Duration) {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        self.answers.short(ask, Kind::Retry, wait_ms, &StoredKey(row.key()));
+        self.answers.short(ask, Kind::Retry, wait_ms, key);
         self.refused(ask, Verdict::Changes);
     }
 
@@ -120,6 +124,7 @@ impl Server {
         &mut self,
         ask: &Ask,
         id: RowId,
+        key: &ReadyKey,
         heartbeat: &Heartbeat<'_>,
         proof: Proof,
         want_content: bool,
@@ -149,7 +154,7 @@ impl Server {
         let header = Header { flags: ack.flags(), ..ask.header.answer(Kind::Ack) };
         let (registry, directory) = (&self.registry, &mut self.directory);
         let (mut page, mut length) = (None, 0);
-        self.answers.send(ask.back(), &header, &StoredKey(row.key()), |buf| {
+        self.answers.send(ask.back(), &header, key, |buf| {
             ack.emit_head(buf);
             let space = DATAGRAM_MAX.saturating_sub(buf.len() + TAG_LEN);
             page = difference.write(registry, directory, space, buf);

@@ -1,6 +1,6 @@
 //! What bounds unverified work, hints, registrations and directory bytes, in fixed memory.
 
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hash};
 use std::net::{IpAddr, SocketAddr};
 
 use foldhash::fast::FixedState;
@@ -61,7 +61,7 @@ impl TokenBucket {
     }
 
     fn refill(&mut self, now: Instant) {
-        let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
+        let micros = now.micros().saturating_sub(self.at.micros());
         // A token a second is a millionth of a token a microsecond.
         let gain = micros.saturating_mul(u64::from(self.rate));
         self.level = self.level.saturating_add(gain).min(u64::from(self.burst) * TOKEN);
@@ -131,19 +131,16 @@ impl Unverified {
     }
 }
 
-/// The network that a source is charged to.
-fn prefix(ip: IpAddr) -> IpAddr {
+/// The network that a source is charged to, as a number of 49 bits.
+fn prefix(ip: IpAddr) -> u64 {
     match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            IpAddr::from([a, b, c, 0])
-        }
-        IpAddr::V6(ip) => IpAddr::from((u128::from(ip) >> 80 << 80).to_be_bytes()),
+        IpAddr::V4(ip) => u64::from(ip.to_bits() >> 8),
+        IpAddr::V6(ip) => 1 << 48 | (ip.to_bits() >> 80) as u64,
     }
 }
 
-fn place(hash: &FixedState, ip: IpAddr, places: usize) -> usize {
-    usize::try_from(hash.hash_one(ip) % places as u64).unwrap_or(0)
+fn place(hash: &FixedState, of: impl Hash, places: usize) -> usize {
+    usize::try_from(hash.hash_one(of) % places as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -189,6 +186,7 @@ mod tests {
         let passed = (0..20_000).filter(|_| budget.allow(now, source("192.0.2.77:9"))).count();
         assert_eq!(passed, PREFIX_RATE.1 as usize);
         assert!(budget.allow(now, source("198.51.100.1:9")));
-        assert_eq!(prefix(source("[2001:db8:1:2ff::9]:1").ip()), source("[2001:db8:1::]:1").ip());
+        assert_eq!(prefix(source("[2001:db8:1:2ff::9]:1").ip()), prefix(source("[2001:db8:1::]:1").ip()));
+        assert_ne!(prefix(source("[2001:db8:1:2ff::9]:1").ip()), prefix(source("[2001:db8:2::9]:1").ip()));
     }
 }

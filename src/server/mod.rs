@@ -4,12 +4,14 @@
 //! asks the window, `heartbeat.rs` touches the row and writes the ACK into a buffer that [`Server::poll_output`] swaps
 //! out. Nothing is allocated on it.
 
+mod ahead;
 mod answer;
 mod budget;
 mod clock;
 mod comeback;
 mod commands;
 mod discover;
+mod drops;
 mod event;
 mod heartbeat;
 mod limiter;
@@ -30,7 +32,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use rand_chacha::ChaCha20Rng;
 
@@ -45,6 +47,7 @@ use answer::Answers;
 use budget::Budgets;
 use clock::{StampClock, Wall};
 use comeback::ComeBack;
+use drops::Drops;
 use limiter::{HintLimit, Unverified};
 use rates::UserRates;
 use refusals::Refusals;
@@ -89,7 +92,7 @@ pub struct Server {
     users: UserRates,
     hints: HintLimit,
     refusals: Refusals,
-    drops: BTreeMap<&'static str, u64>,
+    drops: Drops,
     heartbeats: Rate,
 
     /// The last entry into the machine, and the last full second.

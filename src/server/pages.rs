@@ -186,7 +186,6 @@ impl Server {
 
     /// Remembers what the session knows after an ACK or PAGE, for the pushes to go on from.
     pub(super) fn note_told(&mut self, id: RowId, difference: &Difference, page: Option<&PageInfo>) {
-        let Some(row) = self.registry.row(id) else { return };
         let told = match (difference, page) {
             (Difference::Equal(revision) | Difference::Adopt(revision), _) => *revision,
             (Difference::Delta(..), Some(page)) => page.to,
@@ -194,7 +193,7 @@ impl Server {
             (Difference::None, _) => return,
             _ => Revision::default(),
         };
-        if row.told() != told {
+        if self.registry.row(id).is_some_and(|row| row.told() != told) {
             self.registry.set_told(id, told);
         }
     }

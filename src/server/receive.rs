@@ -73,8 +73,7 @@ impl Server {
 
     /// Counts a datagram that was dropped.
     pub(super) fn dropped(&mut self, reason: &'static str) {
-        let count = self.drops.entry(reason).or_insert(0);
-        *count = count.saturating_add(1);
+        self.drops.count(reason);
     }
 
     /// Remembers a refusal for `hms why`.

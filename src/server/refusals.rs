@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use compact_str::CompactString;
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 
 use crate::ident::{RealmId, UserId};
 use crate::limits::REFUSALS_KEPT;
@@ -153,17 +154,16 @@ pub(super) struct Refusals {
     hash: FixedState,
 }
 
-#[derive(Default)]
 struct Ring {
-    kept: Vec<Refusal>,
-    /// Hash of each, so that a flood costs a scan of 4 KiB and no more.
-    hashes: Vec<u64>,
+    kept: Vec<(u64, Refusal)>,
+    /// Places in `kept` by hash: a flood of refusals that all differ costs no more than one that does not.
+    places: HashTable<u16>,
     next: usize,
 }
 
 impl Refusals {
     pub(super) fn new(seed: u64) -> Self {
-        Self { proven: Ring::default(), unproven: Ring::default(), hash: FixedState::with_seed(seed) }
+        Self { proven: Ring::new(), unproven: Ring::new(), hash: FixedState::with_seed(seed) }
     }
 
     /// Remembers one.
@@ -176,31 +176,40 @@ impl Refusals {
 
     /// All of them, the last first.
     pub(super) fn latest(&self) -> Vec<Refusal> {
-        let mut all: Vec<_> = self.proven.kept.iter().chain(&self.unproven.kept).cloned().collect();
+        let kept = self.proven.kept.iter().chain(&self.unproven.kept);
+        let mut all: Vec<_> = kept.map(|(_, refusal)| refusal.clone()).collect();
         all.sort_by_key(|r| std::cmp::Reverse((r.time, r.user)));
         all
     }
 }
 
 impl Ring {
+    fn new() -> Self {
+        // Room for one more than are kept: it never grows.
+        Self { kept: Vec::new(), places: HashTable::with_capacity(KEPT + 1), next: 0 }
+    }
+
     fn add(&mut self, hash: u64, refusal: Refusal) {
-        if let Some(at) = self.hashes.iter().position(|h| *h == hash) {
-            if let Some(known) = self.kept.get_mut(at) {
-                known.count = known.count.saturating_add(refusal.count);
-                known.time = refusal.time;
-            }
+        let kept = &mut self.kept;
+        let known = self.places.find(hash, |at| kept.get(usize::from(*at)).is_some_and(|(h, _)| *h == hash));
+        if let Some((_, known)) = known.and_then(|at| kept.get_mut(usize::from(*at))) {
+            known.count = known.count.saturating_add(refusal.count);
+            known.time = refusal.time;
             return;
         }
-        if self.kept.len() < KEPT {
-            self.kept.push(refusal);
-            self.hashes.push(hash);
-        } else if let (Some(old), Some(old_hash)) =
-            (self.kept.get_mut(self.next), self.hashes.get_mut(self.next))
-        {
-            *old = refusal;
-            *old_hash = hash;
-            self.next = (self.next + 1) % KEPT;
+        let at = self.next;
+        self.next = (at + 1) % KEPT;
+        match kept.get_mut(at) {
+            Some(oldest) => {
+                let (old_hash, _) = std::mem::replace(oldest, (hash, refusal));
+                if let Ok(entry) = self.places.find_entry(old_hash, |other| usize::from(*other) == at) {
+                    entry.remove();
+                }
+            }
+            None => kept.push((hash, refusal)),
         }
+        let rehash = |at: &u16| kept.get(usize::from(*at)).map_or(0, |(hash, _)| *hash);
+        self.places.insert_unique(hash, at as u16, rehash);
     }
 }
 
@@ -241,5 +250,14 @@ mod tests {
         assert_eq!(latest.len(), KEPT + 1);
         assert_eq!(latest.last().map(|r| r.verdict), Some(Verdict::Taken));
         assert_eq!(latest.first().map(|r| r.time.0), Some(2000));
+        // Those that are kept are still found, and no others.
+        refusals.add(refusal(3000, 1999));
+        refusals.add(refusal(3001, 100));
+        let latest = refusals.latest();
+        assert_eq!(
+            latest.iter().take(2).map(|r| (r.time.0, r.count)).collect::<Vec<_>>(),
+            [(3001, 1), (3000, 2)]
+        );
+        assert_eq!(latest.len(), KEPT + 1);
     }
 }

@@ -3,7 +3,7 @@
 use super::Server;
 use super::answer::Ask;
 use super::refusals::Verdict;
-use crate::auth::{SessionKey, StoredKey, UserKey, Window, open};
+use crate::auth::{ReadyKey, SessionKey, UserKey, Window, open};
 use crate::ident::Incarnation;
 use crate::limits::BAD_TAGS;
 use crate::registry::{Reason, RowId};
@@ -18,6 +18,19 @@ pub(super) enum Proof {
     Fresh,
 }
 
+/// A request's row as it was when the request came.
+#[derive(Clone, Copy)]
+struct Found {
+    id: RowId,
+    live: bool,
+    /// The request came from the row's address.
+    own_source: bool,
+    bad_tags: u8,
+    window: Window,
+    /// It comes sooner than heartbeats need.
+    extra: bool,
+}
+
 impl Server {
     /// HEARTBEAT, LEAVE, PULL or FIND.
     pub(super) fn session_request(&mut self, ask: &Ask, datagram: Unverified<'_>) {
@@ -26,51 +39,54 @@ impl Server {
             self.refused(ask, Verdict::Realm);
             return self.dropped("realm");
         }
-        let named = self.registry.by_session(ask.header.session);
-        let of_user = |row: &RowId| {
-            self.registry
-                .row(*row)
-                .is_some_and(|r| r.realm() == ask.header.realm && r.user() == ask.header.user)
-        };
-        match named.filter(of_user) {
-            Some(row) => self.of_row(ask, row, datagram),
+        let named = self.registry.by_session(ask.header.session).and_then(|id| self.registry.row(id));
+        match named.filter(|row| row.user() == ask.header.user && row.realm() == ask.header.realm) {
+            Some(row) => {
+                let found = Found {
+                    id: row.id(),
+                    live: row.is_live(),
+                    own_source: row.address() == Some(ask.from),
+                    bad_tags: row.bad_tags(),
+                    window: Window::from_parts(row.window()),
+                    extra: ask.now.since(row.last_heard()) < row.check_time() / 2,
+                };
+                self.of_row(ask, found, datagram);
+            }
             None => self.without_row(ask, datagram),
         }
     }
 
     /// Row 2: the tag must hold under the row's key.
-    fn of_row(&mut self, ask: &Ask, id: RowId, datagram: Unverified<'_>) {
-        let Some(row) = self.registry.row(id) else { return };
-        let own_source = row.address() == Some(ask.from);
+    fn of_row(&mut self, ask: &Ask, found: Found, datagram: Unverified<'_>) {
         // A known host at its own address is not slowed down by a flood (spec chapter 6).
-        let vouched = own_source && row.bad_tags() < BAD_TAGS;
+        let vouched = found.own_source && found.bad_tags < BAD_TAGS;
         if !vouched && !self.unverified.allow(ask.now, ask.from) {
             return self.dropped("budget");
         }
-        let (realm, user) = (ask.header.realm, ask.header.user);
         // What comes sooner than heartbeats need is the user's to pay for (R-SEC-05).
-        let extra = ask.now.since(row.last_heard()) < row.check_time() / 2;
-        if extra && vouched && !self.users.may_ask(ask.now, realm, user) {
+        let (realm, user) = (ask.header.realm, ask.header.user);
+        if found.extra && vouched && !self.users.may_ask(ask.now, realm, user) {
             return self.dropped("user-budget");
         }
-        let Some(verified) = open(&StoredKey(row.key()), datagram) else {
-            if own_source {
-                self.registry.bad_tag(id);
+        let Some(key) = self.registry.row(found.id).map(|row| ReadyKey::new(row.key())) else { return };
+        let Some(verified) = open(&key, datagram) else {
+            if found.own_source {
+                self.registry.bad_tag(found.id);
             }
             return self.dropped("tag");
         };
         match verified.request() {
             Err(error) if error.content.is_none() => self.dropped(error.reason()),
-            _ if self.is_replay(ask, id) => self.dropped("replay"),
+            _ if self.is_replay(ask, &found) => self.dropped("replay"),
             Ok(request) => {
-                if extra {
+                if found.extra {
                     self.users.asked(ask.now, realm, user, cost(&request));
                 }
-                self.request_of_row(ask, id, request, None);
+                self.request_of_row(ask, found, &key, &request, None);
             }
             Err(error) => match verified.heartbeat_head() {
                 // Content that cannot be taken is refused aloud, where a sound heartbeat would be answered (R-FMT-09).
-                Ok(head) => self.request_of_row(ask, id, head, error.content),
+                Ok(head) => self.request_of_row(ask, found, &key, &head, error.content),
                 Err(_) => self.dropped(error.reason()),
             },
         }
@@ -78,48 +94,51 @@ impl Server {
 
     /// Whether a confirmed row's window refuses the sequence. From the row's own source that counts like a bad tag:
     /// the row vouches for what its host says, not for whoever says it again (R-SEC-03).
-    fn is_replay(&mut self, ask: &Ask, id: RowId) -> bool {
-        let Some(row) = self.registry.row(id) else { return false };
-        let seen = row.is_live() && !Window::from_parts(row.window()).would_accept(ask.header.sequence);
-        if seen && row.address() == Some(ask.from) {
-            self.registry.bad_tag(id);
-        } else if !seen && row.bad_tags() != 0 {
-            self.registry.good_tag(id);
+    fn is_replay(&mut self, ask: &Ask, found: &Found) -> bool {
+        let seen = found.live && !found.window.would_accept(ask.header.sequence);
+        if seen && found.own_source {
+            self.registry.bad_tag(found.id);
+        } else if !seen && found.bad_tags != 0 {
+            self.registry.good_tag(found.id);
         }
         seen
     }
 
     /// Rows 7 to 10. `fault` is the content TLV for which a heartbeat's content cannot be taken.
-    fn request_of_row(&mut self, ask: &Ask, id: RowId, request: Request<'_>, fault: Option<u8>) {
-        let Some(row) = self.registry.row(id) else { return };
+    fn request_of_row(
+        &mut self,
+        ask: &Ask,
+        found: Found,
+        key: &ReadyKey,
+        request: &Request<'_>,
+        fault: Option<u8>,
+    ) {
+        let Found { id, live, own_source, mut window, .. } = found;
         let sequence = ask.header.sequence;
-        let (confirmed, own_source) = (row.is_live(), row.address() == Some(ask.from));
-        let mut window = Window::from_parts(row.window());
         if matches!(request, Request::Leave(_)) {
-            self.answers.short(ask, Kind::Left, 0, &StoredKey(row.key()));
+            self.answers.short(ask, Kind::Left, 0, key);
             return self.remove_row(ask.now, id, Reason::Leave, "leave");
         }
-        let steady =
-            confirmed && own_source && incarnation_named(&request) == Some(self.answers.incarnation());
+        let steady = live && own_source && incarnation_named(request) == Some(self.answers.incarnation());
         if steady {
             window.accept(sequence);
             self.registry.set_window(id, window.into_parts());
-            return self.accepted(ask, id, request, Proof::Steady, fault);
+            return self.accepted(ask, id, key, request, Proof::Steady, fault);
         }
-        if !self.cookie_holds(ask, &request) {
+        if !self.cookie_holds(ask, request) {
             let cookie =
                 self.cookies.session(ask.now, ask.from, ask.header.session, self.answers.incarnation());
-            return self.answers.short(ask, Kind::Challenge, cookie, &StoredKey(row.key()));
+            return self.answers.short(ask, Kind::Challenge, cookie, key);
         }
         // Row 9: nothing that was sent before may confirm or move a row.
         if sequence <= window.highest() {
             return self.dropped("replay");
         }
         if !own_source && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {
-            return self.retry(ask, id, wait);
+            return self.retry(ask, key, wait);
         }
         self.prove(ask, id);
-        self.accepted(ask, id, request, Proof::Fresh, fault);
+        self.accepted(ask, id, key, request, Proof::Fresh, fault);
     }
 
     /// Whether the request is a HEARTBEAT with a cookie for this source.
@@ -131,14 +150,22 @@ impl Server {
         })
     }
 
-    fn accepted(&mut self, ask: &Ask, id: RowId, request: Request<'_>, proof: Proof, fault: Option<u8>) {
+    fn accepted(
+        &mut self,
+        ask: &Ask,
+        id: RowId,
+        key: &ReadyKey,
+        request: &Request<'_>,
+        proof: Proof,
+        fault: Option<u8>,
+    ) {
         if let Some(tlv) = fault {
-            return self.reject_content(ask, id, (Verdict::Malformed(tlv), RejectCode::Content, tlv.into()));
+            return self.reject_content(ask, key, (Verdict::Malformed(tlv), RejectCode::Content, tlv.into()));
         }
         match request {
-            Request::Heartbeat(heartbeat) => self.heartbeat(ask, id, &heartbeat, proof),
-            Request::Pull(pull) => self.pull(ask, id, &pull),
-            Request::Find(find) => self.find(ask, id, &find),
+            Request::Heartbeat(heartbeat) => self.heartbeat(ask, id, key, heartbeat, proof),
+            Request::Pull(pull) => self.pull(ask, id, pull),
+            Request::Find(find) => self.find(ask, id, find),
             Request::Init(_) | Request::Register(_) | Request::Leave(_) | Request::Discover(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! What a server begins with.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -10,6 +10,7 @@ use super::answer::Answers;
 use super::budget::Budgets;
 use super::clock::{StampClock, Wall};
 use super::comeback::ComeBack;
+use super::drops::Drops;
 use super::limiter::{HintLimit, Unverified};
 use super::rates::UserRates;
 use super::refusals::Refusals;
@@ -81,7 +82,7 @@ impl Server {
             hints: HintLimit::new(rng.next_u64()),
             refusals: Refusals::new(rng.next_u64()),
             rng,
-            drops: BTreeMap::new(),
+            drops: Drops::default(),
             heartbeats: Rate::default(),
             turned: now,
             ticked: now,

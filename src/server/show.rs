@@ -23,7 +23,7 @@ impl Server {
             hosts.late += counts.late;
             hosts.unconfirmed += counts.unconfirmed;
         }
-        let mut drops = self.drops.clone();
+        let mut drops = self.drops.by_reason();
         if self.answers.lost > 0 {
             drops.insert("output", self.answers.lost);
         }

@@ -91,8 +91,12 @@ impl Server {
 
     /// Every entry into the machine: notices a stall before anything can expire by it (R-REG-44).
     pub(super) fn turn(&mut self, now: Instant) {
+        // Datagrams of one batch come at the same time.
+        if now <= self.turned {
+            return;
+        }
         let gap = now.since(self.turned);
-        self.turned = self.turned.max(now);
+        self.turned = now;
         if !self.registry.is_empty() && gap > TICK + STALL {
             self.registry.defer(now, gap.saturating_sub(TICK));
             self.log(Level::Warn, &format!("stalled for {} ms; expiries are put off", gap.as_millis()));

@@ -13,6 +13,7 @@ use super::net::{Net, Sent};
 use super::paths::POINTER;
 use super::signals::{Signals, Wish};
 use super::state_dir::StateDir;
+use super::udp::Sink;
 use crate::net::{Arrival, Interface, Transmit};
 use crate::time::{Duration, Instant, UnixMillis};
 
@@ -25,6 +26,8 @@ const TELL: Duration = Duration::from_secs(1);
 
 /// The verbs of a sans-I/O machine.
 pub(super) trait Machine {
+    /// These datagrams come next: only a hint.
+    fn expect(&self, _datagrams: &mut dyn Iterator<Item = &[u8]>) {}
     fn handle_datagram(&mut self, now: Instant, from: SocketAddr, arrival: Arrival, bytes: &[u8]);
     fn handle_timeout(&mut self, now: Instant);
     fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit>;
@@ -33,6 +36,22 @@ pub(super) trait Machine {
     fn set_wall(&mut self, now: Instant, wall: UnixMillis);
     /// Datagrams were lost on this machine, somewhere within the last `span`.
     fn lost_input(&mut self, now: Instant, span: Duration);
+}
+
+/// What is received, on its way into the machine.
+struct Input<'a, M> {
+    now: Instant,
+    machine: &'a mut M,
+}
+
+impl<M: Machine> Sink for Input<'_, M> {
+    fn expect(&mut self, datagrams: &mut dyn Iterator<Item = &[u8]>) {
+        self.machine.expect(datagrams);
+    }
+
+    fn take(&mut self, from: SocketAddr, arrival: Arrival, bytes: &[u8]) {
+        self.machine.handle_datagram(self.now, from, arrival, bytes);
+    }
 }
 
 /// Why a daemon ended, or did not start: what to say, and the exit code.
@@ -169,7 +188,7 @@ impl Engine {
         if machine.poll_timeout().is_some_and(|at| at <= now) {
             machine.handle_timeout(now);
         }
-        self.net.receive(now, &mut |from, arrival, bytes| machine.handle_datagram(now, from, arrival, bytes));
+        self.net.receive(now, &mut Input { now, machine });
         self.flush(machine);
     }
 

@@ -12,7 +12,7 @@ use mio::{Interest, Registry, Token};
 use super::counters::Counters;
 use super::interfaces::{self, Report, Skipped};
 use super::sys;
-use super::udp::{Batch, Membership, UdpSocket, on_interface};
+use super::udp::{Batch, Membership, Sink, UdpSocket, on_interface};
 use crate::net::{Arrival, Destination, Interface, Transmit};
 use crate::time::{Duration, Instant};
 use groups::Groups;
@@ -219,7 +219,7 @@ impl Net {
     }
 
     /// Reads a turn's share from the sockets that are ready.
-    pub(super) fn receive(&mut self, now: Instant, sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8])) {
+    pub(super) fn receive(&mut self, now: Instant, sink: &mut dyn Sink) {
         for _ in 0..self.ready.len().min(SOCKETS_IN_TURN) {
             let Some(token) = self.ready.pop_front() else { return };
             if self.read_one(now, token, sink) {
@@ -229,12 +229,7 @@ impl Net {
     }
 
     /// Reads a socket's share; says whether there may be more.
-    fn read_one(
-        &mut self,
-        now: Instant,
-        token: usize,
-        sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8]),
-    ) -> bool {
+    fn read_one(&mut self, now: Instant, token: usize, sink: &mut dyn Sink) -> bool {
         let main = token.checked_sub(1).and_then(|index| self.main.get(index));
         let (socket, only) = match (main, self.groups.get(token)) {
             (Some(socket), _) => (socket, None),
@@ -246,16 +241,19 @@ impl Net {
             self.main.iter().any(|socket| socket.local().port() == from.port())
                 && self.report.usable.iter().any(ours)
         };
-        // What this daemon said to the groups comes back to it, and is no news.
-        // Linux gives a site group's datagrams to every member, whatever interface they came in by.
-        let sink = &mut |from: SocketAddr, arrival: Arrival, bytes: &[u8]| {
-            if only.is_none() || (only == arrival.interface && !own(from)) {
-                sink(from, arrival, bytes);
-            }
-        };
         let mut failures = 0;
         for _ in 0..BATCHES_IN_TURN {
-            match socket.receive(&mut self.batch, sink) {
+            let received = match only {
+                None => socket.receive(&mut self.batch, sink),
+                // What this daemon said to the groups comes back to it, and is no news.
+                // Linux gives a site group's datagrams to every member, whatever interface they came in by.
+                Some(_) => socket.receive(&mut self.batch, &mut |from, arrival: Arrival, bytes: &[u8]| {
+                    if only == arrival.interface && !own(from) {
+                        sink.take(from, arrival, bytes);
+                    }
+                }),
+            };
+            match received {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
                 Err(error) => {

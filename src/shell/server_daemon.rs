@@ -89,6 +89,10 @@ pub struct Ready {
 }
 
 impl Machine for Server {
+    fn expect(&self, datagrams: &mut dyn Iterator<Item = &[u8]>) {
+        Self::expect(self, datagrams);
+    }
+
     fn handle_datagram(&mut self, now: Instant, from: SocketAddr, arrival: Arrival, bytes: &[u8]) {
         Self::handle_datagram(self, now, from, arrival, bytes);
     }

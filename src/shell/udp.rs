@@ -11,6 +11,7 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockRef, Socket, Type};
 
 use super::sys;
 use crate::net::Arrival;
+use crate::registry::AHEAD;
 
 /// The kernel may hand over several datagrams of one sender glued together, up to this many bytes.
 const GLUED_MAX: usize = 65_536;
@@ -22,6 +23,20 @@ const ROOM_FOR: u32 = 7;
 /// Hop limit of groups (spec 5).
 const HOPS: u32 = 1;
 const HOPS_SITE: u32 = 8;
+
+/// Where datagrams go that were received.
+pub(super) trait Sink {
+    /// These come next: only a hint.
+    fn expect(&mut self, _datagrams: &mut dyn Iterator<Item = &[u8]>) {}
+    /// One datagram.
+    fn take(&mut self, from: SocketAddr, arrival: Arrival, bytes: &[u8]);
+}
+
+impl<F: FnMut(SocketAddr, Arrival, &[u8])> Sink for F {
+    fn take(&mut self, from: SocketAddr, arrival: Arrival, bytes: &[u8]) {
+        self(from, arrival, bytes);
+    }
+}
 
 /// A non-blocking UDP socket of one family.
 #[derive(Debug)]
@@ -98,31 +113,31 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `WouldBlock` when there are none; then the next readiness event says when there are.
-    pub(super) fn receive(
-        &self,
-        batch: &mut Batch,
-        sink: &mut dyn FnMut(SocketAddr, Arrival, &[u8]),
-    ) -> io::Result<usize> {
+    pub(super) fn receive(&self, batch: &mut Batch, sink: &mut dyn Sink) -> io::Result<usize> {
         let Batch { memory, metas } = batch;
         let mut chunks = memory.chunks_exact_mut(GLUED_MAX);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
         let count = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, metas)?;
-        let mut datagrams = 0;
-        for (meta, slice) in metas.iter().zip(&slices).take(count) {
-            let arrival = arrival_of(meta);
+        let received = metas.iter().zip(&slices).take(count);
+        let mut rest = received.flat_map(|(meta, slice)| {
             let bytes = slice.get(..meta.len).unwrap_or_default();
             // An empty datagram is one too: it has to be counted like every short one.
-            if bytes.is_empty() {
-                sink(meta.addr, arrival, bytes);
+            let empty = bytes.is_empty().then_some(bytes);
+            empty.into_iter().chain(bytes.chunks(meta.stride.max(1))).map(move |datagram| (meta, datagram))
+        });
+        let mut datagrams = 0;
+        loop {
+            sink.expect(&mut rest.clone().map(|(_, datagram)| datagram).take(AHEAD));
+            let before = datagrams;
+            for (meta, datagram) in rest.by_ref().take(AHEAD) {
+                sink.take(meta.addr, arrival_of(meta), datagram);
                 datagrams += 1;
             }
-            for datagram in bytes.chunks(meta.stride.max(1)) {
-                sink(meta.addr, arrival, datagram);
-                datagrams += 1;
+            if datagrams - before < AHEAD {
+                return Ok(datagrams);
             }
         }
-        Ok(datagrams)
     }
 
     /// Sends one datagram, from `source` if that is given.

@@ -77,10 +77,13 @@ impl<'a> Ack<'a> {
 
     /// Appends all but the changes, for callers that write PAGE-INFO and rows themselves.
     pub fn emit_head(&self, buf: &mut Vec<u8>) {
-        buf.put_u32(self.incarnation.0);
-        buf.put_u64(self.number);
-        buf.put_u32(self.revision.0);
-        buf.put_u32(self.content_version);
+        let mut head = [0; 20];
+        let mut rest = head.as_mut_slice();
+        rest.put_u32(self.incarnation.0);
+        rest.put_u64(self.number);
+        rest.put_u32(self.revision.0);
+        rest.put_u32(self.content_version);
+        buf.put_slice(&head);
         self.settings.emit(buf);
     }
 }

@@ -61,14 +61,18 @@ pub struct Header {
 impl Header {
     /// Appends the 32 bytes.
     pub fn emit(&self, buf: &mut impl BufMut) {
-        buf.put_u8(VERSION);
-        buf.put_u8(self.kind.code());
-        buf.put_u8(self.flags);
-        buf.put_u8(self.epoch.0);
-        buf.put_u32(self.realm.0);
-        buf.put_slice(&self.user.0);
-        buf.put_u64(self.session.0);
-        buf.put_u64(self.sequence);
+        // In one piece: a buffer makes room only once.
+        let mut bytes = [0; HEADER_LEN];
+        let mut rest = bytes.as_mut_slice();
+        rest.put_u8(VERSION);
+        rest.put_u8(self.kind.code());
+        rest.put_u8(self.flags);
+        rest.put_u8(self.epoch.0);
+        rest.put_u32(self.realm.0);
+        rest.put_slice(&self.user.0);
+        rest.put_u64(self.session.0);
+        rest.put_u64(self.sequence);
+        buf.put_slice(&bytes);
     }
 
     /// The header of the answer to this datagram: the same names and sequence, no flags.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{hex, hex32};
 use crate::auth::{
-    ClusterKey, DatagramKey as _, RealmSecret, SessionKey, StoredKey, UserKey, fixed_holds, user_id,
+    ClusterKey, DatagramKey as _, ReadyKey, RealmSecret, SessionKey, StoredKey, UserKey, fixed_holds, user_id,
 };
 use crate::ident::{Generation, RealmId, SessionId, UserId};
 
@@ -61,7 +61,9 @@ fn secrets_are_not_shown() {
 #[test]
 fn a_stored_key_is_the_same_key() {
     let key = SessionKey::from_bytes([3; 32]);
-    assert_eq!(StoredKey(&[3; 32]).key_bytes(), key.key_bytes());
+    assert_eq!(StoredKey(&[3; 32]).tag(b"it"), key.tag(b"it"));
+    let ready = ReadyKey::new(&[3; 32]);
+    assert_eq!([ready.tag(b"it"), ready.tag(b"again")], [key.tag(b"it"), key.tag(b"again")]);
 }
 
 #[test]

@@ -21,7 +21,9 @@ fn read(poll: &mut Poll, net: &mut Net, count: usize) -> Vec<(SocketAddr, Arriva
         }
         events.iter().for_each(|event| net.handle_event(event));
         events.clear();
-        net.receive(Instant::ZERO, &mut |from, arrival, bytes| got.push((from, arrival, bytes.to_vec())));
+        net.receive(Instant::ZERO, &mut |from, arrival, bytes: &[u8]| {
+            got.push((from, arrival, bytes.to_vec()))
+        });
     }
     got
 }
@@ -71,7 +73,7 @@ fn a_socket_that_was_not_drained_stays_ready() {
     let mut count = 0;
     while server.has_ready() {
         turns += 1;
-        server.receive(Instant::ZERO, &mut |_, _, bytes| {
+        server.receive(Instant::ZERO, &mut |_, _, bytes: &[u8]| {
             assert_eq!(bytes.len(), 68);
             count += 1;
         });
