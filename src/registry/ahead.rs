@@ -12,15 +12,27 @@ use crate::time::Instant;
 /// pushed out again.
 pub const AHEAD: usize = 32;
 
+/// Where the rows of expected sessions are noted until their requests come. Whatever stands there, a row is taken only
+/// if it has the session.
+pub(super) const FOUND: usize = 256;
+
+/// The place of a session there.
+pub(super) const fn place_of(session: SessionId) -> usize {
+    session.0 as usize % FOUND
+}
+
 impl Registry {
-    /// Brings close what requests of these sessions need. Only a hint: it changes nothing, and sessions that are not
-    /// known, or more than [`AHEAD`], do no harm.
-    pub fn expect(&self, sessions: impl Iterator<Item = SessionId>) {
+    /// Brings close what requests of these sessions need. Only a hint: sessions that are not known, or more than
+    /// [`AHEAD`], do no harm.
+    pub fn expect(&mut self, sessions: impl Iterator<Item = SessionId>) {
         let mut ids = [NIL; AHEAD];
         let mut count = 0;
         for (place, session) in ids.iter_mut().zip(sessions) {
             // The first of the same few bits of hash is nearly always the one; its row is not looked at.
             *place = self.sessions.find(self.sessions.hash(session), |_| true).unwrap_or(NIL);
+            if let Some(found) = self.found.get_mut(place_of(session)) {
+                *found = *place;
+            }
             count += 1;
         }
         let ids = ids.split_at(count).0;

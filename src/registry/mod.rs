@@ -67,6 +67,7 @@ pub struct Registry {
     rows: Rows,
     blobs: Blobs,
     sessions: Index,
+    found: [u32; ahead::FOUND],
     addresses: Index,
     wheel: Wheel,
     timing: Timing,
@@ -96,6 +97,7 @@ impl Registry {
             rows: Rows::default(),
             blobs: Blobs::default(),
             sessions: Index::new(seed),
+            found: [rows::NIL; ahead::FOUND],
             addresses: Index::new(seed ^ 1),
             wheel: Wheel::new(now),
             timing: Timing::default(),
@@ -126,10 +128,11 @@ impl Registry {
         self.rows.len() == 0
     }
 
-    /// The row of a session.
+    /// The row of a session, which was perhaps found already when it was expected.
     pub fn by_session(&self, session: SessionId) -> Option<RowId> {
         let same = |id: u32| self.rows.get(id).is_some_and(|row| row.session == session);
-        self.sessions.find(self.sessions.hash(session), same).map(RowId)
+        let found = self.found.get(ahead::place_of(session)).copied().filter(|id| same(*id));
+        found.or_else(|| self.sessions.find(self.sessions.hash(session), same)).map(RowId)
     }
 
     /// The row of a user.

@@ -119,6 +119,12 @@ impl<'a> RowView<'a> {
         self.row.heard()
     }
 
+    /// Whether `now` comes sooner than half a check time after that.
+    pub fn heard_lately(&self, now: Instant) -> bool {
+        let silent = now.micros().saturating_sub(self.row.heard().micros());
+        silent < u64::from(self.row.check_ms) * 500
+    }
+
     /// The window of sequences, opaque.
     pub const fn window(&self) -> (u64, u64) {
         self.row.window

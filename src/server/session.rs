@@ -48,7 +48,7 @@ impl Server {
                     own_source: row.address() == Some(ask.from),
                     bad_tags: row.bad_tags(),
                     window: Window::from_parts(row.window()),
-                    extra: ask.now.since(row.last_heard()) < row.check_time() / 2,
+                    extra: row.heard_lately(ask.now),
                 };
                 self.of_row(ask, found, datagram);
             }

@@ -27,7 +27,7 @@ const TELL: Duration = Duration::from_secs(1);
 /// The verbs of a sans-I/O machine.
 pub(super) trait Machine {
     /// These datagrams come next: only a hint.
-    fn expect(&self, _datagrams: &mut dyn Iterator<Item = &[u8]>) {}
+    fn expect(&mut self, _datagrams: &mut dyn Iterator<Item = &[u8]>) {}
     fn handle_datagram(&mut self, now: Instant, from: SocketAddr, arrival: Arrival, bytes: &[u8]);
     fn handle_timeout(&mut self, now: Instant);
     fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit>;

@@ -89,7 +89,7 @@ pub struct Ready {
 }
 
 impl Machine for Server {
-    fn expect(&self, datagrams: &mut dyn Iterator<Item = &[u8]>) {
+    fn expect(&mut self, datagrams: &mut dyn Iterator<Item = &[u8]>) {
         Self::expect(self, datagrams);
     }
 

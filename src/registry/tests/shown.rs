@@ -52,7 +52,7 @@ fn a_row_remembers_what_its_session_did_until_the_next() {
     shows!("R-REG-12");
     let (mut registry, id) = one_row();
     registry.set_window(id, (70, 0b1011));
-    registry.set_had_heartbeat(id);
+    registry.heartbeat(NOW, id);
     assert_eq!((registry.bad_tag(id), registry.bad_tag(id)), (1, 2));
     let row = registry.row(id).expect("a row");
     assert_eq!((row.window(), row.had_heartbeat(), row.bad_tags()), ((70, 0b1011), true, 2));
