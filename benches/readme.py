@@ -53,7 +53,9 @@ def filled(text):
         pattern = re.compile(re.escape(begin) + r"\n.*?" + re.escape(end), re.S)
         if len(pattern.findall(text)) != 1:
             sys.exit(f"README.md: not one place for the figures of {name}")
-        lines = table(json.loads(path.read_text(encoding="utf-8")))
+        lines = ["Not measured yet."]
+        if path.exists():
+            lines = table(json.loads(path.read_text(encoding="utf-8")))
         text = pattern.sub(lambda _: "\n".join([begin, *lines, end]), text)
     return text
 
