@@ -19,7 +19,9 @@ pub fn seal(key: &impl DatagramKey, buf: &mut Vec<u8>) {
 
 /// Makes the datagram readable if its tag holds; the comparison takes the same time either way (R-AUT-01).
 pub fn open<'a>(key: &impl DatagramKey, datagram: Unverified<'a>) -> Option<Verified<'a>> {
-    let holds = key.tag(datagram.signed()).ct_eq(datagram.tag());
+    let given = u128::from_be_bytes(*datagram.tag().first_chunk()?);
+    // As one number: byte by byte it takes ten times as many instructions.
+    let holds = u128::from_be_bytes(key.tag(datagram.signed())).ct_eq(&given);
     bool::from(holds).then(|| datagram.into_verified())
 }
 

@@ -30,11 +30,12 @@ impl Registry {
         let Some(row) = self.rows.get_mut(id.0) else { return false };
         row.set_heard(now);
         let wait = if row.has(bit::CONFIRMED) {
-            self.timing.suspicion(row.check_ms)
+            self.timing.suspicion_micros(row.check_ms)
         } else {
-            self.timing.expiry(row.check_ms)
+            self.timing.expiry_micros(row.check_ms)
         };
-        self.wheel.move_to(row, id.0, row.heard() + wait);
+        let deadline = Instant::from_micros(row.heard().micros().saturating_add(wait));
+        self.wheel.move_to(row, id.0, deadline);
         if !row.has(bit::SUSPECT | bit::LATE) {
             return false;
         }

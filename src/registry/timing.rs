@@ -29,16 +29,20 @@ impl Timing {
         Duration::from_micros(self.expiry_micros(check_ms))
     }
 
-    const fn expiry_micros(&self, check_ms: u32) -> u64 {
+    pub(super) const fn expiry_micros(&self, check_ms: u32) -> u64 {
         (check_ms as u64).saturating_mul(self.factor)
     }
 
     /// Silence after which a row would expire within one check time, and has missed a heartbeat.
     pub(super) fn suspicion(&self, check_ms: u32) -> Duration {
-        // In whole microseconds: every heartbeat asks for it.
+        Duration::from_micros(self.suspicion_micros(check_ms))
+    }
+
+    /// The same as a number, for every heartbeat.
+    pub(super) fn suspicion_micros(&self, check_ms: u32) -> u64 {
         let check = u64::from(check_ms) * 1000;
         let expiry = self.expiry_micros(check_ms);
-        Duration::from_micros(expiry.saturating_sub(check).max(check * 5 / 4).min(expiry))
+        expiry.saturating_sub(check).max(check * 5 / 4).min(expiry)
     }
 
     /// Silence after which the brake lets go of a row.

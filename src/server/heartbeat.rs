@@ -129,12 +129,13 @@ impl Server {
         proof: Proof,
         want_content: bool,
     ) {
-        let view = self.granted_view(id);
+        let follows = self.registry.row(id).is_some_and(|row| row.view().is_some());
+        let view = if follows { self.granted_view(id) } else { None };
         let revision = self.named_revision(id, view, heartbeat);
         let difference = self.difference(ask, view, heartbeat, revision);
         let mut settings = self.settings_to_tell(ask, proof);
-        let refused = view.is_none() && self.registry.row(id).is_some_and(|row| row.view().is_some());
-        let anew = self.granted_since(id).is_some_and(|since| revision < since);
+        let refused = follows && view.is_none();
+        let anew = follows && self.granted_since(id).is_some_and(|since| revision < since);
         if refused || anew || heartbeat.content.is_some() || difference == Difference::Resync {
             let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
             settings.granted = Some(self.granted(id, asked));

@@ -10,7 +10,10 @@ use nom::number::complete::{be_u8, be_u16};
 
 /// The same address without IPv4 mapping, scope and flow label: the form in which addresses are compared and sent.
 pub fn normal_address(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+    match address {
+        SocketAddr::V4(_) => address,
+        SocketAddr::V6(v6) => SocketAddr::new(v6.ip().to_canonical(), v6.port()),
+    }
 }
 
 /// Appends an address; IPv4-mapped ones become IPv4.

@@ -1,9 +1,9 @@
 //! The 32-byte header, and the two steps in which a datagram is read.
 
-use bytes::BufMut;
+use bytes::{Buf as _, BufMut};
 use nom::Parser as _;
 use nom::bytes::complete::take;
-use nom::number::complete::{be_u8, be_u32, be_u64};
+use nom::combinator::map_opt;
 
 use super::code::Kind;
 use super::error::{Problem, WireError};
@@ -95,18 +95,21 @@ const fn known_flags(kind: Kind) -> u8 {
 }
 
 fn fields(input: &[u8]) -> nom::IResult<&[u8], (u8, Header)> {
-    let (rest, (version, code, flags, epoch, realm, user, session, sequence)) =
-        (be_u8, be_u8, be_u8, be_u8, be_u32, take(8usize), be_u64, be_u64).parse(input)?;
-    let mut id = [0; 8];
-    id.copy_from_slice(user);
+    // Every datagram goes through here, so its fields are not parsed one by one.
+    let (rest, head) = map_opt(take(HEADER_LEN), <[u8]>::first_chunk::<HEADER_LEN>).parse(input)?;
+    let mut head = head.as_slice();
+    let (version, code, flags, epoch) = (head.get_u8(), head.get_u8(), head.get_u8(), head.get_u8());
+    let realm = RealmId(head.get_u32());
+    let mut user = UserId([0; 8]);
+    head.copy_to_slice(&mut user.0);
     let header = Header {
         kind: Kind::from_code(code),
         flags,
         epoch: Epoch(epoch),
-        realm: RealmId(realm),
-        user: UserId(id),
-        session: SessionId(session),
-        sequence,
+        realm,
+        user,
+        session: SessionId(head.get_u64()),
+        sequence: head.get_u64(),
     };
     Ok((rest, (version, header)))
 }

@@ -1,8 +1,9 @@
 //! HEARTBEAT: says that the host is there (spec 2.5, 4.4).
 
-use bytes::BufMut;
-use nom::combinator::cond;
-use nom::number::complete::{be_u32, be_u64};
+use bytes::{Buf as _, BufMut};
+use nom::bytes::complete::take;
+use nom::combinator::{cond, map_opt};
+use nom::number::complete::be_u64;
 
 use super::content::ContentRef;
 use super::error::WireError;
@@ -34,9 +35,12 @@ pub struct Heartbeat<'a> {
 
 impl<'a> Heartbeat<'a> {
     pub(super) fn parse(flags: u8, body: &'a [u8]) -> Result<Self, WireError> {
-        let parser = (be_u32, be_u32, be_u32, be_u64, cond(flags & flag::COOKIE != 0, be_u64));
-        let (tlvs, (content_version, incarnation, revision, digest, cookie)) =
-            fixed(body, HEADER_LEN, "HEARTBEAT", parser)?;
+        let head = map_opt(take(20usize), <[u8]>::first_chunk::<20>);
+        let parser = (head, cond(flags & flag::COOKIE != 0, be_u64));
+        let (tlvs, (head, cookie)) = fixed(body, HEADER_LEN, "HEARTBEAT", parser)?;
+        let mut head = head.as_slice();
+        let (content_version, incarnation) = (head.get_u32(), Incarnation(head.get_u32()));
+        let (revision, digest) = (Revision(head.get_u32()), head.get_u64());
         let at = HEADER_LEN + body.len() - tlvs.len();
         let content = if flags & flag::CONTENT != 0 {
             Some(content_and_view(tlvs, at)?)
@@ -46,8 +50,8 @@ impl<'a> Heartbeat<'a> {
         };
         Ok(Self {
             content_version,
-            incarnation: Incarnation(incarnation),
-            revision: Revision(revision),
+            incarnation,
+            revision,
             digest,
             cookie,
             want: flags & flag::WANT != 0,
