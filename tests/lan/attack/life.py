@@ -5,6 +5,8 @@ import time
 
 from harness.waiting import Failure, until
 
+# Users whose keys are revoked at times.
+REVOKED = 3
 ACTS = ("content", "content", "content", "search", "move", "leave", "silence", "takeover", "revoke")
 
 
@@ -24,6 +26,9 @@ class Life:
             self.tried(lambda: self.come_back(time.time()))
             here = [user for user in self.world.hosts if user not in self.away]
             kind, user = self.random.choice(ACTS), self.random.choice(here)
+            # Most keep their key, so that what is said again is not refused for its key alone.
+            if kind == "revoke" and user not in sorted(self.world.hosts)[:REVOKED]:
+                continue
             self.tried(lambda: self.act(kind, user))
             progress()
             time.sleep(self.random.uniform(0, 2 * pause))

@@ -19,6 +19,9 @@ class Replayer:
         self.node = world.net.node("captor", world.lan)
         self.spoofer = t.closing(Spoofer(self.node))
         self.spoofer.multicast(self.node.v4)
+        # What goes to an address that its host has left waits in the sender for somebody to answer for it: not long.
+        self.node.sysctl("ipv4/neigh/eth0/retrans_time_ms", 10)
+        self.node.sysctl("ipv4/neigh/eth0/mcast_solicit", 1)
         self.sent = 0
 
     def own_source(self, datagram):
