@@ -88,7 +88,7 @@ def another(world, passes):
 
 def prove(binary, seconds, figures_file, logs):
     """Returns the exit code."""
-    test, progress, figures = Test("attack", binary), Progress(), {"capture_seconds": 0}
+    test, progress, figures = Test(f"attack-{seconds:.0f}", binary), Progress(), {"capture_seconds": 0}
     code = 1
     try:
         world = World(test, [f"user{number:02}" for number in range(HOSTS)], hosts_config("5s"))
