@@ -151,6 +151,11 @@ impl Keyring {
         (user, generation)
     }
 
+    /// The name of a user who was revoked by name.
+    pub fn revoked_name(&self, realm: RealmId, user: UserId) -> Option<&Name> {
+        self.revoked.get(&(realm, user))?.user_name.as_ref()
+    }
+
     /// All revocations, by realm and user.
     pub fn revocations(&self) -> impl Iterator<Item = Revocation> {
         self.revoked.iter().map(|(&(realm, user), revoked)| Revocation {

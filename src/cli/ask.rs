@@ -1,15 +1,37 @@
 //! One question to a daemon.
 
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::args::Global;
 use super::fail::{Failure, NOT_RUNNING};
+use super::rows;
 use crate::shell::control::{Client, ControlError};
 use crate::shell::paths::{Role, Socket, state_dir};
 
 /// Asks the HMS without changing anything.
 pub(super) fn server(global: &Global, request: &Value) -> Result<Value, Failure> {
     ask(Role::Server, Socket::Observe, global, request)
+}
+
+/// Asks the HMS for a list; `row` gets each row as it comes.
+pub(super) fn server_list(
+    global: &Global,
+    request: &Value,
+    row: &mut dyn FnMut(Box<RawValue>),
+) -> Result<(), Failure> {
+    let answer = open(Role::Server, Socket::Observe, global)?.list(request, row);
+    answer.map(|_| ()).map_err(|error| explained(Role::Server, global, error))
+}
+
+/// Asks the agent for the list of hosts, `who` or `refresh`: what the list is worth, with the rows by user name.
+pub(super) fn who(global: &Global, socket: Socket, command: &str) -> Result<Value, Failure> {
+    let mut lines = Vec::new();
+    let answer =
+        open(Role::Agent, socket, global)?.list(&json!({"cmd": command}), &mut |row| lines.push(row));
+    let mut answer = answer.map_err(|error| explained(Role::Agent, global, error))?;
+    answer["hosts"] = rows::values(&rows::sorted(lines)?)?;
+    Ok(answer)
 }
 
 /// Tells the HMS to do something.

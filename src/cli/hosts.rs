@@ -8,16 +8,18 @@ use super::rows::{self, List};
 use super::{ask, out};
 
 pub(super) fn run(args: &Hosts, global: &Global) -> Outcome {
-    let answer = ask::server(global, &json!({"cmd": "hosts", "realm": args.realm}))?;
-    if args.json {
-        out::json(&answer);
-        return Ok(OK);
-    }
+    let request = json!({"cmd": "hosts", "realm": args.realm});
     if args.jsonl {
-        answer.as_array().map(Vec::as_slice).unwrap_or_default().iter().for_each(out::line);
+        ask::server_list(global, &request, &mut |row| out::raw(row.get()))?;
         return Ok(OK);
     }
-    let rows = rows::read(&answer)?;
+    let mut lines = Vec::new();
+    ask::server_list(global, &request, &mut |row| lines.push(row))?;
+    if args.json {
+        out::raw_array(&rows::sorted(lines)?);
+        return Ok(OK);
+    }
+    let rows = rows::parse(&rows::sorted(lines)?)?;
     if rows.is_empty() {
         out::note(
             "no host is registered; `hms token USER` prints the line that adds one, `hms why` what was refused",

@@ -9,13 +9,14 @@ use super::human;
 use super::out;
 use super::rows::{self, Row};
 use crate::config::nearest;
+use crate::shell::paths::Socket;
 
 /// Asks the agent for the host that `name` means, and notes on stderr what must be known of the answer's worth.
 pub(super) fn find(name: &str, global: &Global) -> Result<Row, Failure> {
     if name.is_empty() {
         return Err(Failure::usage("the name is empty; `hms who` lists those who are there"));
     }
-    let who = ask::agent(global, &json!({"cmd": "who"}))?;
+    let who = ask::who(global, Socket::Observe, "who")?;
     let rows = rows::read(who.get("hosts").unwrap_or(&Value::Null))?;
     let row = match resolve(name, &rows) {
         Ok(row) => row.clone(),

@@ -4,13 +4,18 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::fail::{NO, OK};
 
 /// Prints a line of data. A reader that went away (`| head`) ends the command quietly.
 pub(super) fn line(text: impl Display) {
     let mut out = io::stdout().lock();
-    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+    written(writeln!(out, "{text}").and_then(|()| out.flush()));
+}
+
+fn written(result: io::Result<()>) {
+    if let Err(error) = result {
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(OK.into());
         }
@@ -27,6 +32,27 @@ pub(super) fn text(text: &str) {
 /// Prints what is not data. That nobody reads it is no reason to stop.
 pub(super) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints JSON that a daemon wrote, on one line.
+pub(super) fn raw(json: &str) {
+    line(json);
+}
+
+/// Prints such lines as one JSON array, one element a line for a person who looks on.
+pub(super) fn raw_array(lines: &[Box<RawValue>]) {
+    let between = if io::stdout().is_terminal() { ",\n " } else { "," };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut write = || -> io::Result<()> {
+        out.write_all(b"[")?;
+        for (at, line) in lines.iter().enumerate() {
+            let between = if at == 0 { "" } else { between };
+            write!(out, "{between}{}", line.get())?;
+        }
+        out.write_all(b"]\n")?;
+        out.flush()
+    };
+    written(write());
 }
 
 /// Prints one JSON value for a program, indented for a person who looks on.

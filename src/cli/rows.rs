@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::fail::{Failure, NO};
 use super::human;
@@ -57,12 +58,39 @@ impl Row {
 
 /// Reads the rows of a JSON array.
 pub(super) fn read(value: &Value) -> Result<Vec<Row>, Failure> {
-    Vec::<Row>::deserialize(value).map_err(|error| {
-        Failure::new(
-            NO,
-            format!("the daemon's answer is not understood ({error}): is it of another version?"),
-        )
-    })
+    Vec::<Row>::deserialize(value).map_err(|error| not_understood(&error))
+}
+
+/// Reads rows as they came.
+pub(super) fn parse(rows: &[Box<RawValue>]) -> Result<Vec<Row>, Failure> {
+    rows.iter().map(|row| from(row)).collect()
+}
+
+/// The same as a JSON array.
+pub(super) fn values(rows: &[Box<RawValue>]) -> Result<Value, Failure> {
+    rows.iter().map(|row| from(row)).collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn from<'a, T: Deserialize<'a>>(row: &'a RawValue) -> Result<T, Failure> {
+    serde_json::from_str(row.get()).map_err(|error| not_understood(&error))
+}
+
+/// Rows by realm and user name. A daemon lists them in the order of its table, of which it can send parts.
+pub(super) fn sorted(rows: Vec<Box<RawValue>>) -> Result<Vec<Box<RawValue>>, Failure> {
+    #[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+    struct Key {
+        realm: Option<String>,
+        user: String,
+    }
+    let keyed = |row: Box<RawValue>| Ok((from::<Key>(&row)?, row));
+    let mut keyed: Vec<_> = rows.into_iter().map(keyed).collect::<Result<_, Failure>>()?;
+    keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(keyed.into_iter().map(|(_, row)| row).collect())
+}
+
+fn not_understood(error: &serde_json::Error) -> Failure {
+    let message = format!("the daemon's answer is not understood ({error}): is it of another version?");
+    Failure::new(NO, message)
 }
 
 /// Which list a table shows.

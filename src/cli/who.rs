@@ -6,15 +6,16 @@ use super::args::{Global, Who};
 use super::fail::{Failure, OK, Outcome};
 use super::rows::{self, List, Row};
 use super::{ask, human, out};
+use crate::shell::paths::Socket;
 
 /// How long `--refresh` waits for the HMS.
 const WAITED_MS: u64 = 2_000;
 
 pub(super) fn run(args: &Who, global: &Global) -> Outcome {
     let mut answer = if args.refresh {
-        ask::command_agent(global, &json!({"cmd": "refresh"}))?
+        ask::who(global, Socket::Control, "refresh")?
     } else {
-        ask::agent(global, &json!({"cmd": "who"}))?
+        ask::who(global, Socket::Observe, "who")?
     };
     let unanswered =
         args.refresh && answer.get("age_ms").and_then(Value::as_u64).is_none_or(|age| age >= WAITED_MS);

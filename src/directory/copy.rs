@@ -106,7 +106,13 @@ impl HostDirectory {
 
     /// All rows in ascending order of the user id.
     pub fn rows(&self) -> impl Iterator<Item = Entry<'_>> {
-        self.rows.values().map(Row::entry)
+        self.rows_after(None)
+    }
+
+    /// The rows behind a user, in ascending order of the user id.
+    pub fn rows_after(&self, after: Option<UserId>) -> impl Iterator<Item = Entry<'_>> {
+        let above = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows.range((above, Bound::Unbounded)).map(|(_, row)| row.entry())
     }
 
     /// The row of one user.

@@ -15,6 +15,7 @@ mod follow;
 mod heartbeat;
 mod hints;
 mod leave;
+mod list;
 mod outbox;
 mod own;
 mod pull;
@@ -36,6 +37,7 @@ use rand_core::SeedableRng as _;
 
 pub use change::{Change, ChangeError, service as parse_service};
 pub use event::Event;
+pub use list::WhoCursor;
 pub use views::{HostRow, PortsView, SelfView, WhoView};
 
 use crate::auth::UserKey;

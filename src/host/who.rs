@@ -1,85 +1,23 @@
-//! `hms who`, `hms self`, `hms set`.
+//! `hms self`, `hms set`.
 
 use std::net::SocketAddr;
 
 use super::own::fits;
-use super::views::{HostRow, RowFacts, SelfView, WhoView, host_row, ports_view, rfc3339, state_text};
+use super::views::{SelfView, ports_view, rfc3339, state_text};
 use super::{Change, ChangeError, Host, State};
 use crate::limits::REPORTED_MAX;
-use crate::storage::StoredEntry;
 use crate::time::Instant;
-use crate::wire::{Entry, GrantReason, View};
+use crate::wire::View;
 
 impl Host {
-    /// The list: the HMS's while the host is registered, else the last one, with its age, and the signed entries of
-    /// hosts with a fixed address (R-DIR-12, ¶57).
-    pub fn who(&self, now: Instant) -> WhoView {
-        let live = self.state == State::Registered;
-        let age_ms = self.age_ms(now);
-        let row_age = if live { None } else { age_ms };
-        let mut hosts: Vec<_> = self.follow.copy.rows().map(|entry| self.row_view(&entry, row_age)).collect();
-        if !live {
-            let missing = self.store.fixed.iter().filter(|f| self.follow.copy.row(f.user).is_none());
-            hosts.extend(missing.map(|fixed| self.fixed_view(now, fixed)));
-        }
-        hosts.sort_by(|a, b| a.user.cmp(&b.user));
-        WhoView {
-            source: if live { "hms" } else { "cache" },
-            hms: self.hms_name().map(|name| name.to_string()),
-            age_ms,
-            stale: self.follow.stale,
-            message: self.who_message(),
-            hosts,
-        }
-    }
-
-    fn message(&self) -> Option<String> {
+    pub(super) fn message(&self) -> Option<String> {
         self.hints.message.as_ref().or(self.own.refused.as_ref()).cloned()
-    }
-
-    fn who_message(&self) -> Option<String> {
-        let granted = self.told.granted?;
-        match (granted.kind, granted.reason) {
-            (0, GrantReason::TooManyRows) if self.own.view != View::None => Some(
-                "the realm has more hosts than the HMS lists (all_rows); look names up with `hms who NAME`"
-                    .into(),
-            ),
-            (0, GrantReason::UnknownKind) => Some("the HMS does not know this kind of view".into()),
-            _ => self.message(),
-        }
     }
 
     /// Milliseconds since the last answer of an HMS, this process's or, by the wall clock, an earlier one's.
     pub(super) fn age_ms(&self, now: Instant) -> Option<u64> {
         let here = self.heard.map(|heard| u64::try_from(now.since(heard).as_millis()).unwrap_or(u64::MAX));
         here.or_else(|| self.store.last_answer.map(|then| self.wall_at(now).0.saturating_sub(then.0)))
-    }
-
-    /// A row as it is shown.
-    pub(super) fn row_view(&self, entry: &Entry<'_>, age_ms: Option<u64>) -> HostRow {
-        let home = entry.head.home;
-        let via = self.routes.by_server(home).map(|hms| hms.info.name.to_string());
-        let via = via.unwrap_or_else(|| home.to_string());
-        let facts = RowFacts {
-            realm: self.told.realm_name.as_str(),
-            late: entry.head.late,
-            unconfirmed: entry.head.unconfirmed,
-            address: entry.address,
-            since: Some(entry.head.since),
-            age_ms,
-            check_time_s: Some(entry.head.check_time_s),
-            via: Some(&via),
-            revision: Some(entry.head.revision.0),
-            own: entry.head.user == self.me.user,
-        };
-        host_row(&facts, entry.content)
-    }
-
-    fn fixed_view(&self, now: Instant, fixed: &StoredEntry) -> HostRow {
-        let entry = fixed.entry();
-        let issued_ms = entry.signature.map(|s| s.issued.saturating_mul(1000));
-        let age_ms = issued_ms.map(|issued| self.wall_at(now).0.saturating_sub(issued));
-        HostRow { revision: None, ..self.row_view(&entry, age_ms) }
     }
 
     /// What the host knows of itself.
@@ -176,6 +114,6 @@ impl Host {
 }
 
 /// Whole seconds, rounded up.
-fn seconds(span: crate::time::Duration) -> u32 {
+pub(super) fn seconds(span: crate::time::Duration) -> u32 {
     u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

@@ -1,5 +1,7 @@
 //! Realms: each with rows, changes and counts of its own (FIG. 5).
 
+use std::ops::Bound;
+
 use super::users::Users;
 use super::view::{View, ViewHandle};
 use super::{Reason, Registry, RowId};
@@ -87,6 +89,12 @@ impl Registry {
             self.views.try_remove(realm.view as usize);
         }
         removed
+    }
+
+    /// The realm behind `after`, ascending; the first of all if there is none.
+    pub fn realm_after(&self, after: Option<RealmId>) -> Option<RealmId> {
+        let above = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.realm_slots.range((above, Bound::Unbounded)).next().map(|(realm, _)| *realm)
     }
 
     /// The realms, ascending.

@@ -97,15 +97,9 @@ impl Registry {
         rows.find(|(user, _)| wanted(user.bucket())).map(|(_, id)| RowId(*id))
     }
 
-    /// All rows of a realm in ascending order of user id.
-    pub fn realm_rows(&self, realm: RealmId) -> impl Iterator<Item = RowId> {
-        let realm = self.realm(realm);
-        let mut after = None;
-        std::iter::from_fn(move || {
-            let id = realm?.users.next(&self.rows, after, |_| true)?;
-            after = self.rows.get(id).map(|row| row.user);
-            Some(RowId(id))
-        })
+    /// The row of a realm with the lowest user id above `after` (`None`: the lowest of all).
+    pub fn realm_row_after(&self, realm: RealmId, after: Option<UserId>) -> Option<RowId> {
+        self.realm(realm)?.users.next(&self.rows, after, |_| true).map(RowId)
     }
 
     /// The row behind a node of a view's list, and its revision.

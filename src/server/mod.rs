@@ -15,6 +15,7 @@ mod drops;
 mod event;
 mod heartbeat;
 mod limiter;
+mod listing;
 mod output;
 mod pages;
 mod rates;
@@ -54,6 +55,7 @@ use refusals::Refusals;
 use timing::Rate;
 
 pub use event::{Event, Level};
+pub use listing::HostCursor;
 pub use refusals::Verdict;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
 pub use setup::Setup;

@@ -1,6 +1,6 @@
 //! What `hms status`, `hosts`, `realm list` and `why` show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Server;
 use super::view::{
@@ -62,20 +62,6 @@ impl Server {
             ));
         }
         (!lines.is_empty()).then(|| lines.join("; "))
-    }
-
-    /// `hms hosts`, by realm and user name.
-    pub fn hosts(&self, now: Instant, realm: Option<&str>) -> Result<Vec<HostRow>, CommandError> {
-        let only = realm.map(|name| self.realm_named(name)).transpose()?;
-        let mut rows: Vec<HostRow> = self
-            .row_ids()
-            .filter(|id| {
-                only.is_none_or(|only| self.registry.row(*id).is_some_and(|row| row.realm() == only))
-            })
-            .filter_map(|id| self.host_row(now, id))
-            .collect();
-        rows.sort_by(|a, b| (&a.realm, &a.user).cmp(&(&b.realm, &b.user)));
-        Ok(rows)
     }
 
     pub(super) fn row_ids(&self) -> impl Iterator<Item = RowId> {
@@ -145,7 +131,8 @@ impl Server {
         if let Some(name) = name
             && !latest.iter().any(|r| users.contains(&(r.realm, r.user)))
         {
-            users.extend(self.user_of_host(name, only)?);
+            let refused = latest.iter().filter(|r| in_realm(r.realm)).map(|r| (r.realm, r.user));
+            users.extend(self.user_of_host(name, refused.collect())?);
         }
         let rows = latest
             .iter()
@@ -174,17 +161,17 @@ impl Server {
         name.map(of).unwrap_or_default()
     }
 
-    /// The user whose host has this name.
+    /// The user whose host has this name, among those who were refused: looking through the whole table for it would
+    /// hold up the hosts.
     fn user_of_host(
         &self,
         name: &str,
-        realm: Option<RealmId>,
+        refused: BTreeSet<(RealmId, UserId)>,
     ) -> Result<Option<(RealmId, UserId)>, CommandError> {
-        let rows = self.row_ids().filter_map(|id| self.registry.row(id));
-        let hosts: Vec<_> = rows
-            .filter(|row| realm.is_none_or(|realm| realm == row.realm()))
-            .filter(|row| ContentRef::trusted(row.content()).host_name() == name)
-            .collect();
+        let ids = refused.into_iter().filter_map(|(realm, user)| self.registry.by_user(realm, user));
+        let rows = ids.filter_map(|id| self.registry.row(id));
+        let hosts: Vec<_> =
+            rows.filter(|row| ContentRef::trusted(row.content()).host_name() == name).collect();
         if hosts.len() > 1 {
             let users: Vec<_> =
                 hosts.iter().map(|row| ContentRef::trusted(row.content()).user_name()).collect();
@@ -204,10 +191,7 @@ impl Server {
             return ContentRef::trusted(row.content()).user_name().to_owned();
         }
         let asked = asked.filter(|name| user_id(realm, name) == user).map(str::to_owned);
-        let revoked = || {
-            let found = self.keyring.revocations().find(|r| (r.realm, r.user) == (realm, user));
-            found.and_then(|r| r.user_name).map(|name| name.to_string())
-        };
+        let revoked = || self.keyring.revoked_name(realm, user).map(ToString::to_string);
         asked.or_else(revoked).unwrap_or_else(|| user.to_string())
     }
 }

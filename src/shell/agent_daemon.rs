@@ -6,14 +6,14 @@ mod start;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::host::{Event, Host};
+use crate::host::{Event, Host, WhoCursor};
 use crate::ident::Name;
 use crate::net::{Arrival, Interface, Transmit};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::token::Token;
 use crate::wire::Content;
 
-use super::control::ConnectionId;
+use super::control::{ConnectionId, Listings};
 use super::engine::{DaemonError, Engine, Machine};
 use super::files;
 use super::signals::Wish;
@@ -168,6 +168,7 @@ struct Daemon<'a> {
     finds: Vec<(u64, ConnectionId)>,
     /// Who waits for the HMS's answer, and until when.
     refreshers: Vec<(ConnectionId, Instant)>,
+    listings: Listings<WhoCursor>,
     events_seen: u64,
     end: Option<End>,
 }
@@ -191,6 +192,7 @@ impl Daemon<'_> {
         self.requests();
         self.engine.flush(&mut self.host);
         self.answer_refreshers();
+        self.list();
         self.store_if_due();
         self.give_up_if_due();
         self.end.take()
@@ -199,7 +201,8 @@ impl Daemon<'_> {
     fn deadline(&self) -> Option<Instant> {
         let leave = self.leaving.map(|since| since + LEAVE_MAX);
         let refresh = self.refreshers.iter().map(|(_, until)| *until).min();
-        [self.give_up_at, self.store_at, leave, refresh].into_iter().flatten().min()
+        let list = self.listings.ready(&self.engine.control).then_some(Instant::ZERO);
+        [self.give_up_at, self.store_at, leave, refresh, list].into_iter().flatten().min()
     }
 
     /// Begins to leave: the row goes at once, the token stays.

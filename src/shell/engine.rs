@@ -218,6 +218,11 @@ impl Engine {
         self.control.next_request(self.now, self.poll.registry(), &mut self.net.counters)
     }
 
+    /// What was just answered was long: other requests wait for the next turn.
+    pub(super) const fn end_requests(&mut self) {
+        self.requests_left = 0;
+    }
+
     /// The machine's last words are not out yet.
     pub(super) const fn has_output(&self) -> bool {
         self.more_output

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use crate::config::{Checked, Config};
 use crate::ident::Name;
 use crate::net::{Arrival, Interface, Transmit};
-use crate::server::{Event, Level, Server, Setup, WatchEvent};
+use crate::server::{Event, HostCursor, Level, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
 use crate::time::{Duration, Instant, UnixMillis};
 
 use super::clock;
+use super::control::Listings;
 use super::engine::{DaemonError, Engine, Machine};
 use super::entropy;
 use super::files;
@@ -143,6 +144,7 @@ struct Daemon<'a> {
     dir: StateDir,
     _lock: StateLock,
     snapshots: Snapshots,
+    listings: Listings<HostCursor>,
     /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
     store_at: Instant,
     /// Why the last attempt failed, if it did.
@@ -220,6 +222,7 @@ impl<'a> Daemon<'a> {
             dir,
             _lock: lock,
             snapshots: Snapshots::new(now),
+            listings: Listings::new(),
             store_at: now + STORE_CLOCK,
             not_stored: None,
             new_realm,
@@ -271,6 +274,7 @@ impl<'a> Daemon<'a> {
         self.engine.turn(&mut self.server);
         self.events();
         self.requests();
+        self.list();
         self.store_if_due();
         self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
         !self.finished()
@@ -278,7 +282,9 @@ impl<'a> Daemon<'a> {
 
     fn deadline(&self) -> Option<Instant> {
         let stop = self.stopping.map(|since| since + STOP_MAX);
-        [Some(self.store_at), Some(self.snapshots.next(self.engine.now())), stop].into_iter().flatten().min()
+        let list = self.listings.ready(&self.engine.control).then_some(Instant::ZERO);
+        let snapshot = self.snapshots.next(self.engine.now());
+        [Some(self.store_at), Some(snapshot), stop, list].into_iter().flatten().min()
     }
 
     fn stop(&mut self) {
@@ -319,9 +325,8 @@ impl<'a> Daemon<'a> {
 
     fn watch(&mut self, event: &WatchEvent) {
         if self.engine.control.has_subscribers() {
-            // These types always become JSON.
-            let value = serde_json::to_value(event).unwrap_or_default();
-            self.engine.control.publish(&value);
+            let realm = event.row.as_ref().map(|row| row.realm.as_str());
+            self.engine.control.publish(event.seq, realm, event);
         }
     }
 

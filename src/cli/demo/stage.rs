@@ -172,14 +172,14 @@ impl Stage {
 
     /// The HMS's own list.
     pub(super) fn table(&self) -> Result<Vec<Row>, Failure> {
-        rows::read(&ask(&self.hms_state(), &json!({"cmd": "hosts"}))?)
+        Ok(list(&self.hms_state(), &json!({"cmd": "hosts"}))?.0)
     }
 
     /// The list in the storage of one host, and whether an HMS keeps it up to date.
     pub(super) fn list(&self, actor: &Actor) -> Result<(Vec<Row>, bool), Failure> {
-        let who = ask(&actor.state, &json!({"cmd": "who"}))?;
+        let (hosts, who) = list(&actor.state, &json!({"cmd": "who"}))?;
         let fresh = who.get("source").and_then(Value::as_str) == Some("hms");
-        Ok((rows::read(who.get("hosts").unwrap_or(&Value::Null))?, fresh))
+        Ok((hosts, fresh))
     }
 
     /// All differences of all lists from what they must say.
@@ -285,6 +285,14 @@ fn text(path: &Path) -> String {
 
 fn ask(state: &Path, request: &Value) -> Result<Value, Failure> {
     Client::connect(&find_socket(state, Socket::Observe))?.request(request).map_err(Failure::from)
+}
+
+/// Rows by user name, and the answer behind them.
+fn list(state: &Path, request: &Value) -> Result<(Vec<Row>, Value), Failure> {
+    let mut client = Client::connect(&find_socket(state, Socket::Observe))?;
+    let mut lines = Vec::new();
+    let answer = client.list(request, &mut |row| lines.push(row))?;
+    Ok((rows::parse(&rows::sorted(lines)?)?, answer))
 }
 
 fn command(state: &Path, request: &Value) -> Result<Value, Failure> {

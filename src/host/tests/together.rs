@@ -176,10 +176,15 @@ fn find_looks_in_the_whole_realm() {
     world.run(Duration::from_secs(40));
     let now = world.now;
     let who = world.hosts[&10].who(now);
-    assert!(
-        who.hosts.len() <= 6 && who.message.is_some_and(|m| m.contains("all_rows")),
-        "{}",
-        world.report()
+    // Only the host itself, as the HMS shows it.
+    let rows = world.server.hosts(now, None).expect("rows");
+    let own = rows.iter().find(|row| row.user == "user10").expect("a row");
+    let [shown] = who.hosts.as_slice() else { panic!("{}", world.report()) };
+    assert!(shown.own && shown.status == own.status && who.message.is_some_and(|m| m.contains("all_rows")));
+    assert_eq!((&shown.user, &shown.host, &shown.address), (&own.user, &own.host, &own.address));
+    assert_eq!(
+        (&shown.realm, shown.via.as_ref(), shown.check_time_s),
+        (&own.realm, Some(&own.via), Some(own.check_time_s))
     );
     let host = world.hosts.get_mut(&10).expect("a host");
     let exact = host.find(now, "user33", true);

@@ -124,8 +124,12 @@ impl Model {
             (seen.up, seen.late, seen.unconfirmed, seen.known),
             (counts.0, counts.1, counts.2, users.len())
         );
+        let user = |id| registry.row(id).expect("row").user();
+        let first = registry.realm_row_after(realm, None);
         let listed: Vec<_> =
-            registry.realm_rows(realm).map(|id| registry.row(id).expect("row").user()).collect();
+            std::iter::successors(first, |id| registry.realm_row_after(realm, Some(user(*id))))
+                .map(user)
+                .collect();
         assert_eq!(listed, users);
     }
 

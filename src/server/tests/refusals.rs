@@ -150,6 +150,10 @@ fn why_finds_a_host_by_its_name() {
     let mut bob = Client::new("bob", 3);
     bob.content.host_name = alice.content.host_name.clone();
     bob.join(&mut world);
+    assert_eq!(world.server.why(Some("room 5"), None).expect("only one was refused"), rows);
+    let mut other = Client::new("bob", 4);
+    other.instance = InstanceId(98);
+    other.register(&mut world);
     let error = world.server.why(Some("room 5"), None).expect_err("ambiguous");
     assert_eq!(error.exit, 1);
     assert!(error.message.contains("alice") && error.message.contains("bob"));

@@ -89,7 +89,7 @@ fn watch_events_are_numbered_and_bounded() {
     alice.leave(&mut world);
     let events = world.watch_events();
     assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(keys(&serde_json::to_value(&events[0]).expect("JSON")), ["event", "row", "seq"]);
+    assert_eq!(keys(&serde_json::to_value(&events[0]).expect("JSON")), ["seq", "event", "row"]);
     alice.join(&mut world);
     for i in 0..9000 {
         alice.content.ports.data = i;
@@ -103,4 +103,41 @@ fn watch_events_are_numbered_and_bounded() {
     world.server.set_watched(false);
     alice.join(&mut world);
     assert!(world.watch_events().is_empty());
+}
+
+#[test]
+fn a_listing_shows_everybody_once_whatever_comes_and_goes() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..40).map(|number| format!("user{number}")).collect();
+    let mut hosts: Vec<Client> =
+        names.iter().zip(1..).map(|(name, number)| Client::new(name, number)).collect();
+    for host in &mut hosts {
+        host.join(&mut world);
+    }
+    let mut cursor = world.server.list_hosts(None).expect("all realms");
+    let mut listed = Vec::new();
+    let mut pages = 0;
+    while !cursor.is_done() {
+        let page = world.server.next_hosts(world.now, &mut cursor, 7);
+        assert!(page.len() <= 7);
+        listed.extend(page.into_iter().map(|row| row.user));
+        // Between two pages the first of those who are left goes and comes again, and changes.
+        if let Some(host) = hosts.get_mut(pages) {
+            host.leave(&mut world);
+            host.join(&mut world);
+            host.content.ports.data = 4000;
+            host.update(&mut world);
+        }
+        pages += 1;
+    }
+    assert!(pages > 5);
+    listed.sort();
+    let mut wanted = names;
+    wanted.sort();
+    assert_eq!(listed, wanted);
+    // A realm that goes while it is listed ends the listing.
+    let mut cursor = world.server.list_hosts(Some("acme")).expect("a realm");
+    assert_eq!(world.server.next_hosts(world.now, &mut cursor, 3).len(), 3);
+    world.server.realm_remove(world.now, "acme").expect("removed");
+    assert!(world.server.next_hosts(world.now, &mut cursor, 3).is_empty() && cursor.is_done());
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Daemon, REFRESH_MAX};
-use crate::host::HostRow;
-use crate::shell::control::{ControlError, EXIT_USAGE, Request, changes};
+use crate::host::{HostRow, WhoCursor};
+use crate::shell::control::{ConnectionId, ControlError, EXIT_USAGE, PAGE_ROWS, Page, Request, changes};
 use crate::shell::engine::unknown_request;
 
 impl Daemon<'_> {
@@ -18,7 +18,7 @@ impl Daemon<'_> {
     fn handle(&mut self, request: &Request) {
         let now = self.engine.now();
         let answer = match request.command() {
-            "who" => return self.engine.control.answer_with(request.from, &self.host.who(now)),
+            "who" => return self.list_to(request.from),
             "self" => Ok(serde_json::to_value(self.host.me(now)).unwrap_or_default()),
             "watch" => return self.engine.control.subscribe(request.from, None),
             "set" => request.need_control().and_then(|()| self.set(request)),
@@ -59,6 +59,20 @@ impl Daemon<'_> {
         Ok(json!({}))
     }
 
+    fn list_to(&mut self, to: ConnectionId) {
+        self.listings.begin(&mut self.engine.control, to, WhoCursor::default());
+    }
+
+    /// Sends a page of one of the lists that were asked for.
+    pub(super) fn list(&mut self) {
+        let (host, now) = (&self.host, self.engine.now());
+        self.listings.turn(&mut self.engine.control, |cursor| {
+            let rows = host.next_who(now, cursor, PAGE_ROWS);
+            let origin = || serde_json::to_value(host.who_origin(now)).unwrap_or_default();
+            Page { rows, end: cursor.is_done().then(origin) }
+        });
+    }
+
     fn find(&mut self, request: &Request) -> Result<(), ControlError> {
         let pattern = request.required("pattern")?;
         let id = self.host.find(self.engine.now(), pattern, request.flag("exact"));
@@ -80,7 +94,7 @@ impl Daemon<'_> {
         let all = !self.host.refreshing();
         for (to, until) in std::mem::take(&mut self.refreshers) {
             if all || now >= until {
-                self.engine.control.answer_with(to, &self.host.who(now));
+                self.list_to(to);
             } else {
                 self.refreshers.push((to, until));
             }
@@ -90,7 +104,8 @@ impl Daemon<'_> {
     /// Tells those who watch that something changed; they ask for what they want to know.
     pub(super) fn publish(&mut self, event: &str) {
         self.events_seen += 1;
-        self.engine.control.publish(&json!({"seq": self.events_seen, "event": event}));
+        let event = json!({"seq": self.events_seen, "event": event});
+        self.engine.control.publish(self.events_seen, None, &event);
     }
 
     pub(super) fn answer_leavers(&mut self) {

@@ -8,7 +8,7 @@ use super::{AgentNotice, AgentOptions, Daemon};
 use crate::host::{Host, HostSetup};
 use crate::ident::InstanceId;
 use crate::limits::REPORTED_MAX;
-use crate::shell::control::EXIT_USAGE;
+use crate::shell::control::{EXIT_USAGE, Listings};
 use crate::shell::engine::{DaemonError, Engine};
 use crate::shell::machine::host_name;
 use crate::shell::state_dir::{StateDir, StateError};
@@ -97,6 +97,7 @@ impl<'a> Daemon<'a> {
             forget: false,
             finds: Vec::new(),
             refreshers: Vec::new(),
+            listings: Listings::new(),
             events_seen: 0,
             end: None,
         }))

@@ -5,7 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::super::paths::{self, Role, Socket};
 use super::{ControlError, EXIT_NO, EXIT_NOT_RUNNING, EXIT_TIMEOUT};
@@ -56,11 +59,34 @@ impl Client {
     /// Sends a request and returns what is in the answer's `ok`.
     pub fn request(&mut self, request: &Value) -> Result<Value, ControlError> {
         self.send(request)?;
-        let mut answer = self.receive()?.ok_or_else(|| self.gone())?;
+        let mut answer: Value = self.receive()?.ok_or_else(|| self.gone())?;
         if let Some(error) = answer.get("error") {
             return Err(ControlError::from_value(error));
         }
         Ok(answer.get_mut("ok").map(Value::take).unwrap_or_default())
+    }
+
+    /// Sends a request that is answered with a list; `row` gets each row as it comes. Returns the answer behind them.
+    pub fn list(
+        &mut self,
+        request: &Value,
+        row: &mut dyn FnMut(Box<RawValue>),
+    ) -> Result<Value, ControlError> {
+        #[derive(Deserialize)]
+        struct Line {
+            part: Option<Vec<Box<RawValue>>>,
+            #[serde(default)]
+            ok: Value,
+            error: Option<Value>,
+        }
+        self.send(request)?;
+        loop {
+            match self.receive::<Line>()?.ok_or_else(|| self.gone())? {
+                Line { part: Some(rows), .. } => rows.into_iter().for_each(&mut *row),
+                Line { error: Some(error), .. } => return Err(ControlError::from_value(&error)),
+                Line { ok, .. } => return Ok(ok),
+            }
+        }
     }
 
     /// Sends a request that is answered by a stream of events.
@@ -76,7 +102,7 @@ impl Client {
         self.reader.get_mut().write_all(line.as_bytes()).map_err(|error| self.broken(&error))
     }
 
-    fn receive(&mut self) -> Result<Option<Value>, ControlError> {
+    fn receive<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ControlError> {
         // What came before a time-out stays in `line`, so that no event is torn.
         if let Err(error) = self.reader.read_until(b'\n', &mut self.line) {
             return Err(self.broken(&error));
@@ -146,7 +172,7 @@ impl Iterator for Events {
         if self.ended {
             return None;
         }
-        let item = match self.client.receive() {
+        let item = match self.client.receive::<Value>() {
             Ok(None) => None,
             Ok(Some(mut line)) => Some(match line.get("error") {
                 Some(error) => Err(ControlError::from_value(error)),

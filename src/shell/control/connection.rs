@@ -4,18 +4,21 @@ use std::io::{ErrorKind, Write};
 
 use mio::net::UnixStream;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ControlError;
 use super::EXIT_USAGE;
 use super::lines::{LINE_MAX, Lines};
+use super::listings::Room;
 use super::server::read_some;
 use crate::time::Instant;
 
 /// Events that wait for a slow reader, in bytes; beyond that they are dropped.
 const EVENTS_MAX: usize = 1 << 20;
 /// Answers that wait for a reader before the next request is read.
-const ANSWERS_MAX: usize = 1 << 20;
+const ANSWERS_MAX: usize = 64 << 10;
+/// Events are written together, so many bytes at a time at least.
+const WRITE: usize = 64 << 10;
 /// What is read in one go.
 const READ: usize = 16 << 10;
 
@@ -41,13 +44,15 @@ pub(super) struct Connection {
     pub(super) last_active: Instant,
     /// Gets the events of a realm, or of all.
     pub(super) stream_of: Option<Option<String>>,
+    /// A list is on its way.
+    pub(super) listing: bool,
     pub(super) readable: bool,
     pub(super) writable: bool,
     input: Lines,
     output: Vec<u8>,
     written: usize,
-    /// Events were dropped: the reader has to look again.
-    missed: bool,
+    /// Events that were dropped: the reader has to look again.
+    missed: u64,
     /// Nothing more is read; what waits is still written.
     ending: bool,
     broken: bool,
@@ -61,13 +66,14 @@ impl Connection {
             control,
             last_active: now,
             stream_of: None,
+            listing: false,
             // A new socket's first event may have come already.
             readable: true,
             writable: true,
             input: Lines::new(),
             output: Vec::new(),
             written: 0,
-            missed: false,
+            missed: 0,
             ending: false,
             broken: false,
         }
@@ -75,7 +81,22 @@ impl Connection {
 
     /// It has something to write, or listens to events.
     pub(super) const fn is_busy(&self) -> bool {
-        self.stream_of.is_some() || !self.is_flushed()
+        self.stream_of.is_some() || self.listing || !self.is_flushed()
+    }
+
+    /// Bytes that wait for the reader.
+    #[cfg(test)]
+    pub(super) const fn waiting(&self) -> usize {
+        self.output.len() - self.written
+    }
+
+    /// Whether it takes the next page of a list.
+    pub(super) const fn room(&self) -> Room {
+        match (self.broken, self.is_flushed()) {
+            (true, _) => Room::Gone,
+            (_, true) => Room::Free,
+            _ => Room::Full,
+        }
     }
 
     /// All that was to be sent is sent.
@@ -85,10 +106,10 @@ impl Connection {
 
     /// The next request, if it is whole.
     pub(super) fn next_line(&mut self) -> Input {
-        if self.broken || (self.ending && self.is_flushed()) {
+        if self.broken || (self.ending && !self.listing && self.is_flushed()) {
             return Input::Closed;
         }
-        if self.ending || self.output.len() - self.written > ANSWERS_MAX {
+        if self.listing || self.ending || self.output.len() - self.written > ANSWERS_MAX {
             return Input::Nothing;
         }
         if let Some(line) = self.input.next_line() {
@@ -139,21 +160,22 @@ impl Connection {
         }
     }
 
-    /// Queues an event, unless the reader is too far behind.
-    pub(super) fn send_event(&mut self, event: &Value) {
-        if self.output.len() - self.written > EVENTS_MAX {
-            self.missed = true;
+    /// Queues an event, a line that is ready to be sent, unless the reader is too far behind.
+    pub(super) fn send_event(&mut self, seq: u64, line: &[u8]) {
+        if self.output.len() - self.written >= WRITE {
+            self.flush();
+        }
+        let behind = self.output.len() - self.written > EVENTS_MAX;
+        if behind || (self.missed > 0 && !self.is_flushed()) {
+            self.missed = self.missed.saturating_add(1);
             return;
         }
-        if self.missed {
-            if !self.is_flushed() {
-                return;
-            }
-            self.missed = false;
-            let seq = event.get("seq").cloned().unwrap_or_default();
-            self.send(&json!({"event": {"seq": seq, "event": "resync", "row": null}}), false);
+        if self.missed > 0 {
+            let missed = std::mem::take(&mut self.missed);
+            let event = json!({"seq": seq, "event": "resync", "row": null, "missed": missed});
+            self.send(&json!({ "event": event }), false);
         }
-        self.send(&json!({ "event": event }), true);
+        self.output.extend_from_slice(line);
     }
 
     /// Writes what the socket takes.
@@ -169,7 +191,7 @@ impl Connection {
         if self.is_flushed() {
             self.output.clear();
             self.written = 0;
-            self.output.shrink_to(ANSWERS_MAX);
+            self.output.shrink_to(WRITE);
         }
     }
 }

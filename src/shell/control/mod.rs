@@ -1,14 +1,20 @@
-//! The control sockets: one JSON request per line, one JSON answer per line, or a stream of events.
+//! The control sockets: one JSON request per line, one JSON answer per line, a list in parts, or a stream of events.
 //!
 //! ```text
 //! request   {"cmd":"status"}
 //! answer    {"ok": VALUE}  or  {"error": {"exit": N, "message": "..."}}
+//! list      {"part": [ROW, ...]} as often as it takes, then an answer
 //! stream    {"event": VALUE} again and again until somebody closes
 //! ```
+//!
+//! The daemon keeps little for a reader who is slow: one part of a list; the next request is read when an answer is; of
+//! events a MiB, beyond which they are dropped, counted, and told with an event `resync` that says how many `missed`.
 
 mod client;
 mod connection;
 mod lines;
+mod listings;
+mod request;
 mod server;
 
 use std::fmt;
@@ -17,7 +23,9 @@ use serde_json::{Value, json};
 
 pub use client::{Client, Events};
 pub use lines::{LINE_MAX, Lines, changes, request_body};
-pub(super) use server::{ConnectionId, ControlServer, REQUESTS_IN_TURN, Request};
+pub(super) use listings::{Listings, PAGE_ROWS, Page};
+pub(super) use request::Request;
+pub(super) use server::{ConnectionId, ControlServer, REQUESTS_IN_TURN};
 
 /// The exit code for "the daemon is not running".
 pub const EXIT_NOT_RUNNING: u8 = 8;

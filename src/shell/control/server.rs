@@ -15,9 +15,11 @@ use slab::Slab;
 use super::super::counters::Counters;
 use super::super::paths::Socket;
 use super::super::sys;
+use super::ControlError;
 use super::connection::{Connection, Input};
 use super::lines::request_body;
-use super::{ControlError, EXIT_USAGE};
+use super::listings::Room;
+use super::request::Request;
 use crate::time::{Duration, Instant};
 
 /// Open connections at most; beyond that the one that was idle for longest goes.
@@ -36,49 +38,6 @@ const LISTENERS: [(Socket, u32); 2] = [(Socket::Observe, 0o666), (Socket::Contro
 pub(in super::super) struct ConnectionId {
     key: usize,
     serial: u64,
-}
-
-/// A request.
-#[derive(Debug)]
-pub(in super::super) struct Request {
-    /// Who asked.
-    pub(in super::super) from: ConnectionId,
-    /// It came by the control socket, so it may change things.
-    pub(in super::super) control: bool,
-    /// What was asked.
-    pub(in super::super) body: Value,
-}
-
-impl Request {
-    /// The name of the command.
-    pub(in super::super) fn command(&self) -> &str {
-        self.text("cmd").unwrap_or_default()
-    }
-
-    /// A text in the request.
-    pub(in super::super) fn text(&self, key: &str) -> Option<&str> {
-        self.body.get(key).and_then(Value::as_str)
-    }
-
-    /// A text that the request must have.
-    pub(in super::super) fn required(&self, key: &str) -> Result<&str, ControlError> {
-        let missing = || ControlError::new(EXIT_USAGE, format!("the request {} lacks {key}", self.command()));
-        self.text(key).ok_or_else(missing)
-    }
-
-    /// A switch in the request; absent means off.
-    pub(in super::super) fn flag(&self, key: &str) -> bool {
-        self.body.get(key).and_then(Value::as_bool).unwrap_or(false)
-    }
-
-    /// Refuses what changes something when it comes by the observe socket.
-    pub(in super::super) fn need_control(&self) -> Result<(), ControlError> {
-        if self.control {
-            return Ok(());
-        }
-        let message = format!("{} needs the control socket, this is the observe socket", self.command());
-        Err(ControlError::new(EXIT_USAGE, message))
-    }
 }
 
 /// The two listeners and their connections.
@@ -219,9 +178,11 @@ impl ControlServer {
         Ok(())
     }
 
-    /// Makes room: a connection that has nothing to do goes before one that listens to events.
+    /// Makes room: a connection that has nothing to do goes before one that waits for something, and those of everybody
+    /// go before those of the admin.
     fn drop_idlest(&mut self, registry: &Registry) {
-        let idlest = self.connections.iter().min_by_key(|(_, one)| (one.is_busy(), one.last_active));
+        let idlest =
+            self.connections.iter().min_by_key(|(_, one)| (one.control, one.is_busy(), one.last_active));
         if let Some(key) = idlest.map(|(key, _)| key) {
             self.close(key, registry);
         }
@@ -286,10 +247,46 @@ impl ControlServer {
         struct Line<T> {
             ok: T,
         }
+        self.send(to, &Line { ok: answer });
+    }
+
+    fn send(&mut self, to: ConnectionId, line: &impl Serialize) {
         if let Some(connection) = self.get(to) {
-            connection.send(&Line { ok: answer }, true);
+            connection.send(line, true);
             self.queue(to.key + LISTENERS.len());
         }
+    }
+
+    /// A list begins: the connection's next request waits until it is over.
+    pub(super) fn begin_list(&mut self, to: ConnectionId) {
+        if let Some(connection) = self.get(to) {
+            connection.listing = true;
+        }
+    }
+
+    /// Whether a connection takes the next page of its list.
+    pub(super) fn room(&self, of: ConnectionId) -> Room {
+        let connection = self.connections.get(of.key).filter(|one| one.serial == of.serial);
+        connection.map_or(Room::Gone, Connection::room)
+    }
+
+    /// Sends a page of a list.
+    pub(super) fn send_part<R: Serialize>(&mut self, to: ConnectionId, rows: &[R]) {
+        #[derive(Serialize)]
+        struct Line<'a, R> {
+            part: &'a [R],
+        }
+        if !rows.is_empty() {
+            self.send(to, &Line { part: rows });
+        }
+    }
+
+    /// Closes a list.
+    pub(super) fn end_list(&mut self, to: ConnectionId, answer: Value) {
+        if let Some(connection) = self.get(to) {
+            connection.listing = false;
+        }
+        self.answer(to, Ok(answer));
     }
 
     /// Lets a connection have the events of `realm`, or all.
@@ -299,9 +296,16 @@ impl ControlServer {
         }
     }
 
-    /// Gives an event to all who listen. A reader that is too slow misses some and is told to look again.
-    pub(in super::super) fn publish(&mut self, event: &Value) {
-        let realm = event.get("row").and_then(|row| row.get("realm")).and_then(Value::as_str);
+    /// Gives an event of a realm, or of all, to those who listen. A reader that is too slow misses some and is told to
+    /// look again.
+    pub(in super::super) fn publish(&mut self, seq: u64, realm: Option<&str>, event: &impl Serialize) {
+        #[derive(Serialize)]
+        struct Line<'a, T> {
+            event: &'a T,
+        }
+        // What is sent always becomes JSON.
+        let mut line = serde_json::to_vec(&Line { event }).unwrap_or_default();
+        line.push(b'\n');
         let mut wake = Vec::new();
         for (key, connection) in &mut self.connections {
             let wants = match &connection.stream_of {
@@ -310,7 +314,7 @@ impl ControlServer {
                 Some(Some(wanted)) => realm.is_none_or(|realm| realm == wanted),
             };
             if wants {
-                connection.send_event(event);
+                connection.send_event(seq, &line);
                 wake.push(key + LISTENERS.len());
             }
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Daemon;
 use crate::server::CommandError;
-use crate::shell::control::{ControlError, EXIT_NO, EXIT_USAGE, Request};
+use crate::shell::control::{ControlError, EXIT_NO, PAGE_ROWS, Page, Request};
 use crate::shell::engine::unknown_request;
 
 impl From<CommandError> for ControlError {
@@ -22,17 +22,22 @@ impl Daemon<'_> {
     }
 
     fn handle(&mut self, request: &Request) {
-        let now = self.engine.now();
         let realm = request.text("realm");
         match request.command() {
-            // A listing may be long: it goes into the connection's buffer without a detour.
-            "hosts" => match self.server.hosts(now, realm) {
-                Ok(rows) => self.engine.control.answer_with(request.from, &rows),
+            "hosts" => match self.server.list_hosts(realm) {
+                Ok(cursor) => self.listings.begin(&mut self.engine.control, request.from, cursor),
                 Err(error) => self.engine.control.answer(request.from, Err(error.into())),
             },
-            "watch" => match self.check_realm(realm) {
-                Ok(()) => self.engine.control.subscribe(request.from, realm.map(str::to_owned)),
-                Err(error) => self.engine.control.answer(request.from, Err(error)),
+            "watch" => match self.server.list_hosts(realm) {
+                Ok(_) => self.engine.control.subscribe(request.from, realm.map(str::to_owned)),
+                Err(error) => self.engine.control.answer(request.from, Err(error.into())),
+            },
+            "why" => match self.server.why(request.text("name"), realm) {
+                Ok(rows) => {
+                    self.engine.control.answer_with(request.from, &rows);
+                    self.engine.end_requests();
+                }
+                Err(error) => self.engine.control.answer(request.from, Err(error.into())),
             },
             _ => {
                 let answer = self.answer(request);
@@ -41,12 +46,20 @@ impl Daemon<'_> {
         }
     }
 
+    /// Sends a page of one of the lists that were asked for.
+    pub(super) fn list(&mut self) {
+        let (server, now) = (&self.server, self.engine.now());
+        self.listings.turn(&mut self.engine.control, |cursor| {
+            let rows = server.next_hosts(now, cursor, PAGE_ROWS);
+            Page { rows, end: cursor.is_done().then(|| json!({})) }
+        });
+    }
+
     fn answer(&mut self, request: &Request) -> Result<Value, ControlError> {
         match request.command() {
             "status" => Ok(self.status()),
             "peers" => Ok(json!([])),
             "realm_list" => Ok(value(&self.server.realm_list())),
-            "why" => Ok(value(&self.server.why(request.text("name"), request.text("realm"))?)),
             "reload" | "config_changed" => {
                 request.need_control()?;
                 self.reload().map(|reloaded| value(&reloaded))
@@ -92,18 +105,6 @@ impl Daemon<'_> {
             }
         }
         status
-    }
-
-    fn check_realm(&self, realm: Option<&str>) -> Result<(), ControlError> {
-        let known = self.server.realm_list();
-        match realm.filter(|name| !known.iter().any(|row| row.name == *name)) {
-            None => Ok(()),
-            Some(name) => {
-                let known: Vec<_> = known.iter().map(|row| row.name.to_string()).collect();
-                let message = format!("no realm {name} here; there is {}", known.join(", "));
-                Err(ControlError::new(EXIT_USAGE, message))
-            }
-        }
     }
 
     /// A change that is in force but not on the disk is a negative answer (PROTOCOL 2).

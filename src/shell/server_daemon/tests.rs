@@ -4,7 +4,12 @@ use std::os::unix::net::UnixStream;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::auth::user_id;
+use crate::ident::{Epoch, Generation, Incarnation, InstanceId, SessionId, Stamp};
+use crate::shell::control::PAGE_ROWS;
 use crate::shell::paths::Socket;
+use crate::storage::SnapshotRow;
+use crate::wire::{Content, View};
 
 /// Where a test's HMS keeps its things, and what it told.
 struct Place {
@@ -56,6 +61,7 @@ fn ask(daemon: &mut Daemon<'_>, socket: Socket, request: &Value) -> Result<Value
         daemon.step();
     }
     let mut answer: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!(answer["part"], Value::Null, "a list");
     match answer.get_mut("error") {
         Some(error) => Err(error.take()),
         None => Ok(answer["ok"].take()),
@@ -70,7 +76,7 @@ fn an_hms_starts_without_a_file_and_keeps_what_it_made() {
         let status = ask(daemon, Socket::Observe, &json!({"cmd": "status"})).expect("a status");
         assert_eq!((&status["name"], &status["role"]), (&json!("atlas"), &json!("standalone")));
         realm = status["realms"][0].clone();
-        assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "hosts"})), Ok(json!([])));
+        assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "hosts"})), Ok(json!({})));
         assert_eq!(ask(daemon, Socket::Observe, &json!({"cmd": "peers"})), Ok(json!([])));
         let made = ask(daemon, Socket::Control, &json!({"cmd": "realm_new", "name": "acme"})).expect("made");
         assert_eq!(made["name"], "acme");
@@ -170,4 +176,114 @@ fn a_broken_file_changes_nothing_and_says_why() {
     };
     let Err(error) = Daemon::start(options) else { panic!("started with a broken file") };
     assert_eq!((error.exit, error.message.as_str()), (78, "hms.toml:1: broken"));
+}
+
+/// A table of this many rows, as after a restart.
+fn fill(daemon: &mut Daemon<'_>, rows: u32) {
+    let realm = daemon.secrets.default_realm().expect("a realm").id;
+    let row = |number: u32| {
+        let name = Name::new(&format!("user{number}")).expect("a name");
+        SnapshotRow {
+            realm,
+            epoch: Epoch(1),
+            user: user_id(realm, name.as_str()),
+            generation: Generation(0),
+            session: SessionId(u64::from(number) + 1),
+            stamp: Stamp(u64::from(number) + 1),
+            server: daemon.secrets.server,
+            instance: InstanceId(1),
+            content_version: 1,
+            content: Content::new(name.clone(), name).to_bytes().into(),
+            view: View::None,
+            push: false,
+            address: Some(SocketAddr::from(([10, 0, 0, 1], 5000))),
+            since: 0,
+            check_time_ms: 3_600_000,
+        }
+    };
+    daemon.server = Server::new(
+        daemon.engine.now(),
+        Setup {
+            name: daemon.name.clone(),
+            server: daemon.secrets.server,
+            incarnation: Incarnation(1),
+            seed: [1; 32],
+            settings: server_settings(&daemon.config, daemon.engine.net.listening()),
+            keyring: daemon.secrets.keyring(),
+            default_realm: Some(realm),
+            cluster: daemon.secrets.cluster_key(),
+            stamp_base: u64::from(rows) + 1,
+            wall: clock::wall(),
+            rows: (0..rows).map(row).collect(),
+        },
+    );
+}
+
+/// Reads the lines that are there; the rows of lists, and how many lines ended one.
+fn drain(reader: &mut BufReader<UnixStream>, line: &mut String) -> (Vec<String>, usize) {
+    let (mut users, mut ends) = (Vec::new(), 0);
+    while reader.read_line(line).is_ok_and(|bytes| bytes > 0) {
+        let got: Value = serde_json::from_str(line).expect("JSON");
+        line.clear();
+        match got["part"].as_array() {
+            Some(part) => users.extend(part.iter().filter_map(|row| row["user"].as_str()).map(str::to_owned)),
+            None => ends += 1,
+        }
+    }
+    (users, ends)
+}
+
+#[test]
+fn a_long_list_never_holds_up_a_turn() {
+    const ROWS: u32 = 100_000;
+    let mut place = Place::new();
+    place.run(|daemon| {
+        fill(daemon, ROWS);
+        let connect = |daemon: &Daemon<'_>| {
+            let path = daemon.engine.sockets().join(Socket::Observe.file_name());
+            let mut stream = UnixStream::connect(path).expect("connected");
+            stream.write_all(b"{\"cmd\":\"hosts\"}\n").expect("written");
+            stream.set_nonblocking(true).expect("set");
+            BufReader::new(stream)
+        };
+        // Some read, one never does, one asks for something else again and again.
+        let _idle = connect(daemon);
+        let mut readers = [connect(daemon), connect(daemon), connect(daemon)];
+        let mut lines = [String::new(), String::new(), String::new()];
+        let path = daemon.engine.sockets().join(Socket::Observe.file_name());
+        let asker = UnixStream::connect(path).expect("connected");
+        asker.set_nonblocking(true).expect("set");
+        let (mut asker, mut answer) = (BufReader::new(asker), String::new());
+        let (mut seen, mut ended, mut asked_at, mut answers) = (vec![Vec::new(); 3], 0, None, 0);
+        for turn in 0.. {
+            if asked_at.is_none() {
+                asker.get_mut().write_all(b"{\"cmd\":\"status\"}\n").expect("written");
+                asked_at = Some(turn);
+            }
+            daemon.step();
+            let mut rows = 0;
+            for ((reader, line), seen) in readers.iter_mut().zip(&mut lines).zip(&mut seen) {
+                let (users, ends) = drain(reader, line);
+                rows += users.len();
+                ended += ends;
+                seen.extend(users);
+            }
+            assert!(rows <= PAGE_ROWS, "{rows} rows in one turn");
+            if asker.read_line(&mut answer).is_ok() {
+                answers += 1;
+                asked_at = None;
+                answer.clear();
+            }
+            assert!(asked_at.is_none_or(|asked| turn < asked + 4), "a status waits for lists");
+            if ended == readers.len() {
+                break;
+            }
+        }
+        assert!(answers > 100, "{answers}");
+        for mut users in seen {
+            users.sort_unstable();
+            users.dedup();
+            assert_eq!(users.len(), ROWS as usize);
+        }
+    });
 }

@@ -3,6 +3,7 @@ use std::os::unix::net::UnixStream as Std;
 
 use mio::{Events, Poll};
 
+use super::super::listings::{Listings, PAGE_ROWS, Page};
 use super::*;
 
 struct World {
@@ -101,10 +102,10 @@ fn a_slow_reader_of_events_misses_some_and_is_told() {
     let request = world.request().expect("a request");
     world.server.subscribe(request.from, Some("r".to_owned()));
     assert!(world.server.has_subscribers());
-    world.server.publish(&json!({"seq": 0, "row": {"realm": "other"}}));
+    world.server.publish(0, Some("other"), &json!({"seq": 0}));
     let long = "x".repeat(10_000);
     for seq in 1..1000 {
-        world.server.publish(&json!({"seq": seq, "event": "join", "row": {"realm": "r", "host": long}}));
+        world.server.publish(seq, Some("r"), &json!({"seq": seq, "event": "join", "row": {"host": long}}));
     }
     let waiting: usize = world.server.connections.iter().map(|(_, one)| usize::from(!one.is_flushed())).sum();
     assert_eq!(waiting, 1);
@@ -116,7 +117,8 @@ fn a_slow_reader_of_events_misses_some_and_is_told() {
         last = event["event"]["seq"].as_u64().expect("a number");
         assert!(world.request().is_none());
     }
-    world.server.publish(&json!({"seq": 2000, "event": "leave", "row": {"realm": "r"}}));
+    world.server.publish(1000, Some("r"), &json!({"seq": 1000, "event": "leave"}));
+    assert!(world.request().is_none());
     let resync = loop {
         let event = line(&mut reader);
         if event["event"]["event"] != "join" {
@@ -125,7 +127,7 @@ fn a_slow_reader_of_events_misses_some_and_is_told() {
         last = event["event"]["seq"].as_u64().expect("a number");
     };
     assert!(last < 999);
-    assert_eq!(resync["event"]["event"], "resync");
+    assert_eq!(resync, json!({"event": {"seq": 1000, "event": "resync", "row": null, "missed": 999 - last}}));
     assert_eq!(line(&mut reader)["event"]["event"], "leave");
 }
 
@@ -166,4 +168,82 @@ fn nothing_is_left_behind() {
     assert!(other.is_err(), "the sockets of a daemon that lives were taken away");
     drop(world.server);
     assert!(!directory.exists());
+}
+
+/// A turn of a daemon that lists the numbers below `total`, each in a row of 400 bytes: one page at most, and a request.
+fn list_turn(world: &mut World, listings: &mut Listings<u64>, total: u64) -> Option<Request> {
+    let mut made = 0;
+    listings.turn(&mut world.server, |next| {
+        let end = total.min(*next + PAGE_ROWS as u64);
+        let rows: Vec<Value> = (*next..end).map(|row| json!({"row": row, "host": "x".repeat(400)})).collect();
+        made = rows.len();
+        *next = end;
+        Page { rows, end: (end == total).then(|| json!({"source": "hms"})) }
+    });
+    assert!(made <= PAGE_ROWS);
+    let mut events = Events::with_capacity(8);
+    let wait = if listings.ready(&world.server) { Duration::ZERO } else { Duration::from_millis(20) };
+    world.poll.poll(&mut events, Some(wait)).expect("polled");
+    for event in &events {
+        assert!(world.server.handle_event(event));
+    }
+    world.server.next_request(world.now, world.poll.registry(), &mut world.counters)
+}
+
+#[test]
+fn lists_go_out_a_page_a_turn_and_wait_for_slow_readers() {
+    const ROWS: u64 = 100_000;
+    let mut world = World::new();
+    let mut listings = Listings::new();
+    let mut clients: Vec<Std> = (0..CONNECTIONS_MAX)
+        .map(|_| {
+            let mut client = world.connect(Socket::Observe);
+            client.write_all(b"{\"cmd\":\"hosts\"}\n{\"cmd\":\"status\"}\n").expect("written");
+            let request = world.request().expect("a request");
+            listings.begin(&mut world.server, request.from, 0);
+            client
+        })
+        .collect();
+    // Nobody reads: every connection gets what its socket takes and one page more, and nothing is left to do.
+    let mut turns = 0;
+    while listings.ready(&world.server) {
+        assert!(list_turn(&mut world, &mut listings, ROWS).is_none());
+        turns += 1;
+        assert!(turns < 100 * CONNECTIONS_MAX, "pages pile up");
+    }
+    let page = PAGE_ROWS * 500;
+    assert!(
+        world.server.connections.iter().all(|(_, one)| one.room() == Room::Full && one.waiting() <= page)
+    );
+    // One reads, and gets all of it, in order, and then the answer to the next request.
+    let reader = clients.swap_remove(CONNECTIONS_MAX / 2);
+    clients.truncate(3);
+    reader.set_nonblocking(true).expect("set");
+    let (mut reader, mut text, mut seen, mut answers) =
+        (BufReader::new(reader), String::new(), 0, Vec::new());
+    while answers.len() < 2 {
+        while reader.read_line(&mut text).is_ok() {
+            let got: Value = serde_json::from_str(&text).expect("JSON");
+            text.clear();
+            match got["part"].as_array() {
+                Some(part) => part.iter().for_each(|row| {
+                    assert_eq!(row["row"], seen);
+                    seen += 1;
+                }),
+                None => answers.push(got),
+            }
+        }
+        if let Some(request) = list_turn(&mut world, &mut listings, ROWS) {
+            assert_eq!(request.command(), "status");
+            world.server.answer(request.from, Ok(json!("there")));
+        }
+    }
+    assert_eq!((seen, answers), (ROWS, vec![json!({"ok": {"source": "hms"}}), json!({"ok": "there"})]));
+    // Whoever went is forgotten.
+    drop(clients);
+    while !world.server.connections.is_empty() {
+        list_turn(&mut world, &mut listings, ROWS);
+    }
+    list_turn(&mut world, &mut listings, ROWS);
+    assert!(!listings.ready(&world.server));
 }
