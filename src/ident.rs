@@ -81,7 +81,7 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// A name that people read: UTF-8, 1 to 64 bytes, no control characters, no white space at its ends (R-FMT-10).
+/// A name that people read: UTF-8, 1 to 64 bytes, nothing hidden in it, no white space at its ends (R-FMT-10).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(CompactString);
 
@@ -117,10 +117,36 @@ pub fn check_name(text: &str, limit: usize) -> Result<(), NameError> {
     if text.chars().any(char::is_control) {
         return Err(NameError::Control);
     }
+    if let Some(hidden) = hidden(text).next() {
+        return Err(NameError::Hidden(hidden));
+    }
     if text.trim() != text {
         return Err(NameError::Space);
     }
     Ok(())
+}
+
+/// The characters of a text that one does not see, or that turn the order of what one sees: with them two names look
+/// the same, or one looks like what it is not (R-FMT-10).
+pub fn hidden(text: &str) -> impl Iterator<Item = char> {
+    let mut before = None;
+    text.chars().filter(move |c| {
+        let bare = before.replace(*c).is_none_or(|before| before.is_ascii());
+        is_hidden(*c) || (bare && changes_what_precedes(*c))
+    })
+}
+
+const fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180e}'
+        | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}')
+}
+
+/// Joiners and variation selectors: many scripts need them, but behind ASCII they do nothing that one sees.
+const fn changes_what_precedes(c: char) -> bool {
+    matches!(c, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{e0100}'..='\u{e01ef}')
 }
 
 impl fmt::Display for Name {
@@ -147,6 +173,8 @@ pub enum NameError {
     },
     /// A control character.
     Control,
+    /// A character that one does not see, or that turns the order of what one sees.
+    Hidden(char),
     /// White space at an end.
     Space,
 }
@@ -157,6 +185,11 @@ impl fmt::Display for NameError {
             Self::Empty => f.write_str("a name cannot be empty"),
             Self::TooLong { limit } => write!(f, "a name has at most {limit} bytes"),
             Self::Control => f.write_str("a name cannot contain control characters"),
+            Self::Hidden(c) => write!(
+                f,
+                "a name cannot contain characters that one does not see, such as U+{:04X}: type it anew",
+                u32::from(*c)
+            ),
             Self::Space => f.write_str("a name cannot begin or end with white space"),
         }
     }
@@ -174,6 +207,21 @@ mod tests {
         assert_eq!(Name::new(" a"), Err(NameError::Space));
         assert_eq!(Name::new("a\nb"), Err(NameError::Control));
         assert_eq!(Name::new("a\u{85}b"), Err(NameError::Control));
+        for (text, bad) in [
+            ("al\u{202e}ice", '\u{202e}'),
+            ("alice\u{200b}", '\u{200b}'),
+            ("\u{feff}alice", '\u{feff}'),
+            ("alice\u{2069}", '\u{2069}'),
+            ("alice\u{200d}", '\u{200d}'),
+            ("\u{200c}x", '\u{200c}'),
+            ("1\u{fe0f}", '\u{fe0f}'),
+        ] {
+            assert_eq!(Name::new(text), Err(NameError::Hidden(bad)));
+        }
+        for fine in ["می\u{200c}خواهم", "👩\u{200d}💻", "辻\u{e0100}", "❤\u{fe0f}", "שלום", "a\u{a0}b"]
+        {
+            assert_eq!(Name::new(fine).map(|name| name.to_string()).as_deref(), Ok(fine));
+        }
         assert_eq!(Name::new(&"x".repeat(65)), Err(NameError::TooLong { limit: 64 }));
         assert_eq!(Name::new("Zoë 2").map(|n| n.to_string()).as_deref(), Ok("Zoë 2"));
     }

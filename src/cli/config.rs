@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::{ConfigAction, ConfigArgs, Global};
-use super::fail::{CONFIG, Failure, NOT_RUNNING, OK, Outcome};
+use super::fail::{CONFIG, Failure, NO, NOT_RUNNING, OK, Outcome};
 use super::table::{Cell, table};
 use super::{ask, out, reload, settings_file};
 use crate::config::{self, DEFAULT_FILE, Setting};
@@ -19,24 +19,26 @@ pub(super) fn run(args: &ConfigArgs, global: &Global) -> Outcome {
             out::text(DEFAULT_FILE);
             Ok(OK)
         }
-        ConfigAction::Path => path(named, global),
+        ConfigAction::Path { json } => path(named, *json, global),
         ConfigAction::Get { key: Some(key), json } => get(named, key, *json, global),
         ConfigAction::Get { key: None, json } => get_all(named, *json, global),
-        ConfigAction::Set { key, value } => set(named, key, value, global),
+        ConfigAction::Set { key, value, json } => set(named, (key, value), *json, global),
     }
 }
 
-fn path(named: Option<&Path>, global: &Global) -> Outcome {
-    match settings_file::find(named, global)? {
-        Some(file) => out::line(file.path.display()),
-        None => {
-            let new = settings_file::new_path(global);
-            out::note(format_args!(
-                "there is no settings file; `hms config set` would make {}",
-                new.display()
-            ));
-            return Ok(super::fail::NO);
-        }
+fn path(named: Option<&Path>, as_json: bool, global: &Global) -> Outcome {
+    let file = settings_file::find(named, global)?.map(|file| file.path.display().to_string());
+    let new = settings_file::new_path(global).display().to_string();
+    if as_json {
+        let new = file.is_none().then_some(&new);
+        out::json(&json!({"file": file, "new": new}));
+    }
+    let Some(file) = file else {
+        out::note(format_args!("there is no settings file; `hms config set` would make {new}"));
+        return Ok(NO);
+    };
+    if !as_json {
+        out::line(file);
     }
     Ok(OK)
 }
@@ -89,7 +91,7 @@ fn refused(error: config::EditError) -> Failure {
     Failure::new(CONFIG, error.to_string())
 }
 
-fn set(named: Option<&Path>, key: &str, value: &str, global: &Global) -> Outcome {
+fn set(named: Option<&Path>, (key, value): (&str, &str), as_json: bool, global: &Global) -> Outcome {
     let found = settings_file::find(named, global)?;
     let (path, text) = match found {
         Some(file) => (file.path, file.text),
@@ -107,19 +109,26 @@ fn set(named: Option<&Path>, key: &str, value: &str, global: &Global) -> Outcome
         ));
     }
     out::note(format_args!("{key} is set in {shown}"));
-    match ask::command_server(global, &json!({"cmd": "config_changed"})) {
-        Ok(answer) => match answer.get("file").and_then(Value::as_str) {
+    let answer = match ask::command_server(global, &json!({"cmd": "config_changed"})) {
+        Ok(answer) => Some(answer),
+        Err(failure) if failure.exit == NOT_RUNNING => None,
+        Err(failure) => return Err(failure),
+    };
+    if as_json {
+        let list = |name: &str| answer.as_ref().map_or_else(|| json!([]), |answer| answer[name].clone());
+        out::json(&json!({"key": key, "value": value, "file": shown, "running": answer.is_some(),
+            "changed": list("changed"), "restart": list("restart"), "warnings": list("warnings")}));
+    }
+    match &answer {
+        None => out::note("no HMS runs on this state directory: in force at its next start"),
+        Some(answer) => match answer.get("file").and_then(Value::as_str) {
             Some(used) if Path::new(used) != settings_file::real(&path) => {
                 out::note(format_args!(
                     "the HMS that runs here uses another file, {used}: nothing changes for it"
                 ));
             }
-            _ => reload::tell(&answer),
+            _ => reload::tell(answer),
         },
-        Err(failure) if failure.exit == NOT_RUNNING => {
-            out::note("no HMS runs on this state directory: in force at its next start");
-        }
-        Err(failure) => return Err(failure),
     }
     Ok(OK)
 }

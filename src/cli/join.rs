@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::args::{AgentArgs, Global, HostOptions, Join};
@@ -37,12 +38,12 @@ pub(super) fn join(args: &Join, global: &Global) -> Outcome {
     if args.detach {
         return detach(args, &token, &state);
     }
-    run(&state, Some(token), &said, args.host.bind, Some(timeout))
+    run(&state, Some(token), &said, (args.host.bind, args.json), Some(timeout))
 }
 
 pub(super) fn agent(args: &AgentArgs, global: &Global) -> Outcome {
     let state = StateDir::new(state_dir(Role::Agent, global.state.as_deref()));
-    run(&state, None, &Said::default(), args.bind, None)
+    run(&state, None, &Said::default(), (args.bind, false), None)
 }
 
 /// The token from the command line, `$HMS_TOKEN` or stdin; without any the stored one.
@@ -124,7 +125,7 @@ fn run(
     state: &StateDir,
     token: Option<Token>,
     said: &Said,
-    bind: Option<IpAddr>,
+    (bind, as_json): (Option<IpAddr>, bool),
     timeout: Option<Duration>,
 ) -> Outcome {
     let options = AgentOptions {
@@ -134,15 +135,27 @@ fn run(
         report: Some(said.addresses.clone()).filter(|addresses| !addresses.is_empty()),
         bind,
         timeout,
-        notify: &mut |notice| tell(&notice),
+        notify: &mut |notice| tell(&notice, as_json),
     };
     agent_daemon::run(options).map_err(|error| Failure::new(error.exit, error.message))?;
     Ok(OK)
 }
 
 /// The first registration is the answer to the command; all that follows is news.
-fn tell(notice: &AgentNotice) {
+fn tell(notice: &AgentNotice, as_json: bool) {
     match notice {
+        AgentNotice::AlreadyRunning { pid, user } if as_json => {
+            out::json_line(
+                &json!({"registered": null, "user": user.as_str(), "hms": null, "address": null, "pid": pid}),
+            );
+        }
+        AgentNotice::Registered { hms, user, address, first: true } if as_json => {
+            let address = address.map(|address| address.to_string());
+            out::json_line(
+                &json!({"registered": true, "user": user.as_str(), "hms": hms.as_str(), "address": address,
+                "pid": std::process::id()}),
+            );
+        }
         AgentNotice::AlreadyRunning { pid, user } => {
             let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
             out::line(format_args!("an agent is already running for {user}{process}: nothing to do"));
@@ -222,6 +235,7 @@ fn again(args: &Join) -> Vec<String> {
     words.extend(address.iter().map(|address| format!("--address={address}")));
     words.extend(bind.iter().map(|bind| format!("--bind={bind}")));
     words.extend(fixed.then(|| "--fixed".to_owned()));
+    words.extend(args.json.then(|| "--json".to_owned()));
     words
 }
 
@@ -263,6 +277,7 @@ mod tests {
             "5s",
             "--bind",
             "127.0.0.3",
+            "--json",
         ];
         let first = parsed(&words);
         let again = again(&first);

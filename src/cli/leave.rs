@@ -13,16 +13,19 @@ pub(super) fn run(args: &Leave, global: &Global) -> Outcome {
     match ask::command_agent(global, &json!({"cmd": "leave", "forget": args.forget})) {
         Ok(_) => {
             let token = if args.forget { "; the token is deleted" } else { "; `hms agent` registers again" };
+            if args.json {
+                out::json(&json!({"left": true, "forgotten": args.forget}));
+            }
             out::note(format_args!("left{token}"));
             Ok(OK)
         }
-        Err(failure) if failure.exit == NOT_RUNNING && args.forget => forget(global),
+        Err(failure) if failure.exit == NOT_RUNNING && args.forget => forget(args.json, global),
         Err(failure) => Err(failure),
     }
 }
 
 /// Without an agent there is nothing to unregister, but the token can go.
-fn forget(global: &Global) -> Outcome {
+fn forget(as_json: bool, global: &Global) -> Outcome {
     let dir = StateDir::new(state_dir(Role::Agent, global.state.as_deref()));
     let path = dir.file(HOST_STORE);
     if !path.exists() {
@@ -31,6 +34,9 @@ fn forget(global: &Global) -> Outcome {
     let _lock = dir.lock().map_err(|error| Failure::usage(error.to_string()))?;
     for file in [HOST_STORE, AGENT_SETTINGS] {
         dir.remove(file).map_err(|error| Failure::no(error.to_string()))?;
+    }
+    if as_json {
+        out::json(&json!({"left": false, "forgotten": true}));
     }
     out::note("no agent runs; the token is deleted");
     Ok(OK)

@@ -14,7 +14,7 @@ pub(super) fn run(args: &Me, global: &Global) -> Outcome {
     if args.json {
         out::json(&answer);
     } else {
-        out::line(show(&answer));
+        out::text(&show(&answer));
     }
     Ok(if registered { OK } else { NO })
 }

@@ -36,6 +36,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use args::{Cli, Command, Global};
 use fail::{OK, Outcome, USAGE};
@@ -45,9 +46,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are what was asked for: stdout, exit 0. clap knows which is which.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { USAGE } else { OK });
+            return wrong_use(&error);
         }
     };
     start_log(cli.global.verbose);
@@ -60,6 +59,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(failure.exit)
         }
     }
+}
+
+/// Help and version are what was asked for: stdout, exit 0. Everything else is said as we say it.
+fn wrong_use(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let _ = error.print();
+        return ExitCode::from(if error.use_stderr() { USAGE } else { OK });
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.filter(|line| !line.starts_with("For more information")).collect();
+    out::note(format_args!("hms: {}\n`--help` tells more", lines.join("\n")));
+    ExitCode::from(USAGE)
 }
 
 fn dispatch(command: Command, global: &Global) -> Outcome {

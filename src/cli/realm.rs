@@ -12,12 +12,13 @@ use crate::ident::Name;
 use crate::limits::REALM_NAME_MAX;
 use crate::shell::entropy;
 use crate::shell::paths::Socket;
+use crate::storage::RealmRecord;
 
 pub(super) fn run(args: &RealmArgs, global: &Global) -> Outcome {
     match &args.action {
         RealmAction::List { json } => list(*json, global),
-        RealmAction::New { name } => new(name, global),
-        RealmAction::Remove { name, yes } => remove(name, *yes, global),
+        RealmAction::New { name, json } => new(name, *json, global),
+        RealmAction::Remove { name, yes, json } => remove(name, *yes, *json, global),
     }
 }
 
@@ -39,13 +40,12 @@ fn list(as_json: bool, global: &Global) -> Outcome {
 
 /// Without a daemon the secrets tell the names; nobody knows how many hosts there are.
 fn stored(global: &Global) -> Result<Value, Failure> {
-    let secrets = secrets::load(global)?;
-    let row = |name: &str, id: String, default: bool| json!({"name": name, "id": id, "default": default, "hosts": null, "max_hosts": null, "max_rate": null});
-    Ok(secrets
-        .realms
-        .iter()
-        .map(|realm| row(realm.name.as_str(), realm.id.to_string(), realm.default))
-        .collect())
+    Ok(secrets::load(global)?.realms.iter().map(stored_row).collect())
+}
+
+fn stored_row(realm: &RealmRecord) -> Value {
+    json!({"name": realm.name.as_str(), "id": realm.id.to_string(), "default": realm.default, "hosts": null,
+        "max_hosts": null, "max_rate": null})
 }
 
 fn show(rows: &[Value], colours: bool) -> String {
@@ -66,14 +66,26 @@ fn show(rows: &[Value], colours: bool) -> String {
     table(&["REALM", "ID", "HOSTS", "MAX HOSTS", "MAX RATE"], &lines, colours)
 }
 
-fn new(name: &str, global: &Global) -> Outcome {
+fn new(name: &str, as_json: bool, global: &Global) -> Outcome {
     if let Err(error) = Name::with_limit(name, REALM_NAME_MAX) {
         return Err(Failure::usage(format!("{name:?} cannot be a realm's name: {error}")));
     }
     // What is drawn under the lock cannot report a failure, so the source is tried first.
     entropy::number().map_err(|error| Failure::no(error.to_string()))?;
-    if secrets::tell(global, Socket::Control, &json!({"cmd": "realm_new", "name": name}))?.is_none() {
-        secrets::new_realm(global, name)?;
+    let answer = match secrets::tell(global, Socket::Control, &json!({"cmd": "realm_new", "name": name}))? {
+        Some(answer) => answer,
+        None => {
+            let secrets = secrets::new_realm(global, name)?;
+            secrets
+                .realms
+                .iter()
+                .find(|realm| realm.name.as_str() == name)
+                .map(stored_row)
+                .unwrap_or_default()
+        }
+    };
+    if as_json {
+        out::json(&answer);
     }
     out::note(format_args!(
         "realm {name} is made; `hms token USER --realm {}` prints the line that adds a host",
@@ -82,18 +94,31 @@ fn new(name: &str, global: &Global) -> Outcome {
     Ok(OK)
 }
 
-fn remove(name: &str, yes: bool, global: &Global) -> Outcome {
-    if !yes && io::stdin().is_terminal() && io::stderr().is_terminal() && !confirmed(name) {
-        return Err(Failure::no("nothing was removed"));
-    }
-    let hosts = match secrets::tell(global, Socket::Control, &json!({"cmd": "realm_remove", "name": name}))? {
-        Some(answer) => answer.get("hosts").and_then(Value::as_u64),
-        None => {
-            secrets::change(global, |secrets| secrets.remove_realm(name).map(|_| ()))?;
-            None
+fn remove(name: &str, yes: bool, as_json: bool, global: &Global) -> Outcome {
+    if !yes {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            let word = human::word(name);
+            return Err(Failure::usage(format!(
+                "this would remove realm {name} with its hosts and keys, for good, and there is no terminal to ask at: \
+                 `hms realm remove {word} --yes` does not ask"
+            )));
         }
+        if !confirmed(name) {
+            return Err(Failure::no("nothing was removed"));
+        }
+    }
+    let answer = match secrets::tell(global, Socket::Control, &json!({"cmd": "realm_remove", "name": name}))?
+    {
+        Some(answer) => answer,
+        None => secrets::change(global, |secrets| {
+            let row = stored_row(secrets.realm(Some(name))?);
+            secrets.remove_realm(name).map(|_| row)
+        })?,
     };
-    let hosts = hosts.and_then(|n| usize::try_from(n).ok());
+    if as_json {
+        out::json(&answer);
+    }
+    let hosts = answer.get("hosts").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
     let hosts = hosts.map(|n| format!(" with {}", human::count(n, "host"))).unwrap_or_default();
     out::note(format_args!("realm {name} is removed{hosts}; its tokens are worthless"));
     Ok(OK)

@@ -32,7 +32,7 @@ pub(super) fn load(global: &Global) -> Result<Secrets, Failure> {
 }
 
 /// Makes a realm on disk; where no HMS ever ran it is the first, in the place of the one that `hms serve` would invent.
-pub(super) fn new_realm(global: &Global, name: &str) -> Result<(), Failure> {
+pub(super) fn new_realm(global: &Global, name: &str) -> Result<Secrets, Failure> {
     let dir = StateDir::create(directory(global).path()).map_err(|error| state_failure(&error))?;
     let _lock = dir.lock().map_err(|error| state_failure(&error))?;
     let secrets = match files::load_secrets(&dir).map_err(|error| file_failure(&error))? {
@@ -45,7 +45,8 @@ pub(super) fn new_realm(global: &Global, name: &str) -> Result<(), Failure> {
             Secrets::create(entropy::fill, Name::with_limit(name, REALM_NAME_MAX).map_err(wrong)?)
         }
     };
-    files::save_secrets(&dir, &secrets).map_err(|error| state_failure(&error))
+    files::save_secrets(&dir, &secrets).map_err(|error| state_failure(&error))?;
+    Ok(secrets)
 }
 
 /// Changes the secrets on disk, with the directory locked so that no daemon starts meanwhile.

@@ -18,7 +18,10 @@ pub(super) fn run(args: &Set, global: &Global) -> Outcome {
     for (key, value) in &mut changes {
         flatten(key, value)?;
     }
-    ask::command_agent(global, &json!({"cmd": "set", "changes": changes}))?;
+    let answer = ask::command_agent(global, &json!({"cmd": "set", "changes": changes}))?;
+    if args.json {
+        out::json(&answer);
+    }
     out::note("set; the others see it with the HMS's next answer to them, or at once if it pushes");
     Ok(OK)
 }

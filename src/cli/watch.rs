@@ -17,9 +17,9 @@ pub(super) fn run(args: &Watch, global: &Global) -> Outcome {
     for event in events {
         let event = event?;
         if args.jsonl {
-            out::line(&event);
+            out::json_line(&event);
         } else {
-            out::line(show(&event, &now(), out::colours()));
+            out::text(&show(&event, &now(), out::colours()));
         }
         left = left.map(|left| left.saturating_sub(1));
         if left == Some(0) {
@@ -34,7 +34,7 @@ fn now() -> String {
 }
 
 fn show(event: &Value, now: &str, colours: bool) -> String {
-    format!("{} {}", human::time_of_day(now), describe_event(event, colours))
+    format!("{} UTC {}", human::time_of_day(now), describe_event(event, colours))
 }
 
 /// What happened to whom.
@@ -53,7 +53,15 @@ pub(super) fn describe_event(event: &Value, colours: bool) -> String {
     let kind = look.paint(&format!("{kind:<8}"), colours);
     match row {
         Some(row) => format!("{kind} {}", describe(&row)),
-        None => format!("{kind} the list was sent anew: compare with `hms hosts`"),
+        None => format!("{kind} {}: compare with `hms hosts`", missed(event)),
+    }
+}
+
+/// Why the list has to be looked at anew.
+fn missed(event: &Value) -> String {
+    match event.get("missed").and_then(Value::as_u64) {
+        Some(count) => format!("{count} changes came faster than they were read, and are not shown"),
+        None => "changes came faster than they could be told, and are not shown".to_owned(),
     }
 }
 
@@ -78,9 +86,11 @@ mod tests {
             "state": "standby", "status": "up", "address": "10.1.0.7:4000", "ports": {"video": 5004}, "services": []}});
         assert_eq!(
             show(&event, "2026-01-01T10:13:05Z", false),
-            "10:13:05 join     alice (pc1), standby, at 10.1.0.7:4000, video:5004, realm 7q2m"
+            "10:13:05 UTC join     alice (pc1), standby, at 10.1.0.7:4000, video:5004, realm 7q2m"
         );
         let event = json!({"seq": 2, "event": "resync", "row": null});
-        assert!(show(&event, "2026-01-01T10:13:05Z", false).contains("resync   the list was sent anew"));
+        assert!(show(&event, "2026-01-01T10:13:05Z", false).contains("resync   changes came faster"));
+        let event = json!({"seq": 2, "event": "resync", "row": null, "missed": 12});
+        assert!(show(&event, "2026-01-01T10:13:05Z", false).contains("resync   12 changes came faster"));
     }
 }

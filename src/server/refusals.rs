@@ -110,7 +110,7 @@ const fn malformed(tlv: u8) -> &'static str {
             "the host sends no proper user name: make a new token with `hms token USER`, then `hms join` there"
         }
         0x02 => {
-            "the host's name is not 1 to 64 bytes of text without control characters and outer white space: `hms set name=NAME` there"
+            "the host's name is not 1 to 64 bytes of text without control or hidden characters and outer white space: `hms set name=NAME` there"
         }
         0x03 => "the host reports addresses that are none, or more than 8: update the program there",
         0x04 => {
@@ -121,7 +121,7 @@ const fn malformed(tlv: u8) -> &'static str {
         }
         0x06 => "the host's state cannot be read: `hms set state=standby` there, or update it",
         0x07 => {
-            "the host's conference is not 1 to 64 bytes of text without control characters and outer white space: `hms set conference=NAME` there"
+            "the host's conference is not 1 to 64 bytes of text without control or hidden characters and outer white space: `hms set conference=NAME` there"
         }
         0x08 => "the host's fixed address cannot be read: `hms set fixed=false` there, or update it",
         _ => {

@@ -228,7 +228,11 @@ impl Daemon<'_> {
             Event::Registered { hms, user, address } => {
                 let first = !std::mem::replace(&mut self.registered, true);
                 self.give_up_at = None;
-                notify(AgentNotice::Registered { hms, user, address, first });
+                if first {
+                    // Whoever is told so may rely on the token being kept.
+                    self.store();
+                }
+                (self.options.notify)(AgentNotice::Registered { hms, user, address, first });
                 self.publish("registered");
             }
             Event::Refused { message, retry: Some(retry), .. } => {

@@ -14,7 +14,11 @@ fn help_and_wrong_use() {
     let nothing = world.expect(2, "s", &[]);
     assert!(nothing.out.is_empty() && nothing.err.contains("Usage"), "{nothing:?}");
     assert!(world.expect(2, "s", &["statsu"]).err.contains("did you mean `hms status`?"));
-    world.expect(2, "s", &["hosts", "--colour"]);
+    let wrong = world.expect(2, "s", &["hosts", "--colour"]).err;
+    assert!(
+        wrong.starts_with("hms: unexpected argument '--colour'") && wrong.contains("Usage: hms hosts"),
+        "{wrong}"
+    );
     world.expect(2, "s", &["serve", "--join", "hmsp1_x"]);
     assert!(world.expect(2, "s", &["peers"]).err.contains("not in this version"));
     assert!(world.expect(2, "s", &["serve", "--listen", "239.1.1.1:7000"]).err.contains("multicast"));
@@ -144,7 +148,7 @@ fn tokens_realms_and_revocations_need_no_daemon() {
         (&realms[0]["name"], &realms[0]["default"], &realms[1]["name"]),
         (&"acme".into(), &true.into(), &"beta".into())
     );
-    world.expect(0, "s", &["realm", "remove", "beta"]);
+    world.expect(0, "s", &["realm", "remove", "beta", "--yes"]);
     assert!(!world.expect(0, "s", &["realm", "list"]).out.contains("beta"));
 }
 

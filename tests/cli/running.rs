@@ -260,7 +260,11 @@ fn a_revoked_user_is_out_and_both_sides_say_why() {
     for key in ["time", "address", "user", "realm", "type", "verdict", "count", "remedy"] {
         assert!(why[0].get(key).is_some(), "{key} is missing: {why}");
     }
-    assert!(world.expect(0, "hms", &["why"]).out.contains("refused"));
+    let why = world.expect(0, "hms", &["why"]).out;
+    assert!(
+        why.starts_with("user alice of realm")
+            && why.lines().next().is_some_and(|line| line.ends_with(": revoked"))
+    );
     assert!(world.expect(1, "hms", &["why", "zoe"]).err.contains("nothing of zoe"));
     // A new token of the same user works.
     world.join("hms", "alice", &[]);
@@ -325,6 +329,58 @@ fn the_list_survives_the_hms_and_the_hms_its_restart() {
 }
 
 #[test]
+fn scripts_read_every_answer() {
+    let world = World::new();
+    let _hms = world.serve("hms", SETTINGS);
+    let token = world.token("hms", "alice");
+    let joined =
+        world.hms_with_input("alice", &["join", "-", "--detach", "--json", "--name", "pc1"], &token).json();
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().expect("an object").keys().cloned().collect() };
+    assert_eq!(keys(&joined), ["registered", "user", "hms", "address", "pid"]);
+    assert_eq!((&joined["registered"], &joined["hms"]), (&true.into(), &"atlas".into()));
+    let again = world.hms_with_input("alice", &["join", "-", "--detach", "--json"], &token).json();
+    assert_eq!((&again["registered"], &again["pid"]), (&Value::Null, &joined["pid"]));
+    let set = world.json("alice", &["set", "state=participating", "conference=board"]);
+    assert_eq!((&set["conference"], &set["user"]), (&"board".into(), &"alice".into()));
+    assert_eq!(keys(&set), keys(&world.json("alice", &["self"])));
+    // The keys stand in the order of the documentation.
+    assert_eq!(keys(&world.json("hms", &["status"]))[..3], ["name", "version", "role"]);
+    assert_eq!(keys(&world.json("hms", &["hosts"])[0])[..3], ["realm", "user", "host"]);
+    assert_eq!(keys(&world.json("hms", &["realm", "new", "beta"]))[..3], ["name", "id", "default"]);
+    let changed = world.json("hms", &["config", "set", "check_time", "2s"]);
+    assert_eq!((&changed["running"], &changed["changed"]), (&true.into(), &json!(["hosts.check_time"])));
+    assert_eq!(world.json("hms", &["config", "path"])["file"], changed["file"]);
+    assert_eq!(keys(&world.json("hms", &["reload"]))[..3], ["changed", "restart", "warnings"]);
+    let realm = world.json("hms", &["status"])["realms"][0].clone();
+    let revoked = world.json("hms", &["revoke", "zoe", "--realm", realm.as_str().expect("text")]);
+    assert_eq!(revoked, json!({"user": "zoe", "realm": realm, "removed": false}));
+    assert_eq!(world.json("alice", &["leave"]), json!({"left": true, "forgotten": false}));
+    assert_eq!(world.json("alice", &["leave", "--forget"]), json!({"left": false, "forgotten": true}));
+}
+
+#[test]
+fn nothing_hides_in_a_name() {
+    let world = World::new();
+    let _hms = world.serve("hms", SETTINGS);
+    let alice = world.join("hms", "alice", &[]);
+    for arguments in [
+        ["token", "al\u{202e}ice"].as_slice(),
+        &["realm", "new", "\u{200b}acme"],
+        &["revoke", "alice\u{2069}"],
+        &["config", "set", "hms.name", "at\u{feff}las"],
+    ] {
+        let done = world.hms("hms", arguments);
+        assert!([2, 78].contains(&done.code) && done.err.contains("does not see"), "{done:?}");
+        assert!(!done.err.contains(['\u{202e}', '\u{200b}', '\u{2069}', '\u{feff}']), "{done:?}");
+    }
+    let done = world.expect(2, "alice", &["set", "conference=bo\u{202e}ard"]);
+    assert!(done.err.contains("U+202E"), "{done:?}");
+    world.expect(2, "alice2", &["join", "hms1_x", "--name", "pc\u{202e}"]);
+    drop(alice);
+}
+
+#[test]
 fn realms_are_apart() {
     let world = World::new();
     let _hms = world.serve("hms", SETTINGS);
@@ -342,7 +398,10 @@ fn realms_are_apart() {
     assert_eq!(world.json("hms", &["hosts"]).as_array().map(Vec::len), Some(2));
     assert_eq!(world.json("hms", &["hosts", "--realm", "beta"]).as_array().map(Vec::len), Some(1));
     assert_eq!(world.json("a1", &["self"])["realm"], "beta");
-    world.expect(0, "hms", &["realm", "remove", "beta"]);
+    let asked = world.expect(2, "hms", &["realm", "remove", "beta"]);
+    assert!(asked.err.contains("no terminal") && asked.err.contains("--yes"), "{asked:?}");
+    let removed = world.json("hms", &["realm", "remove", "beta", "--yes"]);
+    assert_eq!((&removed["name"], &removed["hosts"]), (&"beta".into(), &1.into()));
     assert_eq!(world.json("hms", &["hosts"]).as_array().map(Vec::len), Some(1));
     for state in ["a1", "a2"] {
         world.expect(0, state, &["leave"]);

@@ -63,11 +63,18 @@ pub(in crate::cli) enum ConfigAction {
         /// Such as 10s; lists with commas
         #[arg(value_name = "VALUE", allow_hyphen_values = true)]
         value: String,
+        /// Print {key, value, file, running, changed, restart, warnings}
+        #[arg(long)]
+        json: bool,
     },
     /// Print a commented file with the defaults; it runs unedited
     Default,
     /// Print which file is used
-    Path,
+    Path {
+        /// Print {file, new}: null if there is none, and which one `config set` would make
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Role, hosts, traffic and drops of the HMS
@@ -89,10 +96,10 @@ pub(in crate::cli) struct Hosts {
     /// Only this realm
     #[arg(long, value_name = "REALM")]
     pub(in crate::cli) realm: Option<String>,
-    /// Print a JSON array
+    /// Print a JSON array, by realm and user
     #[arg(long, conflicts_with = "jsonl")]
     pub(in crate::cli) json: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object a line, as they come: in no order, but for any number of hosts
     #[arg(long)]
     pub(in crate::cli) jsonl: bool,
 }
@@ -119,7 +126,7 @@ pub(in crate::cli) struct Watch {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  hms why                    the last refusals, the newest at the end
+  hms why                    host by host, the newest first
   hms why alice              those of one user or host
 
 The HMS keeps the last 1024. Exit 1 if NAME is given and nothing is known.")]
@@ -130,7 +137,7 @@ pub(in crate::cli) struct Why {
     /// Only this realm
     #[arg(long, value_name = "REALM")]
     pub(in crate::cli) realm: Option<String>,
-    /// Print a JSON array
+    /// Print a JSON array of {time, address, user, realm, type, verdict, count, remedy}, the newest first
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
@@ -187,7 +194,7 @@ pub(in crate::cli) struct Revoke {
     /// In which realm; needed if there are several
     #[arg(long, value_name = "REALM")]
     pub(in crate::cli) realm: Option<String>,
-    /// Print JSON
+    /// Print {user, realm, removed}
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
@@ -220,15 +227,21 @@ pub(in crate::cli) enum RealmAction {
         /// Its name, at most 32 bytes
         #[arg(value_name = "NAME")]
         name: String,
+        /// Print JSON: the realm as `realm list` shows it
+        #[arg(long)]
+        json: bool,
     },
     /// Remove a realm with its hosts and keys, for good
     Remove {
         /// Its name
         #[arg(value_name = "NAME")]
         name: String,
-        /// Do not ask
+        /// Do not ask; needed where there is no terminal to ask at
         #[arg(long)]
         yes: bool,
+        /// Print JSON: the realm as `realm list` showed it
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -237,7 +250,7 @@ pub(in crate::cli) enum RealmAction {
 /// A broken file changes nothing, and every problem is shown (exit 78). No host is lost.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reload {
-    /// Print JSON
+    /// Print {changed, restart, warnings, file}
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }

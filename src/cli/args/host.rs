@@ -58,6 +58,9 @@ pub(in crate::cli) struct Join {
     /// Return when registered; the agent goes on in the background
     #[arg(long)]
     pub(in crate::cli) detach: bool,
+    /// Print {registered, user, hms, address, pid}; registered, hms and address are null if an agent runs already
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }
 
 /// Run again from the stored token
@@ -170,6 +173,9 @@ pub(in crate::cli) struct Set {
     /// KEY=VALUE
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub(in crate::cli) changes: Vec<String>,
+    /// Print what `hms self --json` prints then
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }
 
 /// Unregister and stop the agent
@@ -178,4 +184,7 @@ pub(in crate::cli) struct Leave {
     /// Delete the stored token as well
     #[arg(long)]
     pub(in crate::cli) forget: bool,
+    /// Print {left, forgotten}
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }

@@ -48,7 +48,7 @@ impl Daemon<'_> {
         self.engine.control.answer(request.from, answer);
     }
 
-    /// All or nothing.
+    /// All or nothing; the answer is that to `self`.
     fn set(&mut self, request: &Request) -> Result<Value, ControlError> {
         let usage = |message: String| ControlError::new(EXIT_USAGE, message);
         let parsed = changes(&request.body)?;
@@ -56,7 +56,7 @@ impl Daemon<'_> {
         self.engine.flush(&mut self.host);
         // What is answered is kept, even if the machine loses its power now.
         self.store();
-        Ok(json!({}))
+        Ok(serde_json::to_value(self.host.me(self.engine.now())).unwrap_or_default())
     }
 
     fn list_to(&mut self, to: ConnectionId) {

@@ -204,7 +204,9 @@ fn names_follow_their_rule() {
     };
     assert_eq!(problem("Zoë".as_bytes()), None);
     assert_eq!(problem(&[0xff]), Some(Problem::Utf8));
-    for wrong in [&b""[..], b" a", b"a\n", &[b'x'; 65]] {
+    assert_eq!(problem("辻\u{e0100}".as_bytes()), None);
+    let hidden = ["a\u{202e}b", "\u{feff}a", "a\u{200d}", "\u{200c}a"].map(str::as_bytes);
+    for wrong in [&b""[..], b" a", b"a\n", &[b'x'; 65]].into_iter().chain(hidden) {
         assert!(matches!(problem(wrong), Some(Problem::Name(_))), "{wrong:?}");
     }
 }

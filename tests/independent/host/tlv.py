@@ -66,7 +66,23 @@ def read_name(value, high=64):
     text = read_text(value, 1, high)
     if any(unicodedata.category(ch) == "Cc" for ch in text) or text != text.strip():
         raise Malformed("name with control characters or white space around it")
+    for before, ch in zip("\0" + text, text):
+        if within(ch, HIDDEN) or before < "\x80" and within(ch, BEHIND):
+            raise Malformed("name with U+%04X in it" % ord(ch))
     return text
+
+
+def within(ch, ranges):
+    return any(low <= ord(ch) <= high for low, high in ranges)
+
+
+# Characters that are not seen, and those that only stand behind others that are not ASCII.
+HIDDEN = ((0xad, 0xad), (0x34f, 0x34f), (0x61c, 0x61c), (0x115f, 0x1160), (0x17b4, 0x17b5),
+          (0x180e, 0x180e), (0x200b, 0x200b), (0x200e, 0x200f), (0x2028, 0x202e), (0x2060, 0x206f),
+          (0x3164, 0x3164), (0xfeff, 0xfeff), (0xffa0, 0xffa0), (0xfff0, 0xfffb),
+          (0x1bca0, 0x1bca3), (0x1d173, 0x1d17a), (0xe0000, 0xe00ff), (0xe01f0, 0xe0fff))
+BEHIND = ((0x180b, 0x180d), (0x180f, 0x180f), (0x200c, 0x200d), (0xfe00, 0xfe0f),
+          (0xe0100, 0xe01ef))
 
 
 # ---- content (R-FMT-11)

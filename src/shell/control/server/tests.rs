@@ -240,7 +240,7 @@ fn lists_go_out_a_page_a_turn_and_wait_for_slow_readers() {
     }
     assert_eq!((seen, answers), (ROWS, vec![json!({"ok": {"source": "hms"}}), json!({"ok": "there"})]));
     // Whoever went is forgotten.
-    drop(clients);
+    drop((clients, reader));
     while !world.server.connections.is_empty() {
         list_turn(&mut world, &mut listings, ROWS);
     }
