@@ -97,6 +97,15 @@ impl Registry {
         rows.find(|(user, _)| wanted(user.bucket())).map(|(_, id)| RowId(*id))
     }
 
+    /// All rows of a realm in ascending order of user id.
+    #[cfg(test)]
+    pub(super) fn realm_rows(&self, realm: RealmId) -> impl Iterator<Item = RowId> {
+        let user = |id: RowId| self.row(id).map(|row| row.user());
+        std::iter::successors(self.realm_row_after(realm, None), move |id| {
+            self.realm_row_after(realm, user(*id))
+        })
+    }
+
     /// The row of a realm with the lowest user id above `after` (`None`: the lowest of all).
     pub fn realm_row_after(&self, realm: RealmId, after: Option<UserId>) -> Option<RowId> {
         self.realm(realm)?.users.next(&self.rows, after, |_| true).map(RowId)
