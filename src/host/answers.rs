@@ -74,6 +74,11 @@ impl Host {
         }
         let verified = open(&self.me.key, datagram).ok_or("tag")?;
         let answer = verified.answer().map_err(|e| e.reason())?;
+        if let Answer::Challenge(short) = &answer
+            && !self.takes_challenge(short)
+        {
+            return Err("unasked");
+        }
         self.proven(now);
         match answer {
             Answer::Offer(offer) => self.offered(now, arrival, &offer),

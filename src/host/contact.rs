@@ -137,19 +137,21 @@ impl Host {
         }
     }
 
-    /// CHALLENGE: registers with its cookie (R-REG-11).
-    pub(super) fn contact_challenged(&mut self, now: Instant, short: &Short) {
+    /// Whether a CHALLENGE is news (R-REG-50). Only the latest cookie counts, so that no forgotten REGISTER can replace
+    /// the one that succeeds.
+    pub(super) fn takes_challenge(&self, short: &Short) -> bool {
         let newer = |(incarnation, number): (Incarnation, u64)| {
             incarnation != short.incarnation || short.number > number
         };
-        // Only the latest cookie counts, so that no forgotten REGISTER can replace the one that succeeds.
-        if !self.contact.challenge.is_none_or(newer) || self.contact.cookies >= COOKIES {
-            return;
-        }
         let session = self.me.key.session_id(self.contact.nonce, short.argument);
-        if self.contact.offered.as_ref().is_some_and(|(id, _)| *id == session) {
-            return;
-        }
+        self.contact.challenge.is_none_or(newer)
+            && self.contact.cookies < COOKIES
+            && self.contact.offered.as_ref().is_none_or(|(id, _)| *id != session)
+    }
+
+    /// CHALLENGE: registers with its cookie (R-REG-11).
+    pub(super) fn contact_challenged(&mut self, now: Instant, short: &Short) {
+        let session = self.me.key.session_id(self.contact.nonce, short.argument);
         self.contact.challenge = Some((short.incarnation, short.number));
         self.contact.cookies += 1;
         self.contact.offered = Some((session, self.me.key.session_key(session)));

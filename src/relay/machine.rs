@@ -84,14 +84,15 @@ pub struct Relay {
 impl Relay {
     /// A relay that starts at `now`.
     pub fn new(now: Instant, seed: u64, setup: Setup) -> Self {
+        let rebind_every = setup.rebind_every.filter(|every| !every.is_zero());
         Self {
             origin: now,
             up: Link::new(seed, setup.up),
             down: Link::new(seed ^ 0x9e37_79b9_7f4a_7c15, setup.down),
             nat: Nat::new(1, setup.clients.max(1), setup.idle),
             cuts: setup.cuts,
-            rebind_every: setup.rebind_every.filter(|every| !every.is_zero()),
-            next_rebind: setup.rebind_every.map_or(Instant::FAR, |every| now + every),
+            rebind_every,
+            next_rebind: rebind_every.map_or(Instant::FAR, |every| now + every),
             next_idle: now + IDLE_CHECK,
             under_way: BTreeMap::new(),
             closed: false,

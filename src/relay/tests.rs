@@ -231,6 +231,14 @@ fn turn_until(runner: &mut Runner, mut done: impl FnMut() -> bool) {
 }
 
 #[test]
+fn rebinding_every_no_time_is_never() {
+    let setup = Setup { rebind_every: Some(Duration::ZERO), ..Setup::default() };
+    let now = Instant::from_secs(5);
+    let due = Relay::new(now, 1, setup).poll_timeout();
+    assert!(due.is_some_and(|due| due > now), "{due:?}: a deadline that stays");
+}
+
+#[test]
 fn many_clients_share_one_address_on_loopback() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     server.set_nonblocking(true).unwrap();

@@ -36,8 +36,11 @@ impl Server {
     }
 
     pub(super) fn announce_if_due(&mut self, now: Instant) {
-        if self.announce_due.is_some_and(|due| due <= now) && !self.stopping {
-            self.announce_due = None;
+        if self.announce_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.announce_due = None;
+        if !self.stopping {
             self.announced = Some(now);
             self.announce(AnnounceEvent::Up);
         }

@@ -10,14 +10,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bodies::TARGETS;
 use corpus::{Entry, bent, entries};
 
-/// Bent copies for a target, shared out over its entries: seconds, not minutes.
+/// Bent copies for a target, shared out over its entries: seconds, not minutes. `HMS_FUZZ_BENT` asks for more.
 const BENT: usize = 1500;
 
 fn replay(name: &str) {
     let run = bodies::target(name);
     let entries = entries(name);
     assert!(!entries.is_empty(), "no corpus for {name}");
-    let each = (BENT / entries.len()).clamp(1, 100);
+    let more = std::env::var("HMS_FUZZ_BENT").ok().and_then(|number| number.parse().ok());
+    let each = (more.unwrap_or(BENT) / entries.len()).max(1);
     for (at, entry) in entries.iter().enumerate() {
         let other = &entries[(at * 7 + 1) % entries.len()];
         try_one(name, run, &entry.name, &entry.bytes);

@@ -85,6 +85,8 @@ fn only_the_latest_cookie_counts() {
     rig.deliver(&old);
     rig.short(&first, Kind::Challenge, 3);
     assert!(rig.sent().is_empty());
+    // Nor do they pass for a sign of life: whoever says them again would keep hints from being shown.
+    assert_eq!(rig.dropped("unasked"), 2);
     let stale = rig.registered_bytes(&first, |_| {});
     rig.deliver(&stale);
     assert!(!rig.host.registered());

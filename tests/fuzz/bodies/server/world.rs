@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use hms::auth::{Keyring, seal};
 use hms::ident::{Incarnation, ServerId, SessionId};
+use hms::limits;
 use hms::net::{Arrival, Destination, Interface};
 use hms::server::{Event, Server, ServerSettings, Setup};
 use hms::storage::{Snapshot, SnapshotRow};
@@ -44,9 +45,12 @@ pub(super) struct World {
     incarnation: u32,
     /// The snapshot on the disk.
     saved: Vec<u8>,
-    /// Expiries were put off by so much, and are at most so long.
+    /// Expiries were put off by so much.
     deferred: Duration,
-    expiry: Duration,
+    /// The longest check time and the largest expiry factor so far.
+    longest: (Duration, f64),
+    /// What was seen after the last datagram, if nothing happened since.
+    last: Option<Seen>,
 }
 
 pub(super) fn settings() -> ServerSettings {
@@ -93,7 +97,8 @@ impl World {
             incarnation: 1,
             saved: Vec::new(),
             deferred: Duration::ZERO,
-            expiry: Duration::from_secs(75),
+            longest: (limits::CHECK_TIME, limits::EXPIRY_FACTOR),
+            last: None,
         }
     }
 
@@ -116,14 +121,15 @@ impl World {
     /// A datagram comes in, and all that is sent because of it goes out.
     pub(super) fn deliver(&mut self, from: SocketAddr, multicast: bool, bytes: &[u8]) {
         // What waited before is not an answer to this.
-        self.drain();
-        let before = self.seen();
+        self.flush();
+        let before = self.last.take().unwrap_or_else(|| self.seen());
         self.judge.comes(self.server.keyring(), from, bytes);
         let arrival = Arrival { local: address("10.0.0.1:0").ip().into(), interface: Some(2), multicast };
         self.server.handle_datagram(self.now, from, arrival, bytes);
         let sent = self.collect();
         let after = self.seen();
         self.judge.came(self.server.keyring(), (from, bytes), (&before, &after), &sent);
+        self.last = Some(after);
         self.hand_out(&sent);
         self.captured.push((from, bytes.to_vec()));
         if self.captured.len() > CAPTURED {
@@ -159,8 +165,14 @@ impl World {
         all
     }
 
-    /// Takes out what is sent by itself.
+    /// Something else than a datagram happened.
     fn drain(&mut self) {
+        self.last = None;
+        self.flush();
+    }
+
+    /// Takes out what is sent by itself.
+    fn flush(&mut self) {
         let sent = self.collect();
         self.judge.went(self.server.keyring(), &sent);
         self.hand_out(&sent);
@@ -197,8 +209,9 @@ impl World {
     fn nobody_stays(&self) {
         let rows = self.server.hosts(self.now, None).expect("all realms");
         self.judge.holds(&rows);
+        let (check_time, factor) = self.longest;
         for row in rows.iter().filter(|row| row.status == "up") {
-            let bound = self.expiry.mul_f64(1.1) + self.deferred + Duration::from_secs(1);
+            let bound = check_time.mul_f64(factor + 0.1) + self.deferred + Duration::from_secs(1);
             assert!(
                 Duration::from_millis(row.age_ms) <= bound,
                 "{row:?} is silent for longer than {bound:?}"
@@ -249,8 +262,9 @@ impl World {
     }
 
     pub(super) fn reload(&mut self, settings: ServerSettings) {
-        // A longer expiry may count for rows that were heard before.
-        self.expiry = self.expiry.max(settings.check_time.mul_f64(4.0));
+        // A longer check time or a larger factor counts for rows that were heard before.
+        self.longest.0 = self.longest.0.max(settings.check_time);
+        self.longest.1 = self.longest.1.max(settings.expiry_factor);
         self.server.reload(self.now, settings);
         self.drain();
     }
