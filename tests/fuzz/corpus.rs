@@ -2,7 +2,7 @@
 //! inputs that once found a defect, the golden datagrams, and the seeds.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::Value;
@@ -75,15 +75,6 @@ fn golden(target: &str) -> Vec<Entry> {
         }
     }
     all
-}
-
-/// Writes all inputs of a target as files, for cargo-fuzz.
-pub(crate) fn unpack(target: &str, to: &Path) {
-    let folder = to.join(target);
-    fs::create_dir_all(&folder).expect("a folder for the inputs");
-    for (at, entry) in entries(target).iter().enumerate() {
-        fs::write(folder.join(format!("known-{at:04}")), &entry.bytes).expect("an input is written");
-    }
 }
 
 /// A generator that repeats itself: xorshift.
