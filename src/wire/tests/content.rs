@@ -194,6 +194,31 @@ fn a_fault_in_content_names_its_tlv() {
 }
 
 #[test]
+fn the_head_of_a_heartbeat_is_read_whatever_its_content() {
+    shows!("R-FMT-09");
+    for flags in [flag::CONTENT, flag::CONTENT | flag::COOKIE] {
+        let bytes = datagram(Kind::Heartbeat, flags, |b| {
+            b.extend_from_slice(&[7; 20]);
+            if flags & flag::COOKIE != 0 {
+                b.extend_from_slice(&[9; 8]);
+            }
+            put_bytes(b, 0x02, b"no user name");
+        });
+        let read = verified(&bytes).expect("a datagram");
+        assert_eq!(read.request().map_err(|e| e.content), Err(Some(1)));
+        let Ok(Request::Heartbeat(head)) = read.heartbeat_head() else { panic!("no head") };
+        assert_eq!(head.cookie, (flags & flag::COOKIE != 0).then_some(0x0909_0909_0909_0909));
+        assert_eq!((head.content_version, head.content), (0x0707_0707, None));
+    }
+    let short = datagram(Kind::Heartbeat, flag::COOKIE, |b| b.extend_from_slice(&[7; 24]));
+    let problem = verified(&short).and_then(|v| v.heartbeat_head()).map_err(|e| (e.problem, e.at));
+    assert_eq!(problem, Err((Problem::Truncated("HEARTBEAT"), 56)));
+    let other = datagram(Kind::Leave, 0, |b| Leave.emit(b));
+    let problem = verified(&other).and_then(|v| v.heartbeat_head()).map_err(|e| (e.problem, e.at));
+    assert_eq!(problem, Err((Problem::Type(Kind::Leave.code()), 1)));
+}
+
+#[test]
 fn names_follow_their_rule() {
     shows!("R-FMT-10");
     let problem = |value: &[u8]| {

@@ -80,6 +80,14 @@ fn the_header_is_laid_out_as_drawn() {
 }
 
 #[test]
+fn the_tag_covers_all_that_stands_before_it() {
+    let bytes = datagram(Kind::Leave, 0, |b| Leave.emit(b));
+    let datagram = Unverified::parse(&bytes).expect("a datagram");
+    assert_eq!((datagram.signed(), datagram.tag()), (&bytes[..52], &TAG[..]));
+    assert_eq!((datagram.body(), datagram.into_verified().body()), (&bytes[32..52], &bytes[32..52]));
+}
+
+#[test]
 fn an_answer_has_the_names_and_the_sequence_of_what_it_answers() {
     shows!("R-FMT-04", "R-FMT-05");
     let asked = header(Kind::Register, flag::TAKEOVER);
