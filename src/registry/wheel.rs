@@ -196,13 +196,8 @@ fn first_used(words: &[u64; WORDS], start: usize) -> Option<usize> {
     let turned = |step: usize| {
         let number = (start / 64 + step) % WORDS;
         let word = words.get(number).copied().unwrap_or(0);
-        // The word in which the circle begins is seen twice: its upper part first, its lower part last.
-        let mask = u64::MAX << (start % 64);
-        let word = match step {
-            0 => word & mask,
-            WORDS => word & !mask,
-            _ => word,
-        };
+        // The word in which the circle begins is seen twice: its upper part first; when it comes up again, that is empty.
+        let word = if step == 0 { word & (u64::MAX << (start % 64)) } else { word };
         (word != 0).then(|| number * 64 + word.trailing_zeros() as usize)
     };
     let slot = (0..=WORDS).find_map(turned)?;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{REALM, Registry, digest, new_row};
-use crate::ident::{Revision, SessionId, UserId};
+use crate::ident::{RealmId, Revision, SessionId, UserId};
 use crate::limits::{BUCKETS, DELETIONS_KEPT};
 use crate::registry::{Change, NewContent, NewRow, PushTarget, Reason, RowId, ViewHandle, ViewSpec};
 use crate::time::Instant;
@@ -190,6 +190,37 @@ fn groups_that_forget_too_much_together_keep_64_deletions_each() {
     assert_eq!(gone, 64);
     assert!(registry.floor(view) > floor);
     assert_eq!(registry.realms[0].group_gone, 8 * DELETIONS_KEPT + 1 - (102 - 64));
+}
+
+/// The other realm keeps its revisions, and what its sessions were told.
+#[test]
+fn one_realm_begins_its_revisions_anew() {
+    shows!("R-DIR-01");
+    let mut registry = super::registry();
+    let other = RealmId(8);
+    assert!(registry.add_realm(other));
+    let there = registry.register(NOW, &NewRow { realm: other, ..new_row(50, 50) }).expect("realm").row;
+    let ids: Vec<RowId> = (1..=3).map(|n| add(&mut registry, n, None)).collect();
+    registry.subscribe(ids[0], ViewSpec::Realm, false);
+    registry.subscribe(ids[1], ViewSpec::Named(&[user(1)]), false);
+    registry.subscribe(there, ViewSpec::Realm, false);
+    [ids[0], ids[1], there].into_iter().for_each(|id| registry.set_told(id, Revision(2)));
+    let named = registry.row(ids[1]).and_then(|row| row.view()).expect("a view");
+    let (view, far) =
+        (registry.realm_view(REALM).expect("a view"), registry.realm_view(other).expect("a view"));
+    let kept = (registry.revision(far), registry.floor(far));
+
+    registry.realm_mut(0).expect("a realm").revision = Revision(u32::MAX - 1);
+    touch(&mut registry, ids[2], b"changed");
+    // Three rows have the revisions 2, 3 and 4, and the change is the next.
+    assert_eq!((registry.revision(view), registry.floor(view)), (Revision(5), Revision(4)));
+    assert_eq!((registry.revision(named), registry.floor(named)), (Revision(4), Revision(4)));
+    let told = |id| registry.row(id).map(|row| row.told());
+    assert_eq!((told(ids[0]), told(ids[1])), (Some(Revision(0)), Some(Revision(0))));
+    assert_eq!(
+        (told(there), registry.revision(far), registry.floor(far)),
+        (Some(Revision(2)), kept.0, kept.1)
+    );
 }
 
 /// Rows 1, 2, 3 follow the realm, with pushes, and know its revision.

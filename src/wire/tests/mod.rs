@@ -32,6 +32,7 @@ fn answers_both_ways() {
         let datagram = verified(&bytes).expect("a header");
         assert!(datagram.header().kind.is_response(), "{}", datagram.header().kind);
         assert_eq!(datagram.answer().as_ref(), Ok(&value));
+        assert_eq!(value.origin(), (Incarnation(1), 2));
     }
 }
 
