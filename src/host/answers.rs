@@ -154,8 +154,8 @@ impl Host {
                 self.pulled_digests(now, &digests);
             }
             Answer::Challenge(short) => self.challenged(now, request, short.incarnation, short.argument),
-            Answer::Superseded(short) => self.superseded_by(now, short.stamp()),
-            Answer::Reregister(short) => self.register_anew(now, delay(&short)),
+            Answer::Superseded(short) => self.superseded_by(now, short.stamp(), request.target),
+            Answer::Reregister(short) => self.register_anew(now, delay(&short), request.target),
             Answer::Retry(short) => self.retry(now, request, delay(&short)),
             Answer::Redirect(short) => self.redirected(now, request, short.server()),
             Answer::Reject(short) => self.rejected_in_session(now, request, short.reject()),

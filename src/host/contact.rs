@@ -37,6 +37,8 @@ pub(super) struct Contact {
     pub(super) offered: Option<(SessionId, SessionKey)>,
     /// An HMS said when to come again: nothing else begins a contact before.
     held: bool,
+    /// That HMS, to be asked first.
+    first: Option<Target>,
     backoff: Backoff,
 }
 
@@ -53,6 +55,7 @@ impl Contact {
             challenge: None,
             offered: None,
             held: false,
+            first: None,
             backoff: Backoff::NEW,
         }
     }
@@ -127,7 +130,8 @@ impl Host {
     pub(super) fn contact_due(&mut self, now: Instant) {
         match self.state {
             State::Seeking | State::Contacting | State::Registering if self.contact.target.is_none() => {
-                self.contact_all(now, None);
+                let first = self.contact.first.take();
+                self.contact_all(now, first);
             }
             State::Contacting | State::Registering if now.since(self.contact.begun) >= GIVE_UP => {
                 self.contact_next(now);
@@ -187,10 +191,7 @@ impl Host {
         self.state = State::Contacting;
         self.contact.queue.clear();
         (self.contact.target, self.contact.offered) = (None, None);
-        self.contact.held = true;
-        if delay.is_zero() {
-            return self.contact_all(now, first);
-        }
+        (self.contact.held, self.contact.first) = (true, first);
         self.timers.set(Timer::Contact, now + delay);
     }
 
@@ -203,15 +204,14 @@ impl Host {
         }
     }
 
-    /// The host is registered no more: registers anew after about `delay` (R-REG-36).
-    pub(super) fn register_anew(&mut self, now: Instant, delay: Duration) {
-        let target = self.session.as_ref().map(|s| s.target);
+    /// The host is registered no more: registers anew after about `delay`, at the HMS that said so first (R-REG-36).
+    pub(super) fn register_anew(&mut self, now: Instant, delay: Duration, said_so: Target) {
         self.end_session();
         let delay = chance::around(&mut self.rng, delay, 10);
         if !self.me.addressed && !self.search.runs() {
             self.search.start(now + delay, &mut self.rng);
         }
-        self.contact_after(now, delay, target);
+        self.contact_after(now, delay, Some(said_so));
     }
 
     /// The session is over; what is known of the directory stays.

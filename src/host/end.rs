@@ -73,13 +73,13 @@ impl Host {
     }
 
     /// SUPERSEDED with the stamp of the row that is live (R-REG-21).
-    pub(super) fn superseded_by(&mut self, now: Instant, stamp: Stamp) {
+    pub(super) fn superseded_by(&mut self, now: Instant, stamp: Stamp, said_so: Target) {
         let own = self.session.as_ref().map_or(self.store.last_stamp, |s| s.stamp);
         if stamp > own {
             self.hints.message = Some("another machine is registered as this user".into());
             self.superseded_now(now);
         } else {
-            self.register_anew(now, PAUSE);
+            self.register_anew(now, PAUSE, said_so);
         }
     }
 

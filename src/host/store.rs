@@ -118,6 +118,7 @@ impl Host {
             self.store.fixed.retain(|old| old.user != user);
             if let Item::Entry(entry) = item
                 && entry.signature.is_some()
+                && entry.content.fixed()
             {
                 let entry = StoredEntry::new(entry);
                 if entry.signature_holds(&self.store.cluster_key, self.me.realm) {

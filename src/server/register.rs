@@ -253,8 +253,6 @@ impl Server {
 const ENTRY_OVERHEAD: usize = 3 + 33 + (3 + 19) + (3 + 72);
 /// Room for content: a page with this one row fits into a datagram.
 const CONTENT_MAX: usize = DATAGRAM_MAX - PageMessage::OVERHEAD - ENTRY_OVERHEAD;
-/// The TLV that is named when content is too long: services are what makes it long.
-const SERVICE: u32 = 0x05;
 /// How far those that a full rate sends away are spread.
 const RATE_SPREAD: Duration = Duration::from_secs(2);
 
@@ -267,5 +265,6 @@ pub(super) fn unfit(
     if user_id(realm, content.user_name()) != user {
         return Some((Verdict::Name, RejectCode::Name, 0));
     }
-    (content.as_bytes().len() > CONTENT_MAX).then_some((Verdict::Content, RejectCode::Content, SERVICE))
+    // No single TLV is at fault.
+    (content.as_bytes().len() > CONTENT_MAX).then_some((Verdict::Content, RejectCode::Content, 0))
 }

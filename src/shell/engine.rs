@@ -174,6 +174,10 @@ impl Engine {
     /// One turn for the machine: flush, timers, sockets, flush.
     pub(super) fn turn(&mut self, machine: &mut impl Machine) {
         let now = self.now;
+        // Before anything is sent: at the start the first search goes to the groups of these interfaces.
+        if let Some(usable) = self.net.look(now, self.poll.registry()) {
+            machine.set_interfaces(now, usable);
+        }
         self.flush(machine);
         if now >= self.next_wall {
             self.next_wall = now + TELL;
@@ -181,9 +185,6 @@ impl Engine {
             if self.net.newly_dropped() > 0 {
                 machine.lost_input(now, TELL);
             }
-        }
-        if let Some(usable) = self.net.look(now, self.poll.registry()) {
-            machine.set_interfaces(now, usable);
         }
         if machine.poll_timeout().is_some_and(|at| at <= now) {
             machine.handle_timeout(now);

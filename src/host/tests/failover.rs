@@ -111,6 +111,17 @@ fn a_redirected_heartbeat_goes_to_the_other_hms_at_once() {
 }
 
 #[test]
+fn who_has_to_register_again_asks_the_hms_that_said_so_first() {
+    crate::shows!("R-REG-36");
+    let mut rig = two();
+    let first = rig.until(Kind::Heartbeat);
+    rig.short(&first, Kind::Redirect, 2);
+    let redirected = rig.one(Kind::Heartbeat);
+    rig.short(&redirected, Kind::Reregister, 5000);
+    assert!(rig.until(Kind::Init).to(addr(2)));
+}
+
+#[test]
 fn the_primary_and_near_hmss_are_contacted_first() {
     let mut setup = setup(token(vec![addr(9)]));
     setup.store.hms =

@@ -136,11 +136,18 @@ fn signed_entries_outlive_the_list_and_unsigned_ones_do_not() {
 
 #[test]
 fn entries_whose_signature_does_not_hold_are_not_kept() {
+    crate::shows!("R-AUT-40");
     let mut rig = Rig::plain();
     rig.register();
     let fixed = content("fixed", true);
     fill(&mut rig, vec![Item::Entry(entry(2, &fixed, Some(&cluster(4))))]);
     assert!(rig.host.store().fixed.is_empty() && rig.host.who(rig.now).hosts.len() == 1);
+    // Signed, but not said to be fixed.
+    let mut rig = Rig::plain();
+    rig.register();
+    let mobile = content("mobile", false);
+    fill(&mut rig, vec![Item::Entry(entry(2, &mobile, Some(&cluster(3))))]);
+    assert!(rig.host.store().fixed.is_empty());
 
     // One that was changed on the disk.
     let mut store = stored();

@@ -100,7 +100,8 @@ def real_turns(w):
     check("shows the last list, and its age", w.until(lambda: host.who()["age_ms"] > 2500, 8) and "bob" in shown(host),
           host.who())
     first.silent, before = False, len(first.seen)
-    check("back again", w.until(lambda: first.got("HEARTBEAT", before) and host.who()["age_ms"] < 1500, 8), host.text())
+    # It may just have turned to the other one, with an INIT that is given up after 3 s, and then backs off.
+    check("back again", w.until(lambda: first.got("HEARTBEAT", before) and host.who()["age_ms"] < 1500, 15), host.text())
 
 
 @shows("R-REG-21", "R-REG-14")
@@ -245,8 +246,9 @@ def real_keeps(w):
     """What the cluster signed outlives the view and the HMS, other rows do not."""
     hms = w.python_hms()
     hms.core.cluster_key = ed25519.public_key(CLUSTER_SEED)
-    for name, wrong in (("signed", None), ("badly", "signature"), ("moved", "address"), ("plain", "none")):
-        uid, entry = hms.row(name, fixed=True, address=("10.7.0.1", 5060))
+    for name, wrong in (("signed", None), ("badly", "signature"), ("moved", "address"), ("plain", "none"),
+                        ("mobile", "fixed")):
+        uid, entry = hms.row(name, fixed=wrong != "fixed", address=("10.7.0.1", 5060))
         signed = ("10.7.0.2", 5060) if wrong == "address" else entry["address"]
         data = keys.fixed_bytes(REALM, uid, 1700000000, signed, entry["content"]["raw"])
         signature = ed25519.sign(bytes(32) if wrong == "signature" else CLUSTER_SEED, data)
@@ -254,7 +256,7 @@ def real_keeps(w):
         with hms.lock:
             hms.core.change(uid, entry)
     host = join(w, hms)
-    check("all are listed", w.until(lambda: len(shown(host)) == 5), shown(host))
+    check("all are listed", w.until(lambda: len(shown(host)) == 6), shown(host))
 
     def refuse(seen):
         ack = {"revision": 0, "content_version": seen.body["content_version"], "want_content": False, "resync": False,
