@@ -2,6 +2,7 @@
 
 use super::rows::bit;
 use super::timing::Timing;
+use super::wheel::put_off;
 use super::{Registry, RowId};
 use crate::time::{Duration, Instant};
 
@@ -15,6 +16,11 @@ pub enum Fate {
     Expired,
     /// The brake keeps it; it is late now.
     Late,
+}
+
+/// Half of what R-REG-41 allows, in microseconds.
+fn slack(check_ms: u32) -> u64 {
+    u64::from(check_ms) * 1000 / 20
 }
 
 impl Registry {
@@ -35,7 +41,7 @@ impl Registry {
             self.timing.expiry_micros(row.check_ms)
         };
         let deadline = Instant::from_micros(row.heard().micros().saturating_add(wait));
-        self.wheel.move_to(row, id.0, deadline);
+        self.wheel.move_to(row, id.0, put_off(deadline, slack(row.check_ms)));
         if !row.has(bit::SUSPECT | bit::LATE) {
             return false;
         }
@@ -138,14 +144,17 @@ impl Registry {
         let (suspicion, expiry) = (self.timing.suspicion(check), self.timing.expiry(check));
         let wait = if silence < suspicion && row.has(bit::CONFIRMED) {
             suspicion.saturating_sub(silence)
-        } else if silence < expiry {
+        } else {
             expiry.saturating_sub(silence)
+        };
+        let deadline = if silence < expiry {
+            put_off(now + wait, slack(check))
         } else {
             // Kept by the brake, which may let go of it any time, or not removed by the caller yet.
             let step = Duration::from_millis(u64::from(check)) / 16;
-            self.timing.limit(check).saturating_sub(silence).clamp(step / 16, step)
+            now + self.timing.limit(check).saturating_sub(silence).clamp(step / 16, step)
         };
-        self.wheel.insert(&mut self.rows, id, now + wait);
+        self.wheel.insert(&mut self.rows, id, deadline);
     }
 
     pub(super) fn reschedule(&mut self, now: Instant, id: u32) {

@@ -1,8 +1,9 @@
 //! The table of hosts (spec 4.1): rows, indexes, change lists, deadlines. Knows neither wire nor keys: content is
 //! opaque bytes, and what a row's digest is, is a function of the caller's.
 //!
-//! Built for a million rows: 152 bytes a row, the content in pages, indexes that hold ids only, lists and timers
-//! whose links are in the rows; 241 bytes a host with everything (`tests/memory.rs`). Every operation is O(1) (O(log n) in group views), whatever the number of rows.
+//! Built for a million rows: 144 bytes a row and 8 for its place in the wheel, the content in pages, indexes that hold
+//! ids only, lists whose links are in the rows; about 240 bytes a host with everything (`tests/memory.rs`). Every
+//! operation is O(1) (O(log n) in group views), whatever the number of rows.
 
 mod address;
 mod ahead;

@@ -186,6 +186,17 @@ impl Wheel {
     }
 }
 
+/// Puts a deadline off, by less than `slack` microseconds, to where a slot begins: a row that lies there is due when
+/// its slot is opened, and is not looked at twice.
+pub(super) const fn put_off(deadline: Instant, slack: u64) -> Instant {
+    let bits = match (slack >> TICK_BITS).checked_ilog2() {
+        Some(log) => TICK_BITS + log / SHIFT * SHIFT,
+        None => return deadline,
+    };
+    let rest = (1 << bits) - 1;
+    Instant::from_micros(deadline.micros().saturating_add(rest) & !rest)
+}
+
 /// The first tick at which a deadline is over.
 const fn tick_of(deadline: Instant) -> u64 {
     deadline.micros().div_ceil(1 << TICK_BITS)

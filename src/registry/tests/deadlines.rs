@@ -4,7 +4,7 @@ use super::model::Dice;
 use super::{REALM, Registry, new_row};
 use crate::registry::rows::Rows;
 use crate::registry::timing::{Deferrals, Timing};
-use crate::registry::wheel::Wheel;
+use crate::registry::wheel::{Wheel, put_off};
 use crate::registry::{Fate, NewRow};
 use crate::time::{Duration, Instant};
 
@@ -89,6 +89,28 @@ fn deadlines_are_met_within_a_tick_however_far_they_are() {
                 ])
                 .collect();
             run(start, &spans, late, &mut dice);
+        }
+    }
+}
+
+/// So a row that falls silent is looked at when it is suspected and when it is gone, and not in between.
+#[test]
+fn deadlines_put_off_are_looked_at_once() {
+    let (mut rows, ids) = loose_rows(1);
+    let mut dice = Dice(9);
+    for check_s in [1, 2, 30, 600, 86_400] {
+        for _ in 0..200 {
+            let (start, slack) = (dice.below(1 << 40), check_s * 1_000_000 / 20);
+            // By default both are at most one and a half check times away.
+            let deadline = start + dice.below(check_s * 1_500_000);
+            let off = put_off(Instant::from_micros(deadline), slack);
+            assert!((deadline..deadline + slack.max(1)).contains(&off.micros()));
+            let mut wheel = Wheel::new(Instant::from_micros(start));
+            wheel.insert(&mut rows, ids[0], off);
+            let opened = wheel.next().expect("a slot");
+            assert!(opened.micros() + TICK >= deadline, "opened too early");
+            assert!(opened.micros() <= off.micros() + TICK);
+            assert_eq!(wheel.pop(&mut rows, opened), Some(ids[0]));
         }
     }
 }
