@@ -67,6 +67,11 @@ impl UserId {
     pub const fn bucket(self) -> usize {
         (self.0[0] >> 1) as usize
     }
+
+    /// The lowest id of a bucket.
+    pub const fn first_of(bucket: usize) -> Self {
+        Self([(bucket << 1) as u8, 0, 0, 0, 0, 0, 0, 0])
+    }
 }
 
 impl fmt::Display for UserId {

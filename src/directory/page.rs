@@ -18,6 +18,8 @@ const HINTS: usize = 256;
 pub struct Directory {
     home: ServerId,
     hints: Box<[Option<RowId>]>,
+    /// Changes gone over to find where deltas begin.
+    walked: u64,
 }
 
 /// Rows behind a PAGE-INFO that is filled in at the end.
@@ -68,7 +70,12 @@ impl<'a> Writer<'a> {
 impl Directory {
     /// `home` is the HMS at which the rows are.
     pub fn new(home: ServerId) -> Self {
-        Self { home, hints: vec![None; HINTS].into_boxed_slice() }
+        Self { home, hints: vec![None; HINTS].into_boxed_slice(), walked: 0 }
+    }
+
+    /// How many changes were gone over since the last call: what a delta from far behind costs (R-SEC-05).
+    pub fn take_walked(&mut self) -> u64 {
+        std::mem::take(&mut self.walked)
     }
 
     /// Whether a delta from `from` is possible (R-DIR-06).
@@ -92,7 +99,9 @@ impl Directory {
         let mut page = Writer::new(buf, space)?;
         let hint = self.hints.get(slot(view, from)).copied().flatten();
         let (mut to, mut more, mut last) = (from, false, None);
-        for (revision, change) in registry.changes_after(view, from, hint) {
+        let changes = registry.changes_after(view, from, hint);
+        self.walked = self.walked.saturating_add(changes.walked());
+        for (revision, change) in changes {
             let written = page.line(|buf| match change {
                 Change::Row(id) => emit_row(registry, id, self.home, buf),
                 Change::Gone(gone) => {

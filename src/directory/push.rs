@@ -15,6 +15,8 @@ impl Directory {
         buf: &mut Vec<u8>,
     ) -> Option<PageInfo> {
         let info = self.write_delta(registry, target.view, target.told, space, buf);
+        // Nobody asked for it, so it is at nobody's expense.
+        self.take_walked();
         // Without a delta the session waits for its next heartbeat.
         registry.set_told(target.row, info.map(|info| info.to).unwrap_or_default());
         info

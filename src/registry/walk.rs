@@ -1,9 +1,12 @@
 //! Going through views: by revision for deltas, by user id for copies (R-DIR-03, R-DIR-04).
 
+use std::ops::Bound;
+
 use super::rows::NIL;
 use super::view::{GoneRow, View, ViewHandle};
 use super::{Registry, RowId};
 use crate::ident::{RealmId, Revision, UserId};
+use crate::limits::BUCKETS;
 
 /// One line of a view's list of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,14 @@ pub enum Change {
 pub struct Changes<'a> {
     registry: &'a Registry,
     kind: Kind<'a>,
+    walked: u64,
+}
+
+impl Changes<'_> {
+    /// How many rows were gone over to find the first one.
+    pub const fn walked(&self) -> u64 {
+        self.walked
+    }
 }
 
 enum Kind<'a> {
@@ -57,15 +68,13 @@ impl Registry {
     /// The changes of a view behind `from`. `hint` may be a row that an earlier walk ended with: it saves the way back
     /// to `from`, and does no harm if it is wrong.
     pub fn changes_after(&self, view: ViewHandle, from: Revision, hint: Option<RowId>) -> Changes<'_> {
-        let kind = match self.list_view(view) {
-            Some(list) => Kind::List {
-                view: list,
-                node: self.first_behind(list, from, hint),
-                gone: list.gone.partition_point(|gone| gone.revision <= from),
-            },
-            None => Kind::Few(self.named_changes(view, from).into_iter()),
+        let Some(list) = self.list_view(view) else {
+            let kind = Kind::Few(self.named_changes(view, from).into_iter());
+            return Changes { registry: self, kind, walked: 0 };
         };
-        Changes { registry: self, kind }
+        let (node, walked) = self.first_behind(list, from, hint);
+        let gone = list.gone.partition_point(|gone| gone.revision <= from);
+        Changes { registry: self, kind: Kind::List { view: list, node, gone }, walked }
     }
 
     /// The row with the lowest user id above `after` (`None`: the lowest of all), in a bucket that `wanted` takes.
@@ -89,12 +98,16 @@ impl Registry {
                 .next(&self.rows, after, wanted)
                 .map(RowId);
         }
-        let above = match after {
-            Some(after) => (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded),
-            None => (std::ops::Bound::Unbounded, std::ops::Bound::Unbounded),
-        };
-        let mut rows = list.by_user.range(above);
-        rows.find(|(user, _)| wanted(user.bucket())).map(|(_, id)| RowId(*id))
+        let mut from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        loop {
+            let (user, id) = list.by_user.range((from, Bound::Unbounded)).next()?;
+            if wanted(user.bucket()) {
+                return Some(RowId(*id));
+            }
+            // Not row by row: one wanted bucket behind a large group must not cost the whole group.
+            let next = (user.bucket() + 1..BUCKETS).find(|bucket| wanted(*bucket))?;
+            from = Bound::Included(UserId::first_of(next));
+        }
     }
 
     /// All rows of a realm in ascending order of user id.
@@ -151,20 +164,20 @@ impl Registry {
         realm.is_some_and(|realm| realm.users.find(&self.rows, user).is_some())
     }
 
-    /// The first node whose revision is above `from`.
-    fn first_behind(&self, view: &View, from: Revision, hint: Option<RowId>) -> u32 {
+    /// The first node whose revision is above `from`, and how many were gone over to find it.
+    fn first_behind(&self, view: &View, from: Revision, hint: Option<RowId>) -> (u32, u64) {
         let behind = |node: u32| self.row_at(view, node).is_none_or(|(_, revision)| revision > from);
         if let Some(node) = hint.and_then(|id| self.node_of(view, id.0)).filter(|node| !behind(*node)) {
             let next = self.node_after(view, node);
             if behind(next) {
-                return next;
+                return (next, 0);
             }
         }
-        let (mut first, mut at) = (NIL, view.list.tail);
+        let (mut first, mut at, mut walked) = (NIL, view.list.tail, 0);
         while at != NIL && behind(at) {
-            (first, at) = (at, self.node_before(view, at));
+            (first, at, walked) = (at, self.node_before(view, at), walked + 1);
         }
-        first
+        (first, walked)
     }
 
     fn named_changes(&self, view: ViewHandle, from: Revision) -> Vec<(Revision, Change)> {

@@ -29,28 +29,64 @@ impl Allowance {
     }
 }
 
-/// Shares of users. A place holds when all that its users had is paid for, in microseconds.
+/// Shares of users. A place holds when all that its users had is paid for, in microseconds. A user has two places,
+/// and what the one allows it may have: who shares one of them with somebody that takes all it can get has the other.
+struct Shares {
+    until: Box<[u64]>,
+    allowance: Allowance,
+}
+
+impl Shares {
+    fn new(places: usize, allowance: Allowance) -> Self {
+        Self { until: vec![0; places].into_boxed_slice(), allowance }
+    }
+
+    fn places(&self, who: u64) -> [usize; 2] {
+        let count = self.until.len().max(1);
+        [who as usize % count, (who >> 32) as usize % count]
+    }
+
+    fn until(&self, who: u64) -> u64 {
+        self.places(who).iter().filter_map(|at| self.until.get(*at)).copied().min().unwrap_or_default()
+    }
+
+    /// How long until `cost` may be had, nothing if now.
+    fn wait(&self, now: Instant, who: u64, cost: u64) -> u64 {
+        self.allowance.wait(now.micros(), self.until(who), cost)
+    }
+
+    fn charge(&mut self, now: Instant, who: u64, cost: u64) {
+        let paid = now.micros().max(self.until(who)) + cost * self.allowance.interval;
+        for at in self.places(who) {
+            if let Some(until) = self.until.get_mut(at) {
+                *until = paid.max(*until);
+            }
+        }
+    }
+}
+
+/// What users may have.
 pub(super) struct UserRates {
-    changes: Box<[u64]>,
-    requests: Box<[u64]>,
+    changes: Shares,
+    requests: Shares,
     hash: FixedState,
 }
 
 impl UserRates {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            changes: vec![0; CHANGE_PLACES].into_boxed_slice(),
-            requests: vec![0; REQUEST_PLACES].into_boxed_slice(),
+            changes: Shares::new(CHANGE_PLACES, CHANGES),
+            requests: Shares::new(REQUEST_PLACES, REQUESTS),
             hash: FixedState::with_seed(seed),
         }
     }
 
     /// Takes one change that others see; if the user has none left: when to come again.
     pub(super) fn change(&mut self, now: Instant, realm: RealmId, user: UserId) -> Result<(), Duration> {
-        let Some(until) = place(&self.hash, &mut self.changes, realm, user) else { return Ok(()) };
-        match CHANGES.wait(now.micros(), *until, 1) {
+        let who = self.hash.hash_one((realm, user));
+        match self.changes.wait(now, who, 1) {
             0 => {
-                *until = now.micros().max(*until) + CHANGES.interval;
+                self.changes.charge(now, who, 1);
                 Ok(())
             }
             wait => Err(Duration::from_micros(wait)),
@@ -58,23 +94,14 @@ impl UserRates {
     }
 
     /// Whether the user has requests left.
-    pub(super) fn may_ask(&mut self, now: Instant, realm: RealmId, user: UserId) -> bool {
-        place(&self.hash, &mut self.requests, realm, user)
-            .is_none_or(|until| REQUESTS.wait(now.micros(), *until, 1) == 0)
+    pub(super) fn may_ask(&self, now: Instant, realm: RealmId, user: UserId) -> bool {
+        self.requests.wait(now, self.hash.hash_one((realm, user)), 1) == 0
     }
 
     /// Charges a request, which may take more than is left.
     pub(super) fn asked(&mut self, now: Instant, realm: RealmId, user: UserId, cost: u64) {
-        if let Some(until) = place(&self.hash, &mut self.requests, realm, user) {
-            *until = now.micros().max(*until) + cost * REQUESTS.interval;
-        }
+        self.requests.charge(now, self.hash.hash_one((realm, user)), cost);
     }
-}
-
-fn place<'a>(hash: &FixedState, places: &'a mut [u64], realm: RealmId, user: UserId) -> Option<&'a mut u64> {
-    let count = places.len() as u64;
-    let at = hash.hash_one((realm, user)).checked_rem(count)?;
-    places.get_mut(usize::try_from(at).ok()?)
 }
 
 #[cfg(test)]
@@ -113,5 +140,25 @@ mod tests {
         rates.asked(now, REALM, user(1), 4);
         assert!(!rates.may_ask(now, REALM, user(1)) && rates.may_ask(now, REALM, user(2)));
         assert!(rates.may_ask(now + Duration::from_millis(10), REALM, user(1)));
+    }
+
+    #[test]
+    fn who_shares_a_place_with_one_that_takes_all_it_can_get_loses_nothing() {
+        crate::shows!("R-SEC-05");
+        let mut rates = UserRates::new(1);
+        let who = |rates: &UserRates, n: u64| rates.hash.hash_one((REALM, UserId(n.to_be_bytes())));
+        let mine = rates.changes.places(who(&rates, 1));
+        let shares = |n: &u64| {
+            let theirs = rates.changes.places(who(&rates, *n));
+            theirs.iter().filter(|at| mine.contains(at)).count() == 1
+        };
+        let other = (2..10_000_000).find(shares).expect("somebody shares a place");
+        for step in 0..6000u64 {
+            let now = Instant::from_secs(100) + Duration::from_millis(10 * step);
+            let _ = rates.change(now, REALM, UserId(1u64.to_be_bytes()));
+            if step % 100 == 99 {
+                assert_eq!(rates.change(now, REALM, UserId(other.to_be_bytes())), Ok(()), "{step}");
+            }
+        }
     }
 }

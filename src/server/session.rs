@@ -27,7 +27,7 @@ struct Found {
     own_source: bool,
     bad_tags: u8,
     window: Window,
-    /// It comes sooner than heartbeats need.
+    /// It is no heartbeat, or comes sooner than heartbeats need.
     extra: bool,
 }
 
@@ -48,7 +48,7 @@ impl Server {
                     own_source: row.address() == Some(ask.from),
                     bad_tags: row.bad_tags(),
                     window: Window::from_parts(row.window()),
-                    extra: row.heard_lately(ask.now),
+                    extra: ask.header.kind != Kind::Heartbeat || row.heard_lately(ask.now),
                 };
                 self.of_row(ask, found, datagram);
             }
@@ -63,45 +63,46 @@ impl Server {
         if !vouched && !self.unverified.allow(ask.now, ask.from) {
             return self.dropped("budget");
         }
-        // What comes sooner than heartbeats need is the user's to pay for (R-SEC-05).
+        // Heartbeats that come no sooner than need be are free, all else is the user's to pay for (R-SEC-05).
         let (realm, user) = (ask.header.realm, ask.header.user);
-        if found.extra && vouched && !self.users.may_ask(ask.now, realm, user) {
+        if found.extra && found.own_source && !self.users.may_ask(ask.now, realm, user) {
             return self.dropped("user-budget");
         }
         let Some(key) = self.registry.row(found.id).map(|row| ReadyKey::new(row.key())) else { return };
         let Some(verified) = open(&key, datagram) else {
-            if found.own_source {
-                self.registry.bad_tag(found.id);
-            }
-            return self.dropped("tag");
+            return self.not_accepted(&found, "tag");
         };
-        match verified.request() {
-            Err(error) if error.content.is_none() => self.dropped(error.reason()),
-            _ if self.is_replay(ask, &found) => self.dropped("replay"),
-            Ok(request) => {
-                if found.extra {
-                    self.users.asked(ask.now, realm, user, cost(&request));
-                }
-                self.request_of_row(ask, found, &key, &request, None);
-            }
-            Err(error) => match verified.heartbeat_head() {
-                // Content that cannot be taken is refused aloud, where a sound heartbeat would be answered (R-FMT-09).
-                Ok(head) => self.request_of_row(ask, found, &key, &head, error.content),
-                Err(_) => self.dropped(error.reason()),
+        let (request, fault) = match verified.request() {
+            Ok(request) => (request, None),
+            // Content that cannot be taken is refused aloud, where a sound heartbeat would be answered (R-FMT-09).
+            Err(error) => match (error.content, verified.heartbeat_head()) {
+                (Some(tlv), Ok(head)) => (head, Some(tlv)),
+                _ => return self.not_accepted(&found, error.reason()),
             },
+        };
+        if found.live && !found.window.would_accept(ask.header.sequence) {
+            return self.not_accepted(&found, "replay");
+        }
+        // An unconfirmed row's user is not charged: what was captured before a restart can be said again.
+        let cost = if found.extra && found.live { cost(&request) } else { 0 };
+        self.request_of_row(ask, found, &key, &request, fault);
+        let walked = self.directory.take_walked() / WALKED_FOR_ONE;
+        if cost + walked > 0 {
+            self.users.asked(ask.now, realm, user, cost + walked);
         }
     }
 
-    /// Whether a confirmed row's window refuses the sequence. From the row's own source that counts like a bad tag:
-    /// the row vouches for what its host says, not for whoever says it again (R-SEC-03).
-    fn is_replay(&mut self, ask: &Ask, found: &Found) -> bool {
-        let seen = found.live && !found.window.would_accept(ask.header.sequence);
-        if seen && found.own_source {
+    /// The row vouches for what its host says and the HMS takes, not for whoever says it again, nor for what changes
+    /// nothing (R-SEC-03).
+    fn doubt(&mut self, found: &Found) {
+        if found.own_source {
             self.registry.bad_tag(found.id);
-        } else if !seen && found.bad_tags != 0 {
-            self.registry.good_tag(found.id);
         }
-        seen
+    }
+
+    fn not_accepted(&mut self, found: &Found, reason: &'static str) {
+        self.doubt(found);
+        self.dropped(reason);
     }
 
     /// Rows 7 to 10. `fault` is the content TLV for which a heartbeat's content cannot be taken.
@@ -123,22 +124,23 @@ impl Server {
         if steady {
             window.accept(sequence);
             self.registry.set_window(id, window.into_parts());
-            return self.accepted(ask, id, key, request, Proof::Steady, fault);
+            return self.accepted(ask, &found, key, request, Proof::Steady, fault);
         }
         if !self.cookie_holds(ask, request) {
+            self.doubt(&found);
             let cookie =
                 self.cookies.session(ask.now, ask.from, ask.header.session, self.answers.incarnation());
             return self.answers.short(ask, Kind::Challenge, cookie, key);
         }
         // Row 9: nothing that was sent before may confirm or move a row.
         if sequence <= window.highest() {
-            return self.dropped("replay");
+            return self.not_accepted(&found, "replay");
         }
         if !own_source && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {
             return self.retry(ask, key, wait);
         }
         self.prove(ask, id);
-        self.accepted(ask, id, key, request, Proof::Fresh, fault);
+        self.accepted(ask, &found, key, request, Proof::Fresh, fault);
     }
 
     /// Whether the request is a HEARTBEAT with a cookie for this source.
@@ -153,14 +155,19 @@ impl Server {
     fn accepted(
         &mut self,
         ask: &Ask,
-        id: RowId,
+        found: &Found,
         key: &ReadyKey,
         request: &Request<'_>,
         proof: Proof,
         fault: Option<u8>,
     ) {
         if let Some(tlv) = fault {
+            self.doubt(found);
             return self.reject_content(ask, key, (Verdict::Malformed(tlv), RejectCode::Content, tlv.into()));
+        }
+        let id = found.id;
+        if found.bad_tags != 0 {
+            self.registry.good_tag(id);
         }
         match request {
             Request::Heartbeat(heartbeat) => self.heartbeat(ask, id, key, heartbeat, proof),
@@ -227,6 +234,9 @@ impl Server {
         }
     }
 }
+
+/// Changes that one request may go back over: who asks from far behind again and again pays for the way.
+const WALKED_FOR_ONE: u64 = 256;
 
 /// How many requests it counts as: a search looks at many rows.
 const fn cost(request: &Request<'_>) -> u64 {

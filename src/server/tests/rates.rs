@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
-use super::client::{Client, Got};
+use super::client::{Client, Got, sealed};
 use super::world::{World, settings};
 use crate::ident::{Name, UserId};
 use crate::server::{RealmLimits, ServerSettings};
 use crate::time::Duration;
-use crate::wire::{Pattern, PullKind, RejectCode, View};
+use crate::wire::{Find, Kind, Pattern, PullKind, RejectCode, View};
 
 /// What a heartbeat is answered with that cannot be taken yet.
 fn is_retry(got: &Got) -> bool {
@@ -123,6 +123,74 @@ fn who_asks_all_the_time_is_dropped_before_any_work_but_for_its_heartbeats() {
     alice.beat(&mut world);
     let found = (0..1000).filter(|_| alice.find(&mut world, Pattern::Prefix("b")) != Got::Nothing).count();
     assert_eq!(found, 512);
+    // So it does when no heartbeat came for a while.
+    world.secs(40);
+    let found = (0..1000).filter(|_| alice.find(&mut world, Pattern::Prefix("b")) != Got::Nothing).count();
+    assert_eq!(found, 512);
+}
+
+#[test]
+fn what_is_not_accepted_is_no_way_around_the_budgets() {
+    crate::shows!("R-SEC-03", "R-SEC-05");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, false);
+    alice.join(&mut world);
+    alice.beat(&mut world);
+    // A heartbeat is due, and each is refused for its content: the row vouches for eight, then they are a flood.
+    world.secs(20);
+    let mut answered = 0;
+    for _ in 0..30_000 {
+        let sequence = alice.sequence + 1;
+        alice.sequence = sequence;
+        let (session, key) = alice.session.as_ref().expect("a session");
+        let header = alice.header(Kind::Heartbeat, 0x04, *session, sequence);
+        let bytes = sealed(key, &header, |buf| {
+            buf.resize(52, 0);
+            buf.extend([0x87, 0, 0]);
+        });
+        answered += world.send(alice.from, &bytes).len();
+    }
+    assert!((5_000..=5_008).contains(&answered), "{answered} answered");
+    assert!(world.drops("budget") > 20_000);
+    // What is counted against the row does not open a second way to searches.
+    world.secs(5);
+    let mut bad = alice.heartbeat_bytes(None, false);
+    *bad.last_mut().expect("a tag") ^= 1;
+    let mut found = 0;
+    for round in 0..3000 {
+        if round % 10 != 9 {
+            world.send(alice.from, &bad);
+        } else {
+            found += usize::from(alice.find(&mut world, Pattern::Prefix("b")) != Got::Nothing);
+        }
+    }
+    assert_eq!(found, 300);
+    for _ in 0..300 {
+        (0..9).for_each(|_| drop(world.send(alice.from, &bad)));
+        found += usize::from(alice.find(&mut world, Pattern::Prefix("b")) != Got::Nothing);
+    }
+    assert_eq!(found, 512);
+    alice.beat(&mut world);
+}
+
+#[test]
+fn a_delta_from_far_behind_costs_its_way() {
+    crate::shows!("R-SEC-05", "R-DIR-03");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, false);
+    alice.join(&mut world);
+    alice.copy(&mut world);
+    for host in 0..1024u32 {
+        let mut other = Client::new(&format!("user{host}"), 0);
+        other.from = SocketAddr::from(([10, 1, (host >> 8) as u8, host as u8], 5000));
+        other.join(&mut world);
+    }
+    world.secs(10);
+    let first = |alice: &mut Client, world: &mut World| {
+        alice.pull(world, PullKind::Delta, UserId::default(), None) != Got::Nothing
+    };
+    let answered = (0..2048).filter(|_| first(&mut alice, &mut world)).count();
+    assert_eq!(answered, 2048usize.div_ceil(1 + 4));
 }
 
 #[test]
@@ -144,4 +212,20 @@ fn nobody_spends_the_requests_of_another() {
     let answered = (0..2040).filter(|_| alice.heartbeat(&mut world) != Got::Nothing).count();
     assert_eq!((answered, world.drops("user-budget")), (2040, 0));
     assert!(matches!(alice.pull(&mut world, PullKind::Copy, UserId::default(), None), Got::Page(_)));
+}
+
+#[test]
+fn what_is_said_again_to_an_unconfirmed_row_costs_its_user_nothing() {
+    crate::shows!("R-SEC-05");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, false);
+    alice.join(&mut world);
+    let body =
+        Find { incarnation: alice.incarnation, cursor: UserId::default(), pattern: Pattern::Prefix("b") };
+    let captured = alice.session_bytes(Kind::Find, 0, |buf| body.emit(buf));
+    alice.say(&mut world, &captured);
+    let mut world = world.restarted(2, world.snapshot());
+    (0..3000).for_each(|_| drop(world.send(alice.from, &captured)));
+    alice.prove(&mut world);
+    assert!(matches!(alice.find(&mut world, Pattern::Prefix("b")), Got::Page(_)));
 }
