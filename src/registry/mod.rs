@@ -156,6 +156,11 @@ impl Registry {
         self.removed.get(now, realm, user)
     }
 
+    /// The same, only if the row's host left, and for at least 1.25 of its check times (R-REG-22).
+    pub fn left_stamp(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
+        self.removed.left(now, realm, user)
+    }
+
     fn realm(&self, realm: RealmId) -> Option<&Realm> {
         self.realms.get(usize::from(*self.realm_slots.get(&realm)?))
     }

@@ -259,6 +259,9 @@ impl Registry {
     pub fn remove(&mut self, now: Instant, id: RowId, reason: Reason) -> bool {
         let Some(row) = self.rows.get(id.0) else { return false };
         let (session, user, realm, stamp) = (row.session, row.user, row.realm, row.stamp);
+        let check = Duration::from_millis(row.check_ms.into());
+        // So long that each machine which it had taken the user over from says something meanwhile (R-REG-22).
+        let left = (reason == Reason::Leave).then_some(check * 5 / 4);
         self.unsubscribe(id.0);
         self.depart(id.0, reason);
         self.clear_suspect(id.0);
@@ -270,7 +273,7 @@ impl Registry {
         self.signatures.remove(&id.0);
         if let Some(realm) = self.realms.get_mut(usize::from(realm)) {
             realm.users.remove(&mut self.rows, user, id.0);
-            self.removed.insert(now, realm.id, user, stamp);
+            self.removed.insert(now, realm.id, user, stamp, left);
         }
         if let Some((row, realm)) = self.rows.remove(id.0).zip(self.realms.get_mut(usize::from(realm))) {
             realm.rows -= 1;

@@ -221,12 +221,16 @@ impl Server {
         }
     }
 
-    /// Rows 5 and 6: only a live row supersedes (R-REG-22).
+    /// Rows 5 and 6: only a live row supersedes, and one whose host left a moment ago: whoever it had taken the user
+    /// over from does not come back by accident (R-REG-22).
     fn superseded_or_unknown(&mut self, ask: &Ask, key: &SessionKey) {
         let row = self.registry.by_user(ask.header.realm, ask.header.user);
-        let live = row.and_then(|id| self.registry.row(id)).filter(|row| row.is_live());
-        match live {
-            Some(row) => self.answers.short(ask, Kind::Superseded, row.stamp().0, key),
+        let stamp = match row.and_then(|id| self.registry.row(id)) {
+            Some(row) => row.is_live().then(|| row.stamp()),
+            None => self.registry.left_stamp(ask.now, ask.header.realm, ask.header.user),
+        };
+        match stamp {
+            Some(stamp) => self.answers.short(ask, Kind::Superseded, stamp.0, key),
             None => {
                 let delay = self.come_back.delay_ms(ask.header.user, self.last_known);
                 self.answers.short(ask, Kind::Reregister, u64::from(delay), key);

@@ -44,7 +44,7 @@ fn removed_stamps_are_known_for_half_a_minute() {
     for step in 0..5_000u64 {
         let (now, user) = (Instant::from_millis(step * 40), UserId(dice.below(300).to_be_bytes()));
         if dice.one_in(3) {
-            removed.insert(now, realm, user, Stamp(step));
+            removed.insert(now, realm, user, Stamp(step), None);
             model.insert(user, (Stamp(step), now));
         }
         let known = model.get(&user).filter(|(_, at)| now.since(*at) < Duration::from_secs(30));
@@ -57,11 +57,45 @@ fn a_crowd_that_leaves_shares_its_highest_stamp() {
     let (mut removed, realm) = (Removed::default(), RealmId(1));
     let user = |n: u64| UserId(n.to_be_bytes());
     for n in 0..200_000 {
-        removed.insert(Instant::from_secs(1), realm, user(n), Stamp(n));
+        removed.insert(Instant::from_secs(1), realm, user(n), Stamp(n), None);
     }
     assert_eq!(removed.get(Instant::from_secs(2), realm, user(199_999)), Some(Stamp(199_999)));
     // Forgotten one by one, but no old cookie fits: the stamp is another than any cookie of theirs was made with.
     let crowd = removed.get(Instant::from_secs(2), realm, user(5)).expect("known");
     assert!(crowd > Stamp(5));
     assert_eq!(removed.get(Instant::from_secs(32), realm, user(5)), None);
+}
+
+#[test]
+fn who_left_is_known_for_longer_and_as_one_that_left() {
+    crate::shows!("R-AUT-12", "R-REG-22");
+    let (mut removed, realm) = (Removed::default(), RealmId(1));
+    let user = |n: u64| UserId(n.to_be_bytes());
+    let at = Instant::from_secs;
+    removed.insert(at(0), realm, user(1), Stamp(1), Some(Duration::from_secs(100)));
+    removed.insert(at(0), realm, user(2), Stamp(2), Some(Duration::from_secs(5)));
+    removed.insert(at(0), realm, user(3), Stamp(3), None);
+    assert_eq!(
+        (removed.left(at(29), realm, user(3)), removed.get(at(29), realm, user(3))),
+        (None, Some(Stamp(3)))
+    );
+    assert_eq!(
+        (removed.left(at(29), realm, user(2)), removed.left(at(30), realm, user(2))),
+        (Some(Stamp(2)), None)
+    );
+    // Who comes and goes meanwhile changes nothing of it, and an expiry is no leave.
+    for n in 10..1000 {
+        removed.insert(at(n / 20), realm, user(n), Stamp(n), None);
+    }
+    assert_eq!(
+        (removed.left(at(99), realm, user(1)), removed.get(at(99), realm, user(1))),
+        (Some(Stamp(1)), Some(Stamp(1)))
+    );
+    assert_eq!((removed.left(at(100), realm, user(1)), removed.get(at(100), realm, user(1))), (None, None));
+    removed.insert(at(101), realm, user(1), Stamp(5), Some(Duration::ZERO));
+    removed.insert(at(102), realm, user(1), Stamp(6), None);
+    assert_eq!(
+        (removed.left(at(103), realm, user(1)), removed.get(at(103), realm, user(1))),
+        (None, Some(Stamp(6)))
+    );
 }

@@ -104,6 +104,31 @@ fn another_machine_does_not_take_over_without_being_told_to() {
 }
 
 #[test]
+fn who_was_taken_over_stays_out_though_the_other_left_at_once() {
+    crate::shows!("R-REG-22", "R-REG-20", "R-REG-21");
+    let mut world = World::new();
+    let (mut first, mut second) = (Client::new("alice", 1), Client::new("alice", 2));
+    first.join(&mut world);
+    first.beat(&mut world);
+    second.takeover = true;
+    let taken = second.join(&mut world).stamp;
+    assert_eq!(second.leave(&mut world), Got::Left);
+    // Its next heartbeat comes at the latest 1.1 check times after the last one.
+    world.secs(33);
+    assert_eq!(first.heartbeat(&mut world), Got::Superseded(taken));
+    assert!(taken > first.last_stamp);
+    assert_eq!(second.leave(&mut world), Got::Left, "said again");
+    // A person may join there again, at once.
+    first.takeover = true;
+    assert!(first.join(&mut world).stamp > taken);
+    assert_eq!(world.hosts(), ["alice up 10.0.1.1:5000"]);
+    // Who fell silent has not left: the next one comes back by itself.
+    world.secs(100);
+    assert!(world.hosts().is_empty());
+    assert_eq!(first.heartbeat(&mut world), Got::Reregister(0));
+}
+
+#[test]
 fn stamps_rise_above_everything_known() {
     crate::shows!("R-REG-02", "R-AUT-07");
     let mut world = World::new();

@@ -128,11 +128,11 @@ impl Reference {
                     PullKind::Digests => vec![None, Some(Kind::Digests)],
                     _ => vec![None, Some(Kind::Page), Some(Kind::Digests)],
                 };
-                self.judge_lookup(from, &header, (pull.incarnation, Some(pull)), &answer, base)
+                self.judge_lookup((now, from), &header, (pull.incarnation, Some(pull)), &answer, base)
             }
             Request::Find(find) => {
                 let answer = [None, Some(Kind::Page)];
-                self.judge_lookup(from, &header, (find.incarnation, None), &answer, base)
+                self.judge_lookup((now, from), &header, (find.incarnation, None), &answer, base)
             }
         }
     }
@@ -195,10 +195,16 @@ impl Reference {
     }
 
     /// Rows 5 and 6 of the table: the tag holds, and no row has this session.
-    fn without_row(&self, header: &Header, base: Judgement) -> Judgement {
-        let live = self.rows.get(&(header.realm, header.user)).is_some_and(|row| row.confirmed);
-        let answer = if live { Kind::Superseded } else { Kind::Reregister };
-        base.answers(header, &[Some(answer)], "no such session")
+    fn without_row(&self, now: Instant, header: &Header, base: Judgement) -> Judgement {
+        let who = (header.realm, header.user);
+        let live = self.rows.get(&who).is_some_and(|row| row.confirmed);
+        let right: &[_] = match self.left(now, who) {
+            _ if live => &[Some(Kind::Superseded)],
+            Some((_, true)) => &[Some(Kind::Superseded)],
+            Some((_, false)) => &[Some(Kind::Superseded), Some(Kind::Reregister)],
+            None => &[Some(Kind::Reregister)],
+        };
+        base.answers(header, right, "no such session")
     }
 
     fn judge_heartbeat(
@@ -211,7 +217,7 @@ impl Reference {
     ) -> Judgement {
         let who: Who = (header.realm, header.user);
         let Some(row) = self.rows.get(&who).filter(|row| row.session == header.session) else {
-            return self.without_row(header, base);
+            return self.without_row(now, header, base);
         };
         let asked = |by_cookie| Asked::Heartbeat {
             content_version: heartbeat.content_version,
@@ -251,7 +257,7 @@ impl Reference {
 
     fn judge_lookup(
         &self,
-        from: SocketAddr,
+        (now, from): (Instant, SocketAddr),
         header: &Header,
         (incarnation, pull): (Incarnation, Option<Pull>),
         answers: &[Option<Kind>],
@@ -259,7 +265,7 @@ impl Reference {
     ) -> Judgement {
         let who = (header.realm, header.user);
         let Some(row) = self.rows.get(&who).filter(|row| row.session == header.session) else {
-            return self.without_row(header, base);
+            return self.without_row(now, header, base);
         };
         if row.confirmed && !row.seen.would_accept(header.sequence) {
             return base.answers(header, &[None], "a sequence used before");

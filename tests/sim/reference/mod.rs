@@ -130,7 +130,8 @@ pub struct Reference {
     pub rules: Rules,
     /// Realms whose rows and cookies there are.
     pub rows: BTreeMap<Who, Row>,
-    removed: BTreeMap<Who, (Stamp, Instant)>,
+    /// And whether the host left.
+    removed: BTreeMap<Who, (Stamp, Instant, bool)>,
     given: Vec<Given>,
     /// From then on every host has heard of the check time that holds.
     settled: Instant,
@@ -176,10 +177,18 @@ impl Reference {
     }
 
     /// Removes a row; its stamp stays known for 30 s.
-    fn remove(&mut self, now: Instant, who: Who) -> Option<Row> {
+    fn remove(&mut self, now: Instant, who: Who, left: bool) -> Option<Row> {
         let row = self.rows.remove(&who)?;
-        self.removed.insert(who, (row.stamp, now));
+        self.removed.insert(who, (row.stamp, now, left));
         Some(row)
+    }
+
+    /// The stamp of a row that left while there is no other (R-REG-22), and whether it is surely known still.
+    fn left(&self, now: Instant, who: Who) -> Option<(Stamp, bool)> {
+        let (stamp, at, left) = self.removed.get(&who).filter(|_| !self.rows.contains_key(&who))?;
+        let age = now.since(*at);
+        let kept = limits::REMOVED_STAMP_KEPT;
+        (*left && age < kept * 4).then_some((*stamp, age < kept))
     }
 
     fn known(&self, now: Instant, who: Who) -> Known {
@@ -188,7 +197,7 @@ impl Reference {
         }
         match self.removed.get(&who) {
             None => Known { stamp: Stamp(0), blurred: false },
-            Some((stamp, at)) => {
+            Some((stamp, at, _)) => {
                 let age = now.since(*at);
                 // Forgotten at the latest a second after its time; until then nobody can tell.
                 let kept = limits::REMOVED_STAMP_KEPT;
@@ -210,7 +219,7 @@ impl Reference {
 
     /// The user was revoked.
     pub fn revoke(&mut self, now: Instant, who: Who) -> bool {
-        self.remove(now, who).is_some()
+        self.remove(now, who, false).is_some()
     }
 
     /// How long the process stood still since `from`.
@@ -233,7 +242,7 @@ impl Reference {
         if braked && self.silent(now, who.0, Duration::ZERO) > self.brake(who.0) {
             return Err("a row expired although the brake should hold".into());
         }
-        self.remove(now, who);
+        self.remove(now, who, false);
         Ok(())
     }
 

@@ -85,14 +85,19 @@ impl Reference {
             }
             (Some(Answer::Left(_)), _) => {
                 if self.rows.get(&who).is_some_and(|row| row.session == header.session) {
-                    self.remove(now, who);
+                    self.remove(now, who, true);
                 }
                 Ok(())
             }
-            (Some(Answer::Superseded(short)), _) => match self.rows.get(&who) {
-                Some(row) if row.stamp == short.stamp() => Ok(()),
-                _ => Err("SUPERSEDED does not name the row's stamp".into()),
-            },
+            (Some(Answer::Superseded(short)), _) => {
+                let stamp = self.rows.get(&who).map(|row| row.stamp);
+                let stamp = stamp.or_else(|| self.left(now, who).map(|(stamp, _)| stamp));
+                if stamp == Some(short.stamp()) {
+                    Ok(())
+                } else {
+                    Err("SUPERSEDED does not name the row's stamp".into())
+                }
+            }
             (Some(Answer::Page(_) | Answer::Digests(_)), _) => {
                 if let Some(row) = self.rows.get_mut(&who) {
                     row.seen.accept(header.sequence);
