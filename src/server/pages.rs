@@ -188,8 +188,9 @@ impl Server {
     pub(super) fn note_told(&mut self, id: RowId, difference: &Difference, page: Option<&PageInfo>) {
         let told = match (difference, page) {
             (Difference::Equal(revision) | Difference::Adopt(revision), _) => *revision,
-            (Difference::Delta(..), Some(page)) => page.to,
-            (Difference::Copy(_), Some(page)) if !page.more => page.to,
+            // The rest is pulled: pushed as well it would come twice, and whoever begins anew again and again would be
+            // sent all of it each time.
+            (Difference::Delta(..) | Difference::Copy(_), Some(page)) if !page.more => page.to,
             (Difference::None, _) => return,
             _ => Revision::default(),
         };

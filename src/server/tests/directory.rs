@@ -385,3 +385,44 @@ fn what_is_equal_at_a_heartbeat_is_pushed_from_there() {
     let sent = world.send(carol.from, &bytes);
     assert_eq!(sent.iter().filter(|s| s.to == Some(alice.from)).count(), 1);
 }
+
+#[test]
+fn who_is_far_behind_pulls_and_is_pushed_nothing_before_it_has_caught_up() {
+    crate::shows!("R-DIR-09");
+    let mut world = with_mode(UpdateMode::OnChange, true);
+    let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
+    alice.join(&mut world);
+    alice.copy(&mut world);
+    alice.beat(&mut world);
+    let old = (alice.revision, alice.digest);
+    for host in 10..80 {
+        Client::new(&format!("user{host}"), host).join(&mut world);
+    }
+    let mut carol = Client::new("carol", 3);
+    carol.join(&mut world);
+    world.unasked.clear();
+    // Said again and again, with a change of another in between: one page each, in the ACK.
+    for round in 0..10 {
+        (alice.revision, alice.digest) = old;
+        let page = alice.beat(&mut world).page.expect("a first page");
+        assert!(page.info.more);
+        alice.revision = page.info.to;
+        let pushed = change(&mut world, &mut carol, &format!("room {round}"), &mut [&mut alice]);
+        assert!(pushed[0].is_empty(), "{} pages", pushed[0].len());
+        world.secs(1);
+        assert!(world.unasked.is_empty());
+    }
+    // Having pulled the rest it is pushed what comes then.
+    loop {
+        let Got::Page(page) = alice.pull(&mut world, PullKind::Delta, UserId::default(), None) else {
+            panic!("no page")
+        };
+        alice.revision = page.info.to;
+        if !page.info.more {
+            break;
+        }
+    }
+    let pushed = change(&mut world, &mut carol, "hall", &mut [&mut alice]);
+    assert_eq!(pushed[0].len(), 1);
+    assert_eq!((pushed[0][0].info.from, pushed[0][0].items.len()), (alice.revision, 1));
+}
