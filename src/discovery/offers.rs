@@ -25,7 +25,7 @@ pub struct PendingOffer {
     pub room: usize,
 }
 
-/// OFFERs by the time at which they go out: at most one for each user and nonce, at most 1024 in all.
+/// OFFERs by the time at which they go out: at most one for each user, nonce and source, at most 1024 in all.
 #[derive(Debug, Default)]
 pub struct OfferQueue {
     waiting: BTreeMap<(Instant, u64), PendingOffer>,
@@ -33,12 +33,12 @@ pub struct OfferQueue {
     taken: u64,
 }
 
-/// Which DISCOVER: all that are sent in one round are the same.
-type Asked = (RealmId, UserId, u64);
+/// Which DISCOVER, and from where: all that a host sends in one round are the same.
+type Asked = (RealmId, UserId, u64, SocketAddr);
 
 const fn asked(offer: &PendingOffer) -> Asked {
     let Header { realm, user, sequence, .. } = offer.discover;
-    (realm, user, sequence)
+    (realm, user, sequence, offer.to)
 }
 
 impl OfferQueue {
@@ -47,10 +47,11 @@ impl OfferQueue {
         Self { waiting: BTreeMap::new(), asked: BTreeSet::new(), taken: 0 }
     }
 
-    /// Takes an OFFER after 20-120 ms; `false` if one is pending for this user and nonce.
+    /// Takes an OFFER after 20-120 ms; `false` if one is pending for this user and nonce at this source.
     ///
-    /// The first stays: whoever replays a DISCOVER must not be able to push the true one's answer away. With an older
-    /// nonce, or with those of many users, nobody can keep it out either: a full queue makes room at random.
+    /// The first stays: whoever replays a DISCOVER must not be able to push the true one's answer away. From another
+    /// source, with an older nonce, or with those of many users, nobody can keep it out either: a full queue makes
+    /// room at random.
     pub fn push(&mut self, now: Instant, rng: &mut impl Rng, offer: PendingOffer) -> bool {
         if !self.asked.insert(asked(&offer)) {
             return false;
@@ -154,6 +155,20 @@ mod tests {
         while queue.pop(later).is_some() {}
         assert!(queue.is_empty() && queue.asked.is_empty());
         assert!(queue.push(later, &mut rng, offer(1, 10)));
+    }
+
+    #[test]
+    fn a_discover_that_another_source_says_again_does_not_keep_the_hosts_own_out() {
+        crate::shows!("R-DSC-02");
+        let mut rng = ChaCha20Rng::from_seed([6; 32]);
+        let mut queue = OfferQueue::new();
+        let thief = PendingOffer { to: SocketAddr::from(([10, 0, 0, 66], 1)), ..offer(1, 10) };
+        assert!(queue.push(Instant::ZERO, &mut rng, thief));
+        assert!(queue.push(Instant::ZERO, &mut rng, offer(1, 10)));
+        assert!(!queue.push(Instant::ZERO, &mut rng, thief));
+        let answered: Vec<_> =
+            std::iter::from_fn(|| queue.pop(Instant::from_secs(1))).map(|o| o.to).collect();
+        assert!(answered.len() == 2 && answered.contains(&offer(1, 10).to));
     }
 
     #[test]
