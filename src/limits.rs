@@ -41,6 +41,10 @@ pub const REGISTER_COOKIE_SLOT: Duration = Duration::from_millis(7_500);
 pub const SESSION_COOKIE_SLOT: Duration = Duration::from_secs(15);
 /// How long the stamp of a removed row stays known.
 pub const REMOVED_STAMP_KEPT: Duration = Duration::from_secs(30);
+/// How often the stamp clock is stored at least.
+pub const CLOCK_STORED: Duration = Duration::from_secs(600);
+/// How far above the stored value a process begins its stamp clock (R-REG-02).
+pub const CLOCK_AHEAD: Duration = Duration::from_secs(1200);
 /// Sequences that a row's window covers.
 pub const WINDOW: u64 = 64;
 /// Bad tags after which a row's datagrams count as unverified.
@@ -85,6 +89,8 @@ const _: () = {
     assert!(HEADER_LEN + 20 + TAG_LEN == SHORT_LEN);
     assert!(HEADER_LEN + 24 + 3 + BUCKETS * 8 + TAG_LEN <= DATAGRAM_MAX);
     assert!(DISCOVER_LEN <= DATAGRAM_MAX);
+    // A crash must not bring the stamp clock back below what was given out.
+    assert!(CLOCK_AHEAD.as_secs() >= 2 * CLOCK_STORED.as_secs());
     // A removed stamp outlives every registration cookie bound to an older one.
     assert!(REMOVED_STAMP_KEPT.as_millis() >= 2 * REGISTER_COOKIE_SLOT.as_millis());
 };

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::entropy::{self, NoEntropy};
+use super::paths::POINTER;
 use super::state_dir::{StateDir, StateError};
 use crate::storage::{Secrets, StorageError};
 
@@ -15,6 +16,11 @@ pub const HOST_STORE: &str = "host.json";
 
 /// What an agent's shell keeps: its port, the addresses to report.
 pub const AGENT_SETTINGS: &str = "agent.json";
+
+/// What an HMS writes.
+pub(super) const OF_SERVER: [&str; 3] = [SECRETS, SNAPSHOT, POINTER];
+/// What an agent writes.
+pub(super) const OF_AGENT: [&str; 3] = [HOST_STORE, AGENT_SETTINGS, POINTER];
 
 /// Why a file cannot be used.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use crate::config::{Checked, Config};
 use crate::ident::Name;
+use crate::limits::CLOCK_STORED;
 use crate::net::{Arrival, Interface, Transmit};
 use crate::server::{Event, HostCursor, Level, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
@@ -33,8 +34,6 @@ const EXIT_CONFIG: u8 = 78;
 const STORE_AGAIN: Duration = Duration::from_secs(5);
 /// A graceful stop takes no longer than this.
 const STOP_MAX: Duration = Duration::from_secs(4);
-/// The secrets keep the stamp clock this often, so that a restart never goes back.
-const STORE_CLOCK: Duration = Duration::from_secs(600);
 
 /// How to run an HMS.
 pub struct ServeOptions<'a> {
@@ -174,7 +173,7 @@ impl<'a> Daemon<'a> {
         let config = checked.config;
         let dir = StateDir::create(&options.state).map_err(DaemonError::usage)?;
         let lock = dir.lock().map_err(in_use)?;
-        dir.sweep(&lock);
+        dir.sweep(&lock, &files::OF_SERVER);
 
         let listen = if options.listen.is_empty() { &config.listen } else { &options.listen };
         let mut engine = Engine::open(listen, true, &paths::socket_dirs(dir.path()))?;
@@ -223,7 +222,7 @@ impl<'a> Daemon<'a> {
             _lock: lock,
             snapshots: Snapshots::new(now),
             listings: Listings::new(),
-            store_at: now + STORE_CLOCK,
+            store_at: now + CLOCK_STORED,
             not_stored: None,
             new_realm,
             unconfirmed,
@@ -344,7 +343,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn stored(&mut self, result: Result<(), String>) {
-        let pause = if result.is_ok() { STORE_CLOCK } else { STORE_AGAIN };
+        let pause = if result.is_ok() { CLOCK_STORED } else { STORE_AGAIN };
         self.store_at = self.engine.now() + pause;
         if let Err(message) = &result
             && self.not_stored.as_ref() != Some(message)

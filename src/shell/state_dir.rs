@@ -10,6 +10,8 @@ use tempfile::NamedTempFile;
 
 /// Name of the file that is locked.
 const LOCK: &str = "lock";
+/// Random letters behind the name of a file that is being written.
+const RANDOM: usize = 6;
 
 /// A state directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +148,7 @@ impl StateDir {
     pub fn begin(&self, name: &str) -> Result<Pending, StateError> {
         let file = tempfile::Builder::new()
             .prefix(&format!(".{name}."))
+            .rand_bytes(RANDOM)
             .permissions(fs::Permissions::from_mode(0o600))
             .tempfile_in(&self.path)
             .map_err(|error| self.error(name, error))?;
@@ -160,13 +163,18 @@ impl StateDir {
         }
     }
 
-    /// Removes what a process left that was killed while it wrote. Only under the lock.
-    pub fn sweep(&self, _lock: &StateLock) {
+    /// Removes what a process left that was killed while it wrote one of the files `names`, and nothing else: the
+    /// directory may be somebody's home. Only under the lock.
+    pub fn sweep(&self, _lock: &StateLock, names: &[&str]) {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
+        let left = |file: &str, name: &str| {
+            let end = file.strip_prefix('.').and_then(|rest| rest.strip_prefix(name)?.strip_prefix('.'));
+            end.is_some_and(|end| end.len() == RANDOM && end.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        };
         for entry in entries.flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with('.') && name.matches('.').count() >= 2 {
+            let file = entry.file_name();
+            let file = file.to_string_lossy();
+            if names.iter().any(|name| left(&file, name)) {
                 // What cannot be removed does no harm.
                 let _ = fs::remove_file(entry.path());
             }
@@ -257,9 +265,11 @@ mod tests {
         let lock = dir.lock().expect("free");
         let pending = dir.begin("snapshot").expect("begun");
         let (_, left) = pending.file.keep().expect("kept");
-        dir.write("secrets", b"x").expect("written");
-        dir.sweep(&lock);
+        let others =
+            ["secrets", ".snapshot", ".bashrc.orig", ".snapshot.old", ".secrets.abcdef", ".snapshot.a-b-cd"];
+        others.iter().for_each(|name| dir.write(name, b"x").expect("written"));
+        dir.sweep(&lock, &["snapshot"]);
         assert!(!left.exists());
-        assert!(dir.file("secrets").exists());
+        assert!(others.iter().all(|name| dir.file(name).exists()));
     }
 }

@@ -51,7 +51,7 @@ impl<'a> Daemon<'a> {
             Ok(lock) => lock,
             Err(error) => return already_running(&mut options, &dir, &error).map(|()| None),
         };
-        dir.sweep(&lock);
+        dir.sweep(&lock, &files::OF_AGENT);
         let mut kept = load_kept(&dir);
         if let Some(report) = options.report.take() {
             kept.report = report;
