@@ -1,6 +1,7 @@
 //! The stamp clock (R-REG-02) and the wall clock, which is only shown.
 
 use crate::ident::Stamp;
+use crate::limits::CLOCK_AHEAD;
 use crate::time::{Instant, UnixMillis};
 
 /// How far a host's last stamp may be above the stamp clock: more than eight years.
@@ -14,9 +15,16 @@ pub(super) struct StampClock {
 }
 
 impl StampClock {
-    /// Goes on from the highest value stored by an earlier process.
-    pub(super) const fn new(start: Instant, base: u64) -> Self {
+    /// A clock that stands at `base` now.
+    const fn new(start: Instant, base: u64) -> Self {
         Self { base, start }
+    }
+
+    /// Goes on from the last value that an earlier process stored, above all that it can have given out since: else
+    /// who joins now would be taken for older than who joined just before the crash.
+    pub(super) fn after(start: Instant, stored: u64) -> Self {
+        let ahead = u64::try_from(CLOCK_AHEAD.as_millis() << 16).unwrap_or(u64::MAX);
+        Self::new(start, stored.saturating_add(ahead))
     }
 
     /// The clock now.

@@ -20,7 +20,7 @@ use crate::auth::{ClusterKey, CookieKey, Keyring};
 use crate::directory::{Directory, entry_digest};
 use crate::discovery::OfferQueue;
 use crate::ident::{Incarnation, Name, RealmId, ServerId, Stamp};
-use crate::registry::{NewRow, Registry, RowId, ViewSpec};
+use crate::registry::{NewRow, Reason, Registry, RowId, ViewSpec};
 use crate::storage::SnapshotRow;
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::wire::{ContentRef, View};
@@ -72,7 +72,7 @@ impl Server {
             answers: Answers::new(setup.incarnation),
             events: VecDeque::new(),
             start: now,
-            stamps: StampClock::new(now, setup.stamp_base),
+            stamps: StampClock::after(now, setup.stamp_base),
             wall: Wall::new(now, setup.wall),
             come_back: ComeBack::new(rng.next_u64(), setup.incarnation),
             last_known: setup.rows.len(),
@@ -129,6 +129,13 @@ impl Server {
         let user_key = self.keyring.user_key(row.realm, row.epoch, row.user).ok()?;
         let key = user_key.session_key(row.session);
         let content = ContentRef::parse(&row.content, 0).ok()?;
+        // A process before R-REG-02 bounded them may have given out higher ones.
+        let stamp = Stamp(row.stamp.0.min(self.stamps.highest(now)));
+        // A user that registered anew while the snapshot was written is in it twice (R-REG-01).
+        let other = self.registry.by_user(row.realm, row.user);
+        if let Some(other) = other.filter(|id| self.registry.row(*id).is_some_and(|r| r.stamp() < stamp)) {
+            self.registry.remove(now, other, Reason::Replaced);
+        }
         let id = self.registry.load(
             now,
             &NewRow {
@@ -136,8 +143,7 @@ impl Server {
                 user: row.user,
                 session: row.session,
                 key: key.as_bytes(),
-                // A process before R-REG-02 bounded them may have given out higher ones.
-                stamp: Stamp(row.stamp.0.min(self.stamps.highest(now))),
+                stamp,
                 server: row.server,
                 instance: row.instance,
                 content: content.as_bytes(),

@@ -196,3 +196,45 @@ fn a_stamp_out_of_all_bounds_does_not_outlive_a_restart() {
     let first = alice.join(&mut world).stamp;
     assert!(first.0 < u64::MAX && alice.join(&mut world).stamp > first);
 }
+
+#[test]
+fn who_joins_after_a_crash_is_the_younger_one() {
+    crate::shows!("R-REG-02", "R-REG-21");
+    let mut world = World::new();
+    let (mut first, mut second) = (Client::new("alice", 1), Client::new("alice", 2));
+    first.join(&mut world);
+    let (rows, clock) = (world.snapshot(), world.server.stamp_clock(world.now));
+    // Another machine is joined as this user, and the HMS dies before it writes that down.
+    world.secs(500);
+    second.takeover = true;
+    second.join(&mut world);
+    let mut setup = super::world::setup(2, world.server.keyring().clone(), super::world::settings());
+    (setup.rows, setup.stamp_base) = (rows, clock);
+    let mut world = World::of(world.now, setup);
+    world.secs(5);
+    let mut third = Client::new("alice", 3);
+    third.takeover = true;
+    let taken = third.join(&mut world).stamp;
+    // The one before hears that it was taken over, and stays out.
+    assert_eq!(second.heartbeat(&mut world), Got::Superseded(taken));
+    assert!(taken > second.last_stamp);
+}
+
+#[test]
+fn of_two_rows_of_a_user_in_a_snapshot_the_later_one_stays() {
+    crate::shows!("R-REG-01");
+    let mut world = World::new();
+    let (mut first, mut second) = (Client::new("alice", 1), Client::new("alice", 2));
+    first.join(&mut world);
+    // It leaves behind the writer's back, and another machine registers before it.
+    let mut rows = world.snapshot();
+    first.leave(&mut world);
+    second.join(&mut world);
+    rows.extend(world.snapshot());
+    for (incarnation, rows) in [(2, rows.clone()), (3, rows.into_iter().rev().collect())] {
+        let mut world = world.restarted(incarnation, rows);
+        assert_eq!(world.hosts(), ["alice unconfirmed 10.0.1.2:5000"]);
+        second.prove(&mut world);
+        assert_eq!(world.hosts(), ["alice up 10.0.1.2:5000"]);
+    }
+}
