@@ -83,8 +83,15 @@ pub fn socket_dirs(state: &Path) -> Vec<PathBuf> {
 pub fn find_socket(state: &Path, socket: Socket) -> PathBuf {
     let dirs = client_dirs(state);
     let paths: Vec<PathBuf> = dirs.iter().map(|dir| dir.join(socket.file_name())).collect();
-    let found = paths.iter().find(|path| path.exists()).or_else(|| paths.first());
+    let mut owners = vec![0, sys::effective_uid()];
+    owners.extend(fs::metadata(state).map(|meta| meta.uid()));
+    let found = paths.iter().find(|path| belongs_to(path, &owners)).or_else(|| paths.first());
     found.cloned().unwrap_or_else(|| state.join(socket.file_name()))
+}
+
+/// Whether the file is there and one of these users made it: in `/tmp` anybody could have made one in its place.
+fn belongs_to(path: &Path, owners: &[u32]) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| owners.contains(&meta.uid()))
 }
 
 /// Where a client looks: what the daemon wrote down, then all places where one may be.
@@ -145,5 +152,17 @@ mod tests {
         fs::write(real.join(POINTER), format!("{}\n", dir.path().display())).expect("written");
         fs::write(dir.path().join("observe.sock"), "").expect("written");
         assert_eq!(find_socket(&real, Socket::Observe), dir.path().join("observe.sock"));
+    }
+
+    #[test]
+    fn a_socket_that_somebody_else_made_is_not_looked_at() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (path, own) = (dir.path().join("control.sock"), sys::effective_uid());
+        assert!(!belongs_to(&path, &[own]));
+        fs::write(&path, "").expect("written");
+        assert!(belongs_to(&path, &[own]) && !belongs_to(&path, &[own + 1]));
+        let link = dir.path().join("observe.sock");
+        std::os::unix::fs::symlink("/proc/1/cmdline", &link).expect("a link");
+        assert!(belongs_to(&link, &[own]), "whose the link is decides, not whose it names");
     }
 }
