@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use super::requests::{Asked, Request};
 use super::{Host, State};
 use crate::auth::open;
-use crate::limits::CHECK_TIME_MAX;
 use crate::net::Arrival;
 use crate::time::{Duration, Instant};
 use crate::wire::{Answer, Header, Kind, PageMessage, Short, Unverified, flag, normal_address};
@@ -13,9 +12,12 @@ use crate::wire::{Answer, Header, Kind, PageMessage, Short, Unverified, flag, no
 /// Why a datagram was dropped.
 type Dropped = Result<(), &'static str>;
 
-/// Delays that an HMS sets are not longer than the longest check time.
+/// Bounds of the delays in RETRY and REREGISTER (R-REG-36, R-REG-52): an HMS that says 0 again and again does not make
+/// the host spin, and none can send it away for good.
+const DELAY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3600));
+
 fn delay(short: &Short) -> Duration {
-    Duration::from_millis(short.argument).min(CHECK_TIME_MAX)
+    Duration::from_millis(short.argument).clamp(DELAY.0, DELAY.1)
 }
 
 impl Host {

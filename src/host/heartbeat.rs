@@ -14,8 +14,6 @@ use crate::wire::{Ack, Heartbeat, Kind};
 
 /// Longest back-off while no HMS answers (R-REG-34).
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(120);
-/// A RETRY comes no sooner: an HMS that says 0 again and again does not make the host spin.
-const RETRY_MIN: Duration = Duration::from_millis(100);
 /// A deadline missed by this much means that the process did not run.
 const SLEPT: Duration = Duration::from_secs(2);
 /// Shortest.
@@ -269,7 +267,6 @@ impl Host {
     /// RETRY(d): what was asked is asked again after d.
     pub(super) fn retry(&mut self, now: Instant, request: Request, delay: Duration) {
         self.requests.close(request.sequence);
-        let delay = delay.max(RETRY_MIN);
         match request.asked {
             Asked::Beat(_) => {
                 self.beat.tried = 0;

@@ -230,6 +230,37 @@ fn reregister_registers_anew_after_the_delay() {
 }
 
 #[test]
+fn no_delay_makes_a_host_spin_or_sends_it_away_for_good() {
+    crate::shows!("R-REG-52", "R-REG-36");
+    let mut rig = Rig::plain();
+    let mut init = rig.until(Kind::Init);
+    for (told, least, most) in
+        [(0, 100, 100), (99, 100, 100), (5000, 5000, 5000), (u64::MAX, 3_600_000, 3_600_000)]
+    {
+        rig.short(&init, Kind::Retry, told);
+        assert!(rig.sent().is_empty());
+        let again = rig.until(Kind::Init);
+        assert!((least..=most).contains(&again.at.since(init.at).as_millis()), "{told}");
+        assert_ne!(again.header.sequence, init.header.sequence);
+        init = again;
+    }
+    rig.short(&init, Kind::Challenge, 1);
+    let register = rig.one(Kind::Register);
+    rig.registered(&register, |_| {});
+    rig.settle();
+    for (told, least, most) in [(0, 90, 110), (u64::MAX, 3_240_000, 3_960_000)] {
+        let beat = rig.until(Kind::Heartbeat);
+        rig.short(&beat, Kind::Reregister, told);
+        let init = rig.until(Kind::Init);
+        assert!((least..=most).contains(&init.at.since(beat.at).as_millis()), "{told}");
+        rig.short(&init, Kind::Challenge, 1);
+        let register = rig.one(Kind::Register);
+        rig.registered(&register, |_| {});
+        rig.settle();
+    }
+}
+
+#[test]
 fn retry_sends_the_heartbeat_after_the_delay() {
     let mut rig = rig();
     let first = rig.until(Kind::Heartbeat);
