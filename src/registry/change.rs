@@ -3,6 +3,7 @@
 
 use super::list::Link;
 use super::rows::{ChangeLinks, NIL, bit};
+use super::subscribe::NOT_GRANTED;
 use super::view::{GoneRow, Member, Reason, View};
 use super::{Registry, RowId};
 use crate::ident::{Revision, UserId};
@@ -254,6 +255,10 @@ impl Registry {
             if self.rows.get(sub.row).is_some_and(|row| row.realm == slot) {
                 sub.told = Revision::default();
                 sub.changed = last;
+                // Else no revision of the session would ever count again.
+                if sub.since.is_some_and(|since| since.get() != NOT_GRANTED.0) {
+                    sub.since = std::num::NonZeroU32::new(last.0);
+                }
             }
         }
         if let Some(realm) = self.realm_mut(slot) {

@@ -11,6 +11,7 @@ mod views;
 
 use super::*;
 use crate::ident::{InstanceId, Revision};
+use crate::limits::BUCKETS;
 use crate::time::{Duration, UnixMillis};
 
 const REALM: RealmId = RealmId(7);
@@ -78,4 +79,49 @@ fn silence_expires_between_its_bounds() {
         }
     }
     assert!(now >= Instant::from_secs(75) && now <= Instant::from_millis(78_000), "{now}");
+}
+
+#[test]
+fn one_bucket_of_a_large_group_does_not_cost_the_whole_group() {
+    let mut registry = registry();
+    for user in 1..=2000 {
+        registry.register(Instant::ZERO, &NewRow { group: Some("all"), ..new_row(user, user) });
+    }
+    let view = registry.group_of_realm(REALM, "all").expect("a group");
+    for wanted in [0, 77, 127] {
+        let looks = std::cell::Cell::new(0);
+        let is_wanted = |bucket| {
+            looks.set(looks.get() + 1);
+            bucket == wanted
+        };
+        let (mut cursor, mut found) = (None, 0);
+        while let Some(row) = registry.row_above(view, cursor, is_wanted).and_then(|id| registry.row(id)) {
+            assert!(row.user().bucket() == wanted && Some(row.user()) > cursor);
+            (cursor, found) = (Some(row.user()), found + 1);
+        }
+        let there = (1..=2000).filter(|user| new_row(*user, 1).user.bucket() == wanted).count();
+        assert_eq!(found, there);
+        assert!(looks.get() <= 2 * BUCKETS + 2 * found, "{} looks for {found} rows", looks.get());
+    }
+    assert_eq!(registry.row_above(view, None, |_| false), None);
+}
+
+#[test]
+fn a_view_that_was_refused_once_counts_again_after_the_numbers_begin_anew() {
+    crate::shows!("R-DIR-01", "R-DIR-10");
+    let mut registry = registry();
+    let id = registry.register(Instant::ZERO, &new_row(1, 10)).expect("realm").row;
+    let other = registry.register(Instant::ZERO, &new_row(2, 11)).expect("realm").row;
+    registry.subscribe(id, ViewSpec::Realm, false);
+    let slot = registry.realm_slots[&REALM];
+    registry.realm_mut(slot).expect("realm").revision = Revision(u32::MAX - 1);
+    registry.set_granted_since(id, Revision(u32::MAX - 5));
+    registry.set_content(other, &NewContent { bytes: b"new", version: 2, group: None });
+    let view = registry.realm_view(REALM).expect("view");
+    let since = registry.row(id).and_then(|row| row.granted_since()).expect("it was refused once");
+    assert!(since <= registry.revision(view), "{since:?} is never reached again");
+    registry.refuse_view(id);
+    registry.realm_mut(slot).expect("realm").revision = Revision(u32::MAX - 1);
+    registry.set_content(other, &NewContent { bytes: b"newer", version: 3, group: None });
+    assert_eq!(registry.row(id).and_then(|row| row.granted_since()), Some(NOT_GRANTED));
 }
