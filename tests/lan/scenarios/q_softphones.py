@@ -109,8 +109,9 @@ class Room:
         uri = self.uri()
         calls = Phone(self.t, self.ann, "caller")
         calls.call(uri)
-        invite = self.capture.find(lambda d: d.data.startswith(f"INVITE {uri} SIP/2.0".encode()))
-        check(invite, f"no INVITE of {uri} at ann's interface")
+        head = f"INVITE {uri} SIP/2.0".encode()
+        invite = until(f"INVITE of {uri} at ann's interface",
+                       lambda: self.capture.find(lambda d: d.data.startswith(head)), 5)[0]
         bob, ann = invite[-1].target, invite[-1].source
         equal("the port that bob's agent registered", bob[1], SIP)
         since = invite[-1].at
