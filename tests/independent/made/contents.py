@@ -39,10 +39,12 @@ def largest(user_name, size=LONGEST_CONTENT, services=16):
 NAMES = [
     ("one byte", "x"), ("64 bytes", "u" * 64), ("64 bytes of 16 letters", "\U0001F600" * 16),
          ("white space within", "a \u3000 b"),
-    ("zero width, which is no white space", "\u200ba\ufeff"), ("not normalised", "e\u0301 \u00e9"), ("case", "ANNA"),
-    ("beside the control characters", "\u007e\u00a1 \ue000\U0010ffff"), ("right to left", "\u05d0\u05d1 \u202eabc"),
+    ("joined behind a letter", "\u0645\u06cc\u200c\u062e"), ("not normalised", "e\u0301 \u00e9"), ("case", "ANNA"),
+    ("beside the control characters", "\u007e\u00a1 \ue000\U0010ffff"), ("right to left", "\u05d0\u05d1 abc"),
 ]
 NO_NAMES = [
+    ("zero width", "\u200ba".encode()), ("byte order mark behind", "a\ufeff".encode()),
+    ("turned round", "\u05d0\u05d1 \u202eabc".encode()), ("joiner behind ASCII", "a\u200d".encode()),
     ("empty", b""), ("65 bytes", b"u" * 65), ("line feed", b"a\nb"), ("NUL", b"\0"), ("DEL", b"a\x7f"),
     ("C1 control", "a\u0085b".encode()), ("last C1 control", "\u009f".encode()), ("space before", b" a"),
             ("space behind", b"a "),
