@@ -76,6 +76,18 @@ fn ask(state: &Path, request: &Value) -> Value {
     client.request(request).expect("answered")
 }
 
+/// The users of a list.
+fn users(state: &Path, command: &str) -> Vec<String> {
+    let mut client = Client::connect(&find_socket(state, Socket::Observe)).expect("connected");
+    let mut users = Vec::new();
+    let mut user = |row: &str| {
+        let row: Value = serde_json::from_str(row).expect("JSON");
+        users.push(row["user"].as_str().expect("a name").to_owned());
+    };
+    client.list(&json!({"cmd": command}), &mut |row| user(row.get())).expect("answered");
+    users
+}
+
 fn token(state: &Path, user: &str, addresses: Vec<SocketAddr>) -> Token {
     let secrets = files::load_secrets(&StateDir::new(state)).expect("read").expect("secrets");
     secrets.token(user, None, addresses).expect("a token")
@@ -87,10 +99,9 @@ fn listed(state: &Path, count: usize) -> Vec<String> {
     let mut events = client.stream(&json!({"cmd": "watch"})).expect("a stream");
     events.set_timeout(Some(PATIENCE));
     loop {
-        let who = ask(state, &json!({"cmd": "who"}));
-        let hosts = who["hosts"].as_array().expect("a list");
+        let hosts = users(state, "who");
         if hosts.len() == count {
-            return hosts.iter().filter_map(|row| row["user"].as_str()).map(str::to_owned).collect();
+            return hosts;
         }
         events.next().expect("an event").expect("in time");
     }
@@ -148,7 +159,7 @@ fn hosts_register_see_each_other_and_leave() {
         ask(&path("ann"), &json!({"cmd": "stop"}));
         assert_eq!(ann.join().expect("no panic"), Ok(()));
         assert!(path("ann").join(files::HOST_STORE).exists());
-        assert_eq!(ask(&path("hms"), &json!({"cmd": "hosts"})), json!([]));
+        assert!(users(&path("hms"), "hosts").is_empty());
         ask(&path("hms"), &json!({"cmd": "stop"}));
         assert_eq!(server.join().expect("no panic"), Ok(()));
     });
