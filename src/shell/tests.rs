@@ -77,7 +77,7 @@ fn ask(state: &Path, request: &Value) -> Value {
 }
 
 /// The users of a list.
-fn users(state: &Path, command: &str) -> Vec<String> {
+fn users_in(state: &Path, command: &str) -> Vec<String> {
     let mut client = Client::connect(&find_socket(state, Socket::Observe)).expect("connected");
     let mut users = Vec::new();
     let mut user = |row: &str| {
@@ -99,7 +99,7 @@ fn listed(state: &Path, count: usize) -> Vec<String> {
     let mut events = client.stream(&json!({"cmd": "watch"})).expect("a stream");
     events.set_timeout(Some(PATIENCE));
     loop {
-        let hosts = users(state, "who");
+        let hosts = users_in(state, "who");
         if hosts.len() == count {
             return hosts;
         }
@@ -159,7 +159,7 @@ fn hosts_register_see_each_other_and_leave() {
         ask(&path("ann"), &json!({"cmd": "stop"}));
         assert_eq!(ann.join().expect("no panic"), Ok(()));
         assert!(path("ann").join(files::HOST_STORE).exists());
-        assert!(users(&path("hms"), "hosts").is_empty());
+        assert!(users_in(&path("hms"), "hosts").is_empty());
         ask(&path("hms"), &json!({"cmd": "stop"}));
         assert_eq!(server.join().expect("no panic"), Ok(()));
     });
