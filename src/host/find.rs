@@ -89,6 +89,8 @@ impl Host {
 
     /// A page of matches.
     pub(super) fn found_page(&mut self, now: Instant, changes: &Changes<'_>) {
+        // Answered, even if by a page that is of no use: else whoever says it again would pass for the HMS (R-AUT-22).
+        self.requests.close_all(Asked::Find);
         if changes.info.kind != PageKind::Find {
             return;
         }
@@ -101,7 +103,6 @@ impl Host {
                 Item::Gone(_) => None,
             })
             .collect();
-        self.requests.close_all(Asked::Find);
         let Some(find) = self.finds.queue.front_mut() else { return };
         find.rows.extend(rows);
         if changes.info.more && changes.info.up_to > find.cursor {
