@@ -15,6 +15,7 @@ pub mod host;
 pub mod ident;
 pub mod limits;
 pub mod net;
+pub mod planted;
 pub mod registry;
 pub mod relay;
 pub mod server;

@@ -8,6 +8,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use super::hash;
 use crate::ident::{Incarnation, RealmId, SessionId, Stamp, UserId};
 use crate::limits::{REGISTER_COOKIE_SLOT, SESSION_COOKIE_SLOT};
+use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant};
 use crate::wire::emit_address;
 
@@ -79,7 +80,7 @@ impl CookieKey {
             &who.realm.0.to_be_bytes(),
             &who.user.0,
             &who.nonce.to_be_bytes(),
-            &who.stamp.0.to_be_bytes(),
+            &(if planted(Bug::StampNotBound) { 0 } else { who.stamp.0 }).to_be_bytes(),
         ];
         hash::first_u64(&hash::mac(&self.0, &parts))
     }
@@ -115,6 +116,9 @@ impl Source {
     const MAX: usize = 1 + 16 + 2;
 
     fn new(address: SocketAddr) -> Self {
+        if planted(Bug::CookieForAnySource) {
+            return Self { buf: [0; Self::MAX], len: Self::MAX };
+        }
         let mut buf = [0; Self::MAX];
         let mut rest = buf.as_mut_slice();
         emit_address(&mut rest, address);

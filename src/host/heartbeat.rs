@@ -180,7 +180,9 @@ impl Host {
             }
         }
         let check_time = self.told.check_time;
-        let (lowest, longest) = (BACKOFF_MIN.min(check_time / 10), check_time.min(BACKOFF_MAX));
+        // With the attempt itself less than 1.4 T: an HMS that stood still hears of the host before its row goes.
+        let in_time = (check_time * 13 / 10).saturating_sub(times(check_time, usize::MAX));
+        let (lowest, longest) = (BACKOFF_MIN.min(check_time / 10), check_time.min(in_time).min(BACKOFF_MAX));
         let wait = self.beat.backoff.draw(&mut self.rng, lowest, longest);
         self.timers.set(Timer::Beat, now + wait);
     }

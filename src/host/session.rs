@@ -8,6 +8,7 @@ use super::routes::Target;
 use crate::auth::{SessionKey, seal};
 use crate::ident::{Incarnation, Name, ServerId, SessionId, Stamp};
 use crate::limits;
+use crate::planted::{Bug, planted};
 use crate::storage::HostStore;
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::token::Token;
@@ -134,7 +135,8 @@ impl Host {
         let (id, key, sequence) = {
             let session = self.session.as_mut()?;
             let sequence = session.next_sequence;
-            session.next_sequence = sequence.saturating_add(1);
+            session.next_sequence =
+                sequence.saturating_add(u64::from(!(planted(Bug::SequenceTwice) && kind == Kind::Find)));
             (session.id, session.key.clone(), sequence)
         };
         Header { session: id, ..self.header(kind, flags, sequence) }.emit(&mut buf);

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::rows::{Family, Row, bit};
 use super::{Registry, RowId};
 use crate::ident::RealmId;
+use crate::planted::{Bug, planted};
 
 /// What a new address of a row did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +49,9 @@ impl Registry {
 
     /// Takes `address` away from the row that holds it, unless that is `keep`.
     pub(super) fn displace(&mut self, realm: u16, address: SocketAddr, keep: Option<u32>) -> Option<RowId> {
-        let id = self.find_address(realm, address).filter(|id| Some(*id) != keep)?;
+        let id = self
+            .find_address(realm, address)
+            .filter(|id| Some(*id) != keep && !planted(Bug::AddressShared))?;
         self.change(id, |registry| {
             registry.unindex_address(id);
             if let Some(row) = registry.rows.get_mut(id) {

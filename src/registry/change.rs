@@ -8,6 +8,7 @@ use super::view::{GoneRow, Member, Reason, View};
 use super::{Registry, RowId};
 use crate::ident::{Revision, UserId};
 use crate::limits::{BUCKETS, DELETIONS_KEPT};
+use crate::planted::{Bug, planted};
 
 /// Deletions that all groups of a realm remember together; above it each keeps a few only.
 const GROUP_GONE_KEPT: usize = 8 * DELETIONS_KEPT;
@@ -81,7 +82,9 @@ impl Registry {
             view.len -= 1;
             view.revision = revision;
             view.adjust(user, digest, 0);
-            view.push_gone(GoneRow { user, revision, reason }, DELETIONS_KEPT);
+            if !planted(Bug::GoneUnsaid) {
+                view.push_gone(GoneRow { user, revision, reason }, DELETIONS_KEPT);
+            }
         }
         self.mark_realm(realm);
         self.tell_watchers(realm, user, revision);

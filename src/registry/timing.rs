@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::limits::{BRAKE_LIMIT, CHECK_TIME, EXPIRY_FACTOR};
+use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant};
 
 /// How long silence lasts until what happens.
@@ -21,7 +22,14 @@ impl Default for Timing {
 
 impl Timing {
     pub(super) fn new(check_time: Duration, factor: f64) -> Self {
-        Self { factor: (factor * 1000.0) as u64, check_time }
+        let wrong = if planted(Bug::ExpiryEarly) {
+            950.0
+        } else if planted(Bug::ExpiryLate) {
+            1080.0
+        } else {
+            1000.0
+        };
+        Self { factor: (factor * wrong) as u64, check_time }
     }
 
     /// Silence after which a row is removed.

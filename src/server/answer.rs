@@ -6,6 +6,7 @@ use super::output::Output;
 use crate::auth::{DatagramKey, seal, seal_checksum};
 use crate::ident::{Epoch, Incarnation, RealmId, SessionId, UserId};
 use crate::net::{Arrival, Destination, Transmit};
+use crate::planted::{Bug, planted};
 use crate::time::Instant;
 use crate::wire::{Announce, Header, Hint, HintCode, Kind, PageInfo, PageMessage, RejectCode, Short, flag};
 
@@ -56,7 +57,8 @@ impl Answers {
 
     /// The next number.
     pub(super) fn number(&mut self) -> u64 {
-        self.number = self.number.saturating_add(1);
+        let step = u64::from(!(planted(Bug::NumberRepeats) && self.number % 50 == 7));
+        self.number = self.number.saturating_add(step);
         self.number
     }
 

@@ -9,6 +9,7 @@ use super::view::{CommandError, RealmRow, RevokeView};
 use crate::auth::{Keyring, RealmSecret};
 use crate::ident::{Epoch, Incarnation, Name, RealmId};
 use crate::limits::REALM_NAME_MAX;
+use crate::planted::{Bug, planted};
 use crate::registry::{Reason, RowId};
 use crate::storage::{SnapshotHeader, SnapshotRow};
 use crate::time::Instant;
@@ -64,10 +65,12 @@ impl Server {
         let clock = self.stamps.read(now);
         let (id, _) = self.keyring.revoke_name(realm, &name, clock);
         let row = self.registry.by_user(realm, id);
-        if let Some(row) = row {
+        if let Some(row) = row.filter(|_| !planted(Bug::RevokedRowStays)) {
             self.remove_row(now, row, Reason::Revoked, "leave");
         }
-        self.events.push_back(Event::PersistSecrets);
+        if !planted(Bug::RevocationNotStored) {
+            self.events.push_back(Event::PersistSecrets);
+        }
         Ok(RevokeView { user: name.to_string(), realm: self.realm_row(realm).name, removed: row.is_some() })
     }
 

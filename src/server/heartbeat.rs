@@ -8,6 +8,7 @@ use super::register::unfit;
 use super::session::Proof;
 use crate::auth::{ReadyKey, Window};
 use crate::limits::{DATAGRAM_MAX, TAG_LEN};
+use crate::planted::{Bug, planted};
 use crate::registry::{FixedSignature, NewContent, RowId};
 use crate::time::{Duration, Instant};
 use crate::wire::{Ack, ContentRef, Header, Heartbeat, Kind, RejectCode, Settings};
@@ -104,7 +105,7 @@ impl Server {
     /// R-REG-31; says whether the directory changed.
     fn take_content(&mut self, now: Instant, id: RowId, heartbeat: &Heartbeat<'_>, held: u32) -> bool {
         let Some((content, view, push)) = &heartbeat.content else { return false };
-        if heartbeat.content_version <= held {
+        if heartbeat.content_version <= held && !planted(Bug::ContentVersionIgnored) {
             return false;
         }
         let new = NewContent {

@@ -7,6 +7,7 @@ use super::answer::Ask;
 use super::refusals::{Refusal, Verdict};
 use crate::limits::{DISCOVER_LEN, SHORT_LEN};
 use crate::net::Arrival;
+use crate::planted::{Bug, planted};
 use crate::time::Instant;
 use crate::wire::{HintCode, Kind, Problem, Unverified, WireError, normal_address};
 
@@ -33,6 +34,7 @@ impl Server {
             Kind::Init | Kind::Register | Kind::Discover => self.user_request(ask, datagram),
             // From another HMS, or its own come back: it concerns hosts.
             Kind::Announce => {}
+            _ if planted(Bug::ResponseAnswered) => self.answers.hint(ask, HintCode::WrongKey),
             // Answers are never answered (R-FMT-03).
             _ => self.dropped("type"),
         }

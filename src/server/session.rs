@@ -6,6 +6,7 @@ use super::refusals::Verdict;
 use crate::auth::{ReadyKey, SessionKey, UserKey, Window, open};
 use crate::ident::Incarnation;
 use crate::limits::BAD_TAGS;
+use crate::planted::{Bug, planted};
 use crate::registry::{Reason, RowId};
 use crate::wire::{Find, Kind, Pattern, RejectCode, Request, Unverified, WireError};
 
@@ -80,7 +81,8 @@ impl Server {
                 _ => return self.not_accepted(&found, error.reason()),
             },
         };
-        if found.live && !found.window.would_accept(ask.header.sequence) {
+        let seen = found.live && !found.window.would_accept(ask.header.sequence);
+        if seen && !planted(Bug::WindowSkipped) {
             return self.not_accepted(&found, "replay");
         }
         // An unconfirmed row's user is not charged: what was captured before a restart can be said again.
@@ -118,6 +120,9 @@ impl Server {
         let sequence = ask.header.sequence;
         if matches!(request, Request::Leave(_)) {
             self.answers.short(ask, Kind::Left, 0, key);
+            if planted(Bug::LeaveForgotten) {
+                return;
+            }
             return self.remove_row(ask.now, id, Reason::Leave, "leave");
         }
         let steady = live && own_source && incarnation_named(request) == Some(self.answers.incarnation());
@@ -126,14 +131,14 @@ impl Server {
             self.registry.set_window(id, window.into_parts());
             return self.accepted(ask, &found, key, request, Proof::Steady, fault);
         }
-        if !self.cookie_holds(ask, request) {
+        if !planted(Bug::AddressBeforeProof) && !self.cookie_holds(ask, request) {
             self.doubt(&found);
             let cookie =
                 self.cookies.session(ask.now, ask.from, ask.header.session, self.answers.incarnation());
             return self.answers.short(ask, Kind::Challenge, cookie, key);
         }
         // Row 9: nothing that was sent before may confirm or move a row.
-        if sequence <= window.highest() {
+        if sequence <= window.highest() && !planted(Bug::OldSequenceProves) {
             return self.not_accepted(&found, "replay");
         }
         if !own_source && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {

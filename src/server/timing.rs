@@ -4,6 +4,7 @@ use super::Server;
 use super::event::{Event, Level};
 use super::view::{HostRow, WatchEvent};
 use crate::net::Transmit;
+use crate::planted::{Bug, planted};
 use crate::registry::{Fate, Reason, RowId};
 use crate::time::{Duration, Instant, UnixMillis};
 
@@ -117,6 +118,9 @@ impl Server {
 
     /// Wall-clock time, for display only.
     pub fn set_wall(&mut self, now: Instant, wall: UnixMillis) {
+        if planted(Bug::WallClockInExpiry) {
+            self.handle_timeout(now + Duration::from_millis(wall.0.saturating_sub(self.wall.read(now).0)));
+        }
         self.wall = super::clock::Wall::new(now, wall);
     }
 

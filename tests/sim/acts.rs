@@ -1,16 +1,15 @@
 //! Carries out what the plan says.
 
-use std::collections::BTreeMap;
-
 use hms::host::Change;
 use hms::ident::Name;
 use hms::time::{Duration, Instant};
-use hms::wire::{HostState, UpdateMode};
+use hms::wire::HostState;
 
+use crate::device::Device;
 use crate::net::Plug;
 use crate::plan::Action;
-use crate::reference::{Reference, learn_generations};
-use crate::world::{Checked, World};
+use crate::rule::{Checked, Rule};
+use crate::world::World;
 
 impl World {
     pub fn act(&mut self, action: Action) -> Checked {
@@ -32,10 +31,11 @@ impl World {
                 self.host_turn(device, turn.map(|(_, turn)| turn))
             }
             Action::PauseHost { device, length } => {
-                if self.devices[device].running() && self.devices[device].paused_until.is_none() {
-                    self.tally.count("host paused");
-                    self.devices[device].paused_until = Some(self.now + length);
-                }
+                self.pause_host(device, length, false);
+                Ok(())
+            }
+            Action::SleepHost { device, length } => {
+                self.pause_host(device, length, true);
                 Ok(())
             }
             Action::StepHost { device, by } => {
@@ -50,8 +50,12 @@ impl World {
                 self.holding = on;
                 Ok(())
             }
-            Action::Replay => self.replay(),
-            Action::Forge => self.forge(),
+            Action::OnPath { on } => {
+                self.on_path = on;
+                Ok(())
+            }
+            Action::Attack(attack) => self.attack(attack),
+            Action::RevokeInsider => self.revoke_insider(),
             Action::Vanish { share } => {
                 for device in 0..self.devices.len() {
                     if self.dice.below(100) < share {
@@ -99,55 +103,20 @@ impl World {
         Ok(())
     }
 
+    fn pause_host(&mut self, device: usize, length: Duration, asleep: bool) {
+        let device = &mut self.devices[device];
+        if device.running() && device.paused_until.is_none() {
+            self.tally.count(if asleep { "host asleep" } else { "host paused" });
+            device.paused_until = Some(self.now + length);
+            device.asleep = asleep;
+        }
+    }
+
     fn renumbered(&mut self, device: usize) -> Checked {
         let inside = self.net.inside(device);
         self.devices[device].troubled = self.now;
         let turn = self.devices[device].renumbered(self.now, inside);
         self.host_turn(device, Some(turn))
-    }
-
-    fn act_on_hms(&mut self, action: Action) -> Checked {
-        match action {
-            Action::StartHms => self.start_hms()?,
-            Action::KillHms { keep_snapshot } => {
-                if self.hms.server.is_some() {
-                    self.tally.count("hms killed");
-                    self.end_hms();
-                }
-                if !keep_snapshot {
-                    self.hms.snapshot = None;
-                }
-            }
-            Action::StopHms => {
-                let turn = self.hms.with(self.now, |server, local| server.stop(local));
-                if let Some((_, turn)) = turn {
-                    self.tally.count("hms stopped");
-                    self.hms_turn(turn, None)?;
-                    self.save();
-                    self.end_hms();
-                }
-            }
-            Action::PauseHms { length } => self.pause_hms(length),
-            Action::StepHms { by } => {
-                self.tally.count("wall clock stepped");
-                self.hms.step_wall(self.now, by);
-            }
-            Action::Reload => self.reload()?,
-            Action::Snapshot if self.hms.paused_until.is_none() => self.save(),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn pause_hms(&mut self, length: Duration) {
-        let Some(reference) = self.reference.as_mut().filter(|_| self.hms.paused_until.is_none()) else {
-            return;
-        };
-        let end = self.now + length;
-        reference.stalls.push((end, length));
-        self.tally.count("hms paused");
-        self.hms.paused_until = Some(end);
-        self.hms.troubled = end;
     }
 
     pub fn start(&mut self, device: usize, takeover: bool) -> Checked {
@@ -162,19 +131,21 @@ impl World {
         let superseded = self.devices[device].superseded && !takeover;
         let turn = self.devices[device].start(self.now, takeover, inside);
         if superseded && (self.devices[device].running() || !turn.sent.is_empty()) {
-            return Err(format!("device {device} comes back although it was superseded"));
+            return Err(
+                Rule::Superseded.broken(format!("device {device} comes back although it was superseded"))
+            );
         }
         self.host_turn(device, Some(turn))
     }
 
     /// Something is done to this user's registration from outside: all its machines are in trouble.
-    fn touch_user(&mut self, user: usize) {
+    pub fn touch_user(&mut self, user: usize) {
         for device in self.users[user].devices.clone() {
             self.devices[device].troubled = self.now;
         }
     }
 
-    fn kill(&mut self, device: usize) -> Checked {
+    pub fn kill(&mut self, device: usize) -> Checked {
         if self.devices[device].running() {
             self.tally.count("host killed");
             self.devices[device].kill(self.now);
@@ -198,6 +169,7 @@ impl World {
         if !self.devices[device].running() || self.devices[device].paused_until.is_some() {
             return Ok(());
         }
+        self.devices[device].set_at = self.now;
         change.clone().apply(&mut self.devices[device].wanted).expect("a change that can be made");
         let turn = self.devices[device].with(self.now, |host, local| host.set(local, vec![change]));
         let Some((result, turn)) = turn else { return Ok(()) };
@@ -224,95 +196,15 @@ impl World {
         self.host_turn(device, turn.map(|(_, turn)| turn))
     }
 
-    fn revoke(&mut self, user: usize) -> Checked {
-        let (name, realm, who) =
-            (self.users[user].name.to_string(), self.users[user].realm, self.users[user].who);
-        let turn = self.hms.with(self.now, |server, local| server.revoke(local, Some(realm), &name));
-        let Some((result, turn)) = turn else { return Ok(()) };
-        self.tally.count("revoked");
-        let view = result.map_err(|e| format!("revoke: {e}"))?;
-        self.learn();
-        let reference = self.reference.as_mut().ok_or("a process without reference")?;
-        if reference.revoke(self.now, who) != view.removed {
-            return Err(format!("revoking {name} removed a row: {}", view.removed));
+    /// Their tokens were printed by an HMS that forgot it.
+    fn kill_strangers(&mut self) -> Checked {
+        for device in 0..self.devices.len() {
+            let Device { who, token, .. } = &self.devices[device];
+            if token.generation > self.keys.generation(who.0, who.1) {
+                self.kill(device)?;
+            }
         }
-        self.touch_user(user);
-        self.hms_turn(turn, None)
-    }
-
-    fn learn(&mut self) {
-        if let Some(server) = &self.hms.server {
-            learn_generations(&mut self.keys, server.keyring());
-        }
-    }
-
-    /// A new token for the user's first machine, and `hms join` with it.
-    fn renew(&mut self, user: usize) -> Checked {
-        let device = self.users[user].devices[0];
-        let plug = self.net.plug(device);
-        let token = self.token(user, plug);
-        if token.generation == self.devices[device].token.generation {
-            return Ok(());
-        }
-        self.kill(device)?;
-        self.devices[device].give_token(token);
-        self.start(device, true)
-    }
-
-    pub fn save(&mut self) {
-        if let Some(reference) = &self.reference {
-            self.hms.save(self.now, reference.rows.clone());
-        }
-    }
-
-    pub fn end_hms(&mut self) {
-        if let Some(reference) = &self.reference {
-            *self.tally.events.entry("displaced").or_default() += reference.displaced;
-        }
-        self.hms.kill(self.now);
-        self.reference = None;
-    }
-
-    pub fn start_hms(&mut self) -> Checked {
-        if self.hms.server.is_some() {
-            return Ok(());
-        }
-        self.tally.count("hms started");
-        let mut rows = BTreeMap::new();
-        if let Some(saved) = &self.hms.snapshot {
-            self.tally.count("snapshot restored");
-            rows = saved.rows.clone();
-        }
-        let turn = self.hms.start(self.now);
-        self.learn();
-        let keys = &self.keys;
-        rows.retain(|who, row| row.generation >= keys.generation(who.0, who.1));
-        let server = self.hms.server.as_ref().ok_or("no process")?;
-        let reference =
-            Reference::new(self.hms.secrets().server, server.incarnation(), self.now, self.rules(), rows);
-        self.reference = Some(reference);
-        self.hms_turn(turn, None)
-    }
-
-    fn reload(&mut self) -> Checked {
-        let settings = &mut self.hms.settings;
-        settings.check_time = Duration::from_secs(*self.dice.pick(&[5, 10, 20, 30]));
-        settings.push = !self.dice.one_in(3);
-        let modes = [UpdateMode::OnChange, UpdateMode::Always, UpdateMode::OnRequest];
-        settings.update = *self.dice.pick(&modes);
-        self.longest = self.longest.max(settings.check_time);
-        self.tally.count("reloaded");
-        self.reload_hms()
-    }
-
-    fn reload_hms(&mut self) -> Checked {
-        let settings = self.hms.settings.clone();
-        let (now, rules) = (self.now, self.rules());
-        if let Some(reference) = &mut self.reference {
-            reference.reload(now, rules);
-        }
-        let turn = self.hms.with(self.now, |server, local| server.reload(local, settings));
-        turn.map_or(Ok(()), |(_, turn)| self.hms_turn(turn, None))
+        Ok(())
     }
 
     /// Faults end: everything is mended, everybody who wants to be there is.
@@ -326,7 +218,9 @@ impl World {
             device.troubled = self.now;
         }
         self.hms.troubled = self.now;
-        self.holding = false;
+        (self.holding, self.on_path, self.overload) = (false, false, None);
+        self.hms.disk_works = true;
+        self.kill_strangers()?;
         self.start_hms()?;
         self.hms.settings.realms.clear();
         self.reload_hms()

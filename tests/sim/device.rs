@@ -1,20 +1,22 @@
 //! A machine with the host program on it: disk, process, what its user wants, and what it may not do.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use hms::host::{Event, Host, HostSetup};
-use hms::ident::{InstanceId, SessionId};
-use hms::net::{Arrival, Destination, Interface, Transmit};
+use hms::ident::InstanceId;
+use hms::net::{Arrival, Interface, Transmit};
 use hms::storage::HostStore;
 use hms::time::{Duration, Instant, UnixMillis};
 use hms::token::Token;
-use hms::wire::{Answer, Content, Header, Kind, RejectCode, Request, Verified, View};
+use hms::wire::{Answer, Content, Header, RejectCode, View};
 
 use crate::dice::Dice;
 use crate::keys::{Keys, Opened};
 use crate::net::LAN;
 use crate::reference::Who;
+use crate::rule::{Broken, Checked, Rule};
+use crate::spy::Spy;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +39,12 @@ pub struct Device {
     pub wanted: Content,
     pub view: View,
     pub paused_until: Option<Instant>,
+    /// What comes while it is paused is lost.
+    pub asleep: bool,
     pub inbox: VecDeque<(SocketAddr, Arrival, Vec<u8>)>,
+    /// Where the HMS sees it, since when; and when its user set something last.
+    pub seen_at: (Option<SocketAddr>, Instant),
+    pub set_at: Instant,
     /// Difference between the world's clock and this machine's.
     clock: Duration,
     wall: u64,
@@ -46,33 +53,6 @@ pub struct Device {
     pub troubled: Instant,
     spy: Spy,
 }
-
-/// What was seen of a device's datagrams, to find the ones that it must not send.
-#[derive(Default)]
-struct Spy {
-    by_sequence: BTreeMap<(SessionId, u64), u64>,
-    /// Requests that nobody answered yet.
-    open: BTreeSet<(SessionId, u64)>,
-    by_nonce: BTreeMap<(u8, u64), u64>,
-    /// Times of the last datagrams.
-    sent: VecDeque<Instant>,
-    /// Challenges echoed, each once however often its echo was sent.
-    echoes: VecDeque<(Instant, u64)>,
-    /// When a heartbeat went out or was answered last, or the session began.
-    beat: Option<Instant>,
-    /// The longest and the shortest check time that it was told.
-    check_time: Duration,
-    shortest: Duration,
-    /// The first heartbeat after a calm, while nothing came back and no second one went out.
-    alone: Option<Instant>,
-}
-
-/// Datagrams that one host may send within ten seconds; more is a storm.
-const STORM: usize = 120;
-/// Longer than an attempt to reach an HMS takes (R-REG-34).
-const CALM: Duration = Duration::from_secs(5);
-/// By then the second heartbeat of an attempt is out; check times are 5 s and more here.
-const RESENT: Duration = Duration::from_millis(1010);
 
 pub struct Sent {
     pub transmit: Transmit,
@@ -84,10 +64,6 @@ pub struct Sent {
 pub struct Turn {
     pub sent: Vec<Sent>,
     pub events: Vec<Event>,
-}
-
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Device {
@@ -106,6 +82,9 @@ impl Device {
             wanted: content,
             view,
             paused_until: None,
+            asleep: false,
+            seen_at: (None, Instant::ZERO),
+            set_at: Instant::ZERO,
             inbox: VecDeque::new(),
             clock: dice.secs(0, 100_000),
             wall: 1_700_000_000_000 + dice.number() % 1_000_000_000,
@@ -121,6 +100,12 @@ impl Device {
 
     pub fn running(&self) -> bool {
         self.host.is_some()
+    }
+
+    /// Whether it is registered, as far as it knows, or searches the HMS that it lost.
+    pub fn on_air(&self, now: Instant) -> bool {
+        self.look(now, |host, local| matches!(host.me(local).phase, "registered" | "searching"))
+            .unwrap_or(false)
     }
 
     pub fn registered(&self) -> bool {
@@ -232,136 +217,36 @@ impl Device {
     }
 
     /// Checks a datagram that the process sent; says what it is.
-    pub fn check_sent(&mut self, keys: &mut Keys, now: Instant, sent: &Sent) -> Result<Header, String> {
+    pub fn check_sent(&mut self, keys: &mut Keys, now: Instant, sent: &Sent) -> Result<Header, Broken> {
         let bytes = &sent.bytes;
         if bytes.len() > hms::limits::DATAGRAM_MAX {
-            return Err(format!("a host sends {} bytes", bytes.len()));
+            return Err(Rule::Signed.broken(format!("a host sends {} bytes", bytes.len())));
         }
         let opened = match keys.open(bytes) {
             Opened::Signed(verified, _) => verified,
             // A key older than the last two: the user was revoked twice meanwhile.
             Opened::BadTag(header) => return Ok(header),
-            _ => return Err("a host sends what nobody can read".into()),
+            _ => return Err(Rule::Signed.broken("a host sends what nobody can read")),
         };
         let header = *opened.header();
-        let request = opened.request().map_err(|e| format!("a host sends a malformed datagram: {e}"))?;
-        if (header.realm, header.user) != self.who {
-            return Err("a host sends in another's name".into());
-        }
-        self.check_once(&header, bytes)?;
-        self.check_pace(now, &header, &request, &opened)?;
-        match sent.transmit.to {
-            Destination::Groups if header.kind != Kind::Discover => {
-                Err(format!("a host sends {} to the groups", header.kind))
-            }
-            _ => Ok(header),
-        }
-    }
-
-    /// R-AUT-20: never two different datagrams under one sequence or nonce.
-    fn check_once(&mut self, header: &Header, bytes: &[u8]) -> Result<(), String> {
-        let hash = fnv(bytes);
-        if header.session == SessionId(0) {
-            // A REGISTER changes when it answers another challenge; INIT and DISCOVER never.
-            let known = *self.spy.by_nonce.entry((header.kind.code(), header.sequence)).or_insert(hash);
-            let same = known == hash || header.kind == Kind::Register;
-            return if same { Ok(()) } else { Err(format!("two different {} under one nonce", header.kind)) };
-        }
-        match self.spy.by_sequence.insert((header.session, header.sequence), hash) {
-            None if header.sequence > 0 => {
-                self.spy.open.insert((header.session, header.sequence));
-                Ok(())
-            }
-            Some(known) if known == hash && header.kind == Kind::Leave => Ok(()),
-            _ => Err(format!("sequence {} is used twice", header.sequence)),
-        }
-    }
-
-    fn check_pace(
-        &mut self,
-        now: Instant,
-        header: &Header,
-        request: &Request<'_>,
-        opened: &Verified<'_>,
-    ) -> Result<(), String> {
-        let spy = &mut self.spy;
-        spy.sent.push_back(now);
-        while spy.sent.front().is_some_and(|at| now.since(*at) > Duration::from_secs(10)) {
-            spy.sent.pop_front();
-        }
-        if spy.sent.len() > STORM {
-            return Err(format!("{} datagrams within 10 s", spy.sent.len()));
-        }
-        let right = match request {
-            Request::Init(_) => opened.len() >= 68,
-            Request::Discover(_) => opened.len() == 512,
-            Request::Heartbeat(h) if h.content.is_none() => {
-                opened.len() == if h.cookie.is_some() { 76 } else { 68 }
-            }
-            _ => true,
-        };
-        if !right {
-            return Err(format!("a {} of {} bytes", header.kind, opened.len()));
-        }
-        if let Request::Heartbeat(heartbeat) = request {
-            let calm = spy.beat.is_some_and(|last| now.since(last) > CALM);
-            spy.alone = calm.then_some(now);
-            spy.beat = Some(now);
-            if let Some(cookie) = heartbeat.cookie
-                && spy.echoes.iter().all(|(_, known)| *known != cookie)
-            {
-                spy.echoes.push_back((now, cookie));
-            }
-        }
-        // R-REG-33: three in a check time, of which the shortest interval is nine tenths.
-        while spy.echoes.front().is_some_and(|(at, _)| now.since(*at) >= spy.shortest.mul_f64(0.9)) {
-            spy.echoes.pop_front();
-        }
-        if spy.echoes.len() > 3 {
-            return Err(format!("{} challenges echoed within a check time", spy.echoes.len()));
-        }
-        Ok(())
+        let malformed = |e| Rule::Signed.broken(format!("a host sends a malformed datagram: {e}"));
+        let request = opened.request().map_err(malformed)?;
+        Rule::Signed.demand((header.realm, header.user) == self.who, || "in another's name".into())?;
+        self.spy.check_once(&header, bytes)?;
+        self.spy.check_pace(now, &header, &request, opened.len())?;
+        self.spy.check_target(now, &header, sent.transmit.to)?;
+        Ok(header)
     }
 
     /// What an authenticated answer that was delivered tells the tester.
     pub fn heard(&mut self, now: Instant, header: &Header, answer: &Answer<'_>) {
-        let asked = match answer {
-            Answer::Registered(_) => {
-                self.spy.by_nonce.contains_key(&(Kind::Register.code(), header.sequence))
-            }
-            _ => self.spy.open.remove(&(header.session, header.sequence)),
-        };
-        if !asked {
-            return;
-        }
-        self.spy.alone = None;
-        let told = match answer {
-            Answer::Registered(registered) => Some(registered.check_time_ms),
-            Answer::Ack(ack) => ack.settings.check_time_ms,
-            _ => return,
-        };
-        self.spy.beat = Some(now);
-        if let Some(told) = told.map(|ms| Duration::from_millis(ms.into())) {
-            let first = self.spy.shortest.is_zero();
-            self.spy.check_time = self.spy.check_time.max(told);
-            self.spy.shortest = if first { told } else { self.spy.shortest.min(told) };
-        }
+        self.spy.heard(now, header, answer);
     }
 
     /// A registered host says so at least every 1.1 check times, and again when nothing comes back (R-REG-34).
-    pub fn check_cadence(&self, now: Instant) -> Result<(), String> {
-        let Some(beat) = self.spy.beat.filter(|_| self.registered() && self.paused_until.is_none()) else {
-            return Ok(());
-        };
-        if self.spy.alone.is_some_and(|first| now.since(first) > RESENT) {
-            return Err("a heartbeat without answer is not sent again".into());
-        }
-        let latest = self.spy.check_time + self.spy.check_time / 10 + Duration::from_millis(1500);
-        let troubled = now.since(self.troubled) < latest;
-        if now.since(beat) > latest && !troubled {
-            return Err(format!("a registered host is silent for {:?}", now.since(beat)));
-        }
-        Ok(())
+    pub fn check_cadence(&self, now: Instant) -> Checked {
+        let quiet = !self.registered() || self.paused_until.is_some();
+        if quiet { Ok(()) } else { self.spy.check_cadence(now, self.troubled) }
     }
 }
 

@@ -32,10 +32,27 @@ pub enum Fault {
     Flapping,
     Holding,
     Crowding,
+    /// The HMS's machine sleeps: what comes meanwhile is lost.
+    HmsSleep,
+    HostSleep,
+    /// The snapshot is damaged.
+    HmsCrashTorn,
+    /// The disk takes nothing.
+    DiskFull,
+    /// Somebody on the path drops, delays, changes and moves datagrams.
+    OnPath,
+    /// Somebody has the key of a user.
+    Insider,
+    /// A revoked host tries again and again.
+    Stolen,
+    /// Five times as much comes as the HMS can take.
+    Overload,
+    /// The world goes on for hours, and then what was captured is said again.
+    Hours,
 }
 
 impl Fault {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 38] = [
         Self::Loss,
         Self::Duplication,
         Self::Reordering,
@@ -65,7 +82,21 @@ impl Fault {
         Self::Flapping,
         Self::Holding,
         Self::Crowding,
+        Self::HmsSleep,
+        Self::HostSleep,
+        Self::HmsCrashTorn,
+        Self::DiskFull,
+        Self::OnPath,
+        Self::Insider,
+        Self::Stolen,
+        Self::Overload,
+        Self::Hours,
     ];
+
+    /// They cost the simulator much: each has its turn, and does not come by chance as well.
+    pub const fn is_long(self) -> bool {
+        matches!(self, Self::Overload | Self::Hours)
+    }
 
     /// Faults of the cables, there all the time.
     pub const fn of_cables(self) -> bool {

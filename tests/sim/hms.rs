@@ -11,7 +11,8 @@ use hms::time::{Duration, Instant, UnixMillis};
 
 use crate::device::Sent;
 use crate::dice::Dice;
-use crate::net::{HMS_PORT, HMS_V4, HMS_V6, LAN};
+use crate::heap::weigh;
+use crate::net::{HMS_PORT, HMS_V4, HMS_V6, LAN, Mail};
 use crate::reference::{Row, Who};
 
 /// What a turn of the process brought.
@@ -32,12 +33,22 @@ pub struct HmsMachine {
     pub snapshot: Option<Saved>,
     pub server: Option<Server>,
     pub paused_until: Option<Instant>,
-    pub inbox: VecDeque<(SocketAddr, Arrival, Vec<u8>)>,
+    pub inbox: VecDeque<(Mail, Arrival)>,
     pub settings: ServerSettings,
     clock: Duration,
     wall: u64,
     dice: Dice,
+    /// The last time that a host could not reach it, other than by a pause.
     pub troubled: Instant,
+    /// When it began to stand still, or last did.
+    pub paused: Instant,
+    /// What comes while it is paused is lost.
+    pub asleep: bool,
+    /// Processes so far.
+    pub process: u32,
+    pub disk_works: bool,
+    /// Some of what it should have stored is not.
+    pub unstored: bool,
 }
 
 fn addresses() -> Vec<SocketAddr> {
@@ -58,6 +69,11 @@ impl HmsMachine {
             wall: 1_700_000_000_000 + dice.number() % 1_000_000_000,
             dice,
             troubled: Instant::ZERO,
+            paused: Instant::ZERO,
+            asleep: false,
+            process: 0,
+            disk_works: true,
+            unstored: false,
         }
     }
 
@@ -74,9 +90,12 @@ impl HmsMachine {
         let mut secrets = self.secrets();
         let incarnation =
             secrets.next_incarnation(|bytes| bytes.copy_from_slice(&self.dice.bytes()[..bytes.len()]));
-        self.secrets = secrets.to_bytes().to_vec();
-        let snapshot = self.snapshot.as_ref().map(|saved| Snapshot::from_bytes(&saved.bytes));
-        let snapshot = snapshot.map(|s| s.expect("a snapshot that the simulator stored itself"));
+        if self.disk_works {
+            self.secrets = secrets.to_bytes().to_vec();
+        }
+        self.unstored = false;
+        self.process += 1;
+        let snapshot = self.snapshot.as_ref().and_then(|saved| Snapshot::from_bytes(&saved.bytes).ok());
         let base = secrets.clock.max(snapshot.as_ref().map_or(0, |s| s.header.stamp_clock));
         let setup = Setup {
             name: Name::new("atlas").expect("a name"),
@@ -101,17 +120,49 @@ impl HmsMachine {
         self.collect(now)
     }
 
-    pub fn kill(&mut self, now: Instant) {
-        self.server = None;
+    /// Stores the secrets, if the disk takes them.
+    pub fn store(&mut self, now: Instant) {
+        let local = self.local(now);
+        let Some(server) = self.server.as_mut() else { return };
+        if self.disk_works {
+            let mut secrets = Secrets::from_bytes(&self.secrets).expect("secrets stored before");
+            secrets.take(server.keyring(), server.stamp_clock(local));
+            self.secrets = secrets.to_bytes().to_vec();
+            server.persisted(Ok(()));
+        } else {
+            server.persisted(Err("no space left on device".into()));
+        }
+        self.unstored = !self.disk_works;
+    }
+
+    /// Something is wrong with the snapshot: it ends early, or has a wrong bit.
+    pub fn tear(&mut self) {
+        let Some(Saved { bytes, .. }) = &mut self.snapshot else { return };
+        let place = self.dice.below(bytes.len());
+        if self.dice.one_in(2) {
+            bytes.truncate(place);
+        } else {
+            bytes[place] ^= 1 << self.dice.below(8);
+        }
+    }
+
+    pub fn is_torn(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|saved| Snapshot::from_bytes(&saved.bytes).is_err())
+    }
+
+    /// Ends the process; how many bytes of heap it held.
+    pub fn kill(&mut self, now: Instant) -> usize {
+        let held = self.server.take().map_or(0, weigh);
         self.paused_until = None;
         self.inbox.clear();
         self.troubled = now;
+        held
     }
 
     /// Writes the snapshot, in pages as the shell does.
     pub fn save(&mut self, now: Instant, rows: BTreeMap<Who, Row>) {
         let local = self.local(now);
-        let Some(server) = &self.server else { return };
+        let Some(server) = self.server.as_ref().filter(|_| self.disk_works) else { return };
         let mut bytes = Vec::new();
         let mut writer = SnapshotWriter::begin(&server.snapshot_header(local), &mut bytes);
         let mut at = None;
@@ -158,18 +209,17 @@ impl HmsMachine {
         let local = self.local(now);
         let mut turn = Turn::default();
         let Some(server) = self.server.as_mut() else { return turn };
+        let mut store = false;
         let mut buf = Vec::new();
         while let Some(transmit) = server.poll_output(local, &mut buf) {
             turn.sent.push(Sent { transmit, bytes: buf.clone() });
         }
         while let Some(event) = server.poll_event() {
-            if event == Event::PersistSecrets {
-                let mut secrets = Secrets::from_bytes(&self.secrets).expect("secrets stored before");
-                secrets.take(server.keyring(), server.stamp_clock(local));
-                self.secrets = secrets.to_bytes().to_vec();
-                server.persisted(Ok(()));
-            }
+            store |= event == Event::PersistSecrets;
             turn.events.push(event);
+        }
+        if store {
+            self.store(now);
         }
         turn
     }

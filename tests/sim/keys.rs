@@ -80,6 +80,16 @@ impl Keys {
         self.previous(realm, user) == Some(generation)
     }
 
+    /// All revocations, to be taken back to.
+    pub fn generations(&self) -> BTreeMap<(RealmId, UserId), Vec<Generation>> {
+        self.generations.clone()
+    }
+
+    /// Revocations that came after are forgotten.
+    pub fn go_back(&mut self, generations: BTreeMap<(RealmId, UserId), Vec<Generation>>) {
+        self.generations = generations;
+    }
+
     pub fn revoke(&mut self, realm: RealmId, user: UserId, generation: Generation) {
         self.generations.entry((realm, user)).or_default().push(generation);
     }

@@ -1,131 +1,132 @@
 //! The simulator: whole worlds in virtual time, each from a seed. `CONTRIBUTING.md` says how to use it.
 //!
-//! `HMS_SIM_SEED=n` plays one world (with `HMS_SIM_TRACE=1` line by line), `HMS_SIM_SEEDS=n` or `a..b` many.
+//! `HMS_SIM_SEED=n` plays one world (with `HMS_SIM_TRACE=1` line by line), `HMS_SIM_SEEDS=n` or `a..b` many, until
+//! `HMS_SIM_CPU_MINUTES` are used up; `HMS_SIM_FIGURES` names a file for what happened. With the feature `planted` it
+//! hunts for bugs that are there, `HMS_SIM_BUG=name` for one.
 #![allow(clippy::disallowed_methods, reason = "it tells how long it took")]
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test")]
 
 mod acts;
+mod acts_hms;
+mod answers;
 mod attack;
+mod capture;
+mod crafted;
 mod device;
 mod dice;
+mod draw;
 mod fault;
+mod figures;
+mod heap;
 mod hms;
 mod hms_turn;
+mod host_turn;
+#[cfg(feature = "planted")]
+mod hunt;
+mod insider;
 mod keys;
+mod liveness;
 mod net;
+mod overload;
 mod peace;
 mod plan;
+mod play;
 mod reference;
+mod rule;
+mod spy;
+mod table;
 mod tally;
+mod witness;
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Range;
+use std::process::{Command, ExitCode};
 
-use ::hms::time::Instant;
-
-use plan::Plan;
-use tally::Tally;
-use world::{Violation, World};
+use figures::{cpu_seconds, figures};
+use play::{Sum, play_all, two_ways};
+use world::Look;
 
 /// Worlds in an ordinary run, and how many of them are played twice.
-const SEEDS: u64 = 200;
-const TWICE: u64 = 10;
+const SEEDS: u64 = 1000;
+const TWICE: u64 = 20;
 
-struct Played {
-    tally: Tally,
-    hash: u64,
-    result: Result<(), Violation>,
+/// The one seed that was named.
+fn single() -> Option<u64> {
+    std::env::var("HMS_SIM_SEED").ok()?.parse().ok()
 }
 
-fn play(seed: u64, print: bool) -> Played {
-    let plan = Plan::new(seed);
-    let (faults, check_time) = (plan.faults.clone(), plan.check_time);
-    let (peace, mode) = (plan.peace, plan.mode);
-    let mut world = World::new(plan, print);
-    world.note(|| format!("seed {seed}: check time {check_time:?}, {faults:?}"));
-    let result = match catch_unwind(AssertUnwindSafe(|| world.play(peace))) {
-        Ok(result) => result,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-            Err(world.violation(format!("panic: {}", text.unwrap_or_default())))
-        }
-    };
-    let result = result.map_err(|mut violation| {
-        violation.before.insert(0, format!("faults {faults:?}, check time {check_time:?}, {mode}"));
-        violation
-    });
-    Played { tally: world.tally.clone(), hash: world.trace.hash, result }
-}
-
-fn seeds() -> (std::ops::Range<u64>, bool) {
-    let number = |name: &str| std::env::var(name).ok();
-    if let Some(seed) = number("HMS_SIM_SEED").and_then(|text| text.parse().ok()) {
-        return (seed..seed + 1, true);
+fn seeds() -> Range<u64> {
+    if let Some(seed) = single() {
+        return seed..seed + 1;
     }
-    let text = number("HMS_SIM_SEEDS").unwrap_or_default();
+    let text = std::env::var("HMS_SIM_SEEDS").unwrap_or_default();
     let range = match text.split_once("..") {
         Some((a, b)) => a.parse().ok().zip(b.parse().ok()).map(|(a, b)| a..b),
         None => text.parse().ok().map(|n| 0..n),
     };
-    (range.unwrap_or(0..SEEDS), false)
+    range.unwrap_or(0..SEEDS)
 }
 
 fn main() -> ExitCode {
-    let (range, single) = seeds();
-    let print = single && std::env::var_os("HMS_SIM_TRACE").is_some();
-    let start = std::time::Instant::now();
-    let next = AtomicU64::new(range.start);
-    let sum = Mutex::new((Tally::default(), Vec::new()));
-    let twice = range.start + TWICE.min(range.end - range.start);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= range.end {
-                        return;
-                    }
-                    let mut played = play(seed, print);
-                    if seed < twice && !single && play(seed, false).hash != played.hash {
-                        let what = "played twice, it went two ways".to_owned();
-                        played.result = Err(Violation { at: Instant::ZERO, what, before: Vec::new() });
-                    }
-                    let mut sum = sum.lock().expect("no panic while it is held");
-                    sum.0.add(&played.tally);
-                    if let Err(violation) = played.result {
-                        sum.1.push((seed, violation));
-                    }
-                }
-            });
-        }
-    });
-    let (tally, failed) = sum.into_inner().expect("no panic while it was held");
-    report(&tally, failed, single, range.end - range.start, start.elapsed())
+    #[cfg(feature = "planted")]
+    return hunt::hunt(single());
+    #[cfg(not(feature = "planted"))]
+    simulate()
 }
 
-fn report(
-    tally: &Tally,
-    mut failed: Vec<(u64, Violation)>,
-    single: bool,
-    seeds: u64,
-    took: std::time::Duration,
-) -> ExitCode {
+#[cfg_attr(feature = "planted", expect(dead_code, reason = "with planted bugs there is a hunt"))]
+fn simulate() -> ExitCode {
+    let (seeds, single) = (seeds(), single().is_some());
+    let print = single && std::env::var_os("HMS_SIM_TRACE").is_some();
+    let start = std::time::Instant::now();
+    let twice = if print { 0 } else { TWICE };
+    let minutes = std::env::var("HMS_SIM_CPU_MINUTES").ok().and_then(|text| text.parse::<f64>().ok());
+    let enough = |_: &Sum| minutes.is_some_and(|minutes| cpu_seconds() >= minutes * 60.0);
+    let mut sum = play_all(&seeds, twice, Look { print, reference: true }, enough);
+    if !single {
+        play_elsewhere(&mut sum);
+    }
+    if let Some(file) = std::env::var_os("HMS_SIM_FIGURES") {
+        let figures = figures(&sum, &seeds, start.elapsed().as_secs_f64());
+        std::fs::write(file, format!("{figures:#}\n")).expect("the figures can be written");
+    }
+    report(&sum, single, start.elapsed())
+}
+
+/// Other processes play some of the seeds, alone and in another order: the same must come of each.
+fn play_elsewhere(sum: &mut Sum) {
+    let seeds: Vec<_> = sum.hashes.iter().rev().step_by(7).map(|(seed, hash)| (*seed, *hash)).collect();
+    for (seed, hash) in seeds {
+        let program = std::env::current_exe().expect("this program has a name");
+        let mut command = Command::new(program);
+        command.env("HMS_SIM_SEED", seed.to_string()).env_remove("HMS_SIM_FIGURES");
+        let output = command.output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        if !text.is_ok_and(|text| text.contains(&trace_line(seed, hash))) {
+            sum.failed.push((seed, two_ways("played by another process")));
+        }
+    }
+}
+
+fn trace_line(seed: u64, hash: u64) -> String {
+    format!("trace of seed {seed}: {hash:016x}")
+}
+
+fn report(sum: &Sum, single: bool, took: std::time::Duration) -> ExitCode {
+    let Sum { tally, failed, hashes, .. } = sum;
+    let seeds = tally.seeds + failed.len() as u64;
     println!("{tally}");
+    hashes.iter().filter(|_| single).for_each(|(seed, hash)| println!("{}", trace_line(*seed, *hash)));
     println!(
-        "{} of {seeds} seeds held, {:.1} simulated hours, {} datagrams, {:.1} s",
+        "{} of {seeds} seeds held, {} played twice, {:.1} simulated hours, {} datagrams, {:.1} s",
         tally.seeds,
+        hashes.len(),
         tally.simulated.as_secs_f64() / 3600.0,
         tally.datagrams,
         took.as_secs_f64()
     );
-    failed.sort_by_key(|(seed, _)| *seed);
     for (seed, violation) in failed.iter().take(if single { 1 } else { 10 }) {
-        println!("\nseed {seed} failed at {}: {}", violation.at, violation.what);
+        println!("\nseed {seed} failed at {}: {}", violation.at, violation.broken);
         violation.before.iter().take(if single { 100 } else { 1 }).for_each(|line| println!("    {line}"));
         println!("  replay: HMS_SIM_SEED={seed} HMS_SIM_TRACE=1 cargo test --test sim");
     }

@@ -17,6 +17,8 @@ pub const LAN: u32 = 1;
 pub const NATS: usize = 3;
 /// No machine ever has this address.
 pub const ATTACKER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 66)), 666);
+/// Nor this one, on the LAN.
+pub const LAN_ROGUE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 250, 66)), 666);
 
 /// Where a machine is plugged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +51,22 @@ pub enum To {
     Outside(SocketAddr),
     /// To this machine, by multicast.
     Machine(usize),
+    /// To an address of the attacker.
+    Rogue(SocketAddr),
+}
+
+/// A datagram as its receiver sees it.
+pub struct Mail {
+    pub from: SocketAddr,
+    pub bytes: Vec<u8>,
+    /// An attacker says it, who has no right to it.
+    pub attack: bool,
 }
 
 /// A datagram under way.
 pub struct Flight {
-    /// Its source as the receiver sees it.
-    pub from: SocketAddr,
     pub to: To,
-    pub bytes: Vec<u8>,
+    pub mail: Mail,
 }
 
 pub struct Net {
@@ -257,6 +267,10 @@ impl Net {
             self.cut += 1;
             return;
         }
+        if [ATTACKER, LAN_ROGUE].contains(&to) {
+            let from = SocketAddr::new(source, HMS_PORT);
+            return self.pass_on(now + Duration::from_millis(1), from, To::Rogue(to), bytes.to_vec());
+        }
         let Some(machine) = self.machine_at(to) else {
             self.nowhere += 1;
             return;
@@ -295,13 +309,18 @@ impl Net {
             if let Some(bit) = copy.flip {
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
-            self.put(copy.at, Flight { from, to, bytes });
+            self.put(copy.at, Flight { to, mail: Mail { from, bytes, attack: false } });
         }
     }
 
     /// The attacker sends, with any source.
     pub fn forge(&mut self, at: Instant, from: SocketAddr, to: To, bytes: Vec<u8>) {
-        self.put(at, Flight { from, to, bytes });
+        self.put(at, Flight { to, mail: Mail { from, bytes, attack: true } });
+    }
+
+    /// The attacker lets go what it held back, or forwards what it got.
+    pub fn pass_on(&mut self, at: Instant, from: SocketAddr, to: To, bytes: Vec<u8>) {
+        self.put(at, Flight { to, mail: Mail { from, bytes, attack: false } });
     }
 
     fn put(&mut self, at: Instant, flight: Flight) {

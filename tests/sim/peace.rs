@@ -9,22 +9,23 @@ use hms::wire::{HostState, UpdateMode, View};
 
 use crate::acts::{after, settling_time};
 use crate::device::End;
-use crate::world::{Checked, Violation, World};
+use crate::rule::{Broken, Checked, Rule};
+use crate::world::{Violation, World, of_device};
 
 impl World {
     /// Plays the world to its end.
     pub fn play(&mut self, peace: hms::time::Instant) -> Result<(), Violation> {
-        self.start_hms().map_err(|what| self.violation(what))?;
+        self.start_hms().map_err(|broken| self.violation(broken))?;
         self.run_until(peace)?;
-        self.make_peace().map_err(|what| self.violation(what))?;
+        self.make_peace().map_err(|broken| self.violation(broken))?;
         let settled = self.now + settling_time(self.longest, self.crowd);
         self.run_until(settled)?;
-        self.refresh_all().map_err(|what| self.violation(what))?;
+        self.refresh_all().map_err(|broken| self.violation(broken))?;
         self.run_until(after(self.now, 3))?;
-        self.check_truth().map_err(|what| self.violation(format!("after the faults: {what}")))?;
+        self.check_truth().map_err(|broken| self.violation(broken))?;
         self.stay_quiet()?;
         self.part()?;
-        self.end_hms();
+        self.end_hms().map_err(|broken| self.violation(broken))?;
         self.tally.seeds = 1;
         self.tally.simulated = Duration::from_micros(self.now.micros());
         self.tally.links = self.net.tally();
@@ -46,7 +47,7 @@ impl World {
     }
 
     /// Who should be listed: the machines that run and have a key that counts.
-    fn present(&self) -> Result<BTreeMap<usize, usize>, String> {
+    fn present(&self) -> Result<BTreeMap<usize, usize>, Broken> {
         let mut present = BTreeMap::new();
         for (number, user) in self.users.iter().enumerate() {
             let running: Vec<_> =
@@ -57,10 +58,10 @@ impl World {
             for device in old {
                 // The last key but one is refused; an older one is met with silence.
                 if self.keys.is_previous(user.who, self.devices[device].token.generation) {
-                    return Err(format!("{}: device {device} goes on with a revoked key", user.name));
+                    return Err(Rule::Revoked.broken(format!("{}: device {device} goes on", user.name)));
                 }
                 if self.devices[device].registered() {
-                    return Err(format!("{}: device {device} is registered with an old key", user.name));
+                    return Err(Rule::Revoked.broken(format!("{}: device {device} is registered", user.name)));
                 }
             }
             match good[..] {
@@ -68,7 +69,9 @@ impl World {
                 [device] => {
                     present.insert(number, device);
                 }
-                _ => return Err(format!("{}: devices {good:?} all go on", user.name)),
+                _ => {
+                    return Err(Rule::Superseded.broken(format!("{}: devices {good:?} all go on", user.name)));
+                }
             }
         }
         Ok(present)
@@ -85,20 +88,22 @@ impl World {
         if listed != expected {
             let missing: Vec<_> = expected.difference(&listed).collect();
             let extra: Vec<_> = listed.difference(&expected).collect();
-            return Err(format!("the HMS lacks {missing:?} and lists {extra:?} in vain"));
+            return Err(Rule::Truth.broken(format!("the HMS lacks {missing:?} and lists {extra:?} in vain")));
         }
         for (user, device) in &present {
             if !self.devices[*device].registered() {
-                return Err(format!("device {device} is not registered"));
+                return Err(Rule::Truth.broken(format!("device {device} is not registered")));
             }
             let name = self.users[*user].name.as_str();
             let row = rows.iter().find(|row| row.user == name).ok_or("no row")?;
             let at = self.net.outside(*device).map(|at| at.to_string());
             if row.status != "up" || row.address != at {
-                return Err(format!("{name} is {} at {:?}, should be up at {at:?}", row.status, row.address));
+                return Err(Rule::Truth.broken(format!(
+                    "{name} is {} at {:?}, should be up at {at:?}",
+                    row.status, row.address
+                )));
             }
-            self.check_list(&present, *user, *device)
-                .map_err(|e| format!("device {device} ({name}): {e}"))?;
+            self.check_list(&present, *user, *device).map_err(|wrong| of_device(*device, wrong))?;
         }
         Ok(())
     }
@@ -128,10 +133,10 @@ impl World {
             set.iter().filter(|name| **name != own).map(ToString::to_string).collect()
         };
         if without(&listed) != without(&expected) {
-            return Err(format!("lists {listed:?} instead of {expected:?} ({view:?})"));
+            return Err(Rule::Truth.broken(format!("lists {listed:?} instead of {expected:?} ({view:?})")));
         }
         if who.source != "hms" {
-            return Err(format!("lists from {}", who.source));
+            return Err(Rule::Truth.broken(format!("lists from {}", who.source)));
         }
         for (other, its) in present {
             if let Some(row) = rows.get(self.users[*other].name.as_str()) {
@@ -152,7 +157,7 @@ impl World {
             && row.ports.audio == port(wanted.ports.audio)
             && row.own == own;
         if !same {
-            return Err(format!("{} is listed as {row:?} and wants {wanted:?}", row.user));
+            return Err(Rule::Truth.broken(format!("{} is listed as {row:?} and wants {wanted:?}", row.user)));
         }
         let ip = row.address.as_ref().and_then(|at| at.parse::<SocketAddr>().ok()).map(|at| at.ip());
         let truth = self.net.outside(device).map(|at| at.ip());
@@ -160,7 +165,8 @@ impl World {
         let warm = self.tally.events.contains_key("snapshot restored");
         let up = row.status == "up" || (warm && row.status == "unconfirmed");
         if !up || ip != truth {
-            return Err(format!("{} is listed {} at {ip:?}, and is at {truth:?}", row.user, row.status));
+            return Err(Rule::Truth
+                .broken(format!("{} is listed {} at {ip:?}, and is at {truth:?}", row.user, row.status)));
         }
         Ok(())
     }
@@ -177,24 +183,28 @@ impl World {
         // Two check times at nine tenths of one: three heartbeats and their answers at most.
         let always = self.hms.settings.update == UpdateMode::Always;
         if said > running * 6 && !always {
-            return Err(self.violation(format!("{said} datagrams of {running} hosts in quiet times")));
+            let how = format!("{said} datagrams of {running} hosts in quiet times");
+            return Err(self.violation(Rule::Quiet.broken(how)));
         }
-        self.check_truth().map_err(|what| self.violation(format!("in quiet times: {what}")))
+        self.check_truth().map_err(|broken| self.violation(broken))
     }
 
     /// Everybody leaves: within a second nobody is listed.
     fn part(&mut self) -> Result<(), Violation> {
         let leaving: Vec<_> = (0..self.devices.len()).filter(|d| self.devices[*d].registered()).collect();
         for device in &leaving {
-            self.leave(*device).map_err(|what| self.violation(what))?;
+            self.leave(*device).map_err(|broken| self.violation(broken))?;
         }
         self.run_until(after(self.now, 1))?;
         let left = self.hms.look(self.now, |server, local| server.status(local).hosts.known);
         if left != Some(0) {
-            return Err(self.violation(format!("{left:?} rows after everybody left")));
+            let how = format!("{left:?} rows after everybody left");
+            return Err(self.violation(Rule::Leaver.broken(how)));
         }
         match leaving.iter().find(|device| self.devices[**device].ended != Some(End::Left)) {
-            Some(device) => Err(self.violation(format!("device {device} did not end after leaving"))),
+            Some(device) => {
+                Err(self.violation(Rule::Leaver.broken(format!("device {device} did not end after leaving"))))
+            }
             None => Ok(()),
         }
     }

@@ -4,6 +4,7 @@ use hms::relay::{Faults, Way};
 use hms::server::UpdateMode;
 use hms::time::{Duration, Instant};
 
+use crate::attack::Attack;
 use crate::dice::Dice;
 use crate::fault::Fault;
 
@@ -44,6 +45,8 @@ pub enum Action {
     Revoke {
         user: usize,
     },
+    /// Whoever's key was stolen.
+    RevokeInsider,
     /// A new token for a user, and `hms join` with it.
     Renew {
         user: usize,
@@ -82,7 +85,7 @@ pub enum Action {
         device: usize,
     },
     KillHms {
-        keep_snapshot: bool,
+        keep: Keep,
     },
     StopHms,
     StartHms,
@@ -96,13 +99,37 @@ pub enum Action {
         device: usize,
         by: i64,
     },
-    Replay,
-    Forge,
+    /// The machine of the HMS, or of a host, sleeps.
+    SleepHms {
+        length: Duration,
+    },
+    SleepHost {
+        device: usize,
+        length: Duration,
+    },
+    Disk {
+        works: bool,
+    },
+    OnPath {
+        on: bool,
+    },
+    Overload {
+        length: Duration,
+    },
+    Attack(Attack),
     Reload,
     Vanish {
         share: usize,
     },
     Snapshot,
+}
+
+/// What a crash leaves of the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    Whole,
+    Torn,
+    Nothing,
 }
 
 /// A world before it begins.
@@ -125,16 +152,21 @@ pub struct Plan {
 }
 
 /// The first seconds, in which everybody joins.
-const JOINED: u64 = 20;
+pub const JOINED: u64 = 20;
+/// When somebody says again what was said in the beginning.
+pub const HOURS: u64 = 2 * 3600;
 /// The last second of faults.
-const WAR: u64 = 420;
+pub const WAR: u64 = 420;
 
 impl Plan {
     pub fn new(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let harmless = seed % 13 == 5;
         let faults = draw_faults(&mut dice, seed, harmless);
-        let check_time = Duration::from_secs(*dice.pick(&[5, 10, 15, 30]));
+        let hours = faults.contains(&Fault::Hours);
+        // A long world is not to be a slow one.
+        let check_times: &[u64] = if hours { &[30] } else { &[5, 10, 15, 30] };
+        let check_time = Duration::from_secs(*dice.pick(check_times));
         let mode = *dice.pick(&[
             UpdateMode::OnChange,
             UpdateMode::OnChange,
@@ -156,7 +188,7 @@ impl Plan {
             ports: 20 + dice.below(12) as u16,
             users,
             actions: Vec::new(),
-            peace: Instant::from_secs(WAR),
+            peace: Instant::from_secs(if hours { HOURS + 60 } else { WAR }),
             dice: dice.fork(),
         };
         plan.cables = plan.draw_cables(&mut dice);
@@ -202,12 +234,12 @@ impl Plan {
         cables
     }
 
-    fn at(&mut self, at: Duration, action: Action) {
+    pub fn at(&mut self, at: Duration, action: Action) {
         self.actions.push((Instant::ZERO + at, action));
     }
 
     /// A time within the faults.
-    fn when(dice: &mut Dice) -> Duration {
+    pub fn when(dice: &mut Dice) -> Duration {
         dice.secs(JOINED, WAR - 10)
     }
 
@@ -221,6 +253,10 @@ impl Plan {
         for _ in 0..10 + dice.below(30) {
             let (device, at) = (dice.below(devices), Self::when(dice));
             self.at(at, Action::Set { device });
+            // At once again: on its way one may overtake the other.
+            if dice.one_in(2) {
+                self.at(at + dice.span(ms(1), ms(300)), Action::Set { device });
+            }
         }
         for _ in 0..5 {
             let (device, at) = (dice.below(devices), Self::when(dice));
@@ -234,158 +270,6 @@ impl Plan {
             self.at(Duration::from_secs(at), Action::Snapshot);
         }
     }
-
-    fn draw(&mut self, dice: &mut Dice, fault: Fault) {
-        match fault {
-            Fault::HostCut | Fault::OneWayCut | Fault::HmsCut => self.draw_cuts(dice, fault),
-            Fault::Rebinding | Fault::Renumbering | Fault::AddressSwap | Fault::Flapping => {
-                self.draw_moves(dice, fault);
-            }
-            Fault::HmsCrash
-            | Fault::HmsCrashWithSnapshot
-            | Fault::HmsStop
-            | Fault::HmsPause
-            | Fault::HmsClock
-            | Fault::Reload => self.draw_hms(dice, fault),
-            // In force from the start.
-            Fault::Crowding => {}
-            Fault::Replay | Fault::Forgery | Fault::Holding => self.draw_attacks(dice, fault),
-            _ => self.draw_people(dice, fault),
-        }
-    }
-
-    fn draw_cuts(&mut self, dice: &mut Dice, fault: Fault) {
-        let devices = self.devices();
-        for _ in 0..2 + dice.below(6) {
-            let (at, length, device) = (Self::when(dice), dice.secs(2, 100), dice.below(devices));
-            let one = if dice.one_in(2) { Way::Up } else { Way::Down };
-            let only = (fault == Fault::OneWayCut).then_some(one);
-            if fault == Fault::HmsCut {
-                let only = dice.one_in(3).then_some(one);
-                self.at(at, Action::CutHms { only, cut: true });
-                self.at(at + length, Action::CutHms { only, cut: false });
-            } else {
-                self.at(at, Action::Cut { device, only, cut: true });
-                self.at(at + length, Action::Cut { device, only, cut: false });
-            }
-        }
-    }
-
-    fn draw_moves(&mut self, dice: &mut Dice, fault: Fault) {
-        let devices = self.devices();
-        for _ in 0..5 + dice.below(20) {
-            let (at, device, other) = (Self::when(dice), dice.below(devices), dice.below(devices));
-            match fault {
-                Fault::Rebinding if dice.one_in(4) => {
-                    self.at(at, Action::RebindAll { nat: dice.below(crate::net::NATS) });
-                }
-                Fault::Rebinding => self.at(at, Action::Rebind { device }),
-                Fault::Flapping => {
-                    for back in 0..4 {
-                        self.at(at + Duration::from_secs(back) * 2, Action::Flap { device });
-                    }
-                }
-                Fault::Renumbering => self.at(at, Action::Renumber { device }),
-                _ => self.at(at, Action::Swap { a: device, b: other }),
-            }
-        }
-    }
-
-    fn draw_hms(&mut self, dice: &mut Dice, fault: Fault) {
-        for _ in 0..1 + dice.below(3) {
-            let (at, away) = (Self::when(dice), dice.secs(0, 60));
-            match fault {
-                Fault::HmsPause => {
-                    let length = dice.span(ms(300), Duration::from_secs(40));
-                    self.at(at, Action::PauseHms { length });
-                }
-                Fault::HmsClock => self.at(at, Action::StepHms { by: step(dice) }),
-                Fault::Reload => self.at(at, Action::Reload),
-                Fault::HmsStop => {
-                    self.at(at, Action::StopHms);
-                    self.at(at + away, Action::StartHms);
-                }
-                _ => {
-                    let keep_snapshot = fault == Fault::HmsCrashWithSnapshot;
-                    if keep_snapshot {
-                        self.draw_last_moments(dice, at);
-                    }
-                    self.at(at, Action::KillHms { keep_snapshot });
-                    self.at(at + away, Action::StartHms);
-                }
-            }
-        }
-    }
-
-    /// Sessions that began and ended after the snapshot.
-    fn draw_last_moments(&mut self, dice: &mut Dice, crash: Duration) {
-        for _ in 0..4 {
-            let (device, before) = (dice.below(self.devices()), dice.span(ms(100), ms(8000)));
-            let at = crash.saturating_sub(before);
-            if dice.one_in(3) {
-                self.at(at, Action::Leave { device });
-            } else {
-                self.at(at, Action::Kill { device });
-                self.at(at + ms(20), Action::Start { device });
-            }
-        }
-    }
-
-    fn draw_attacks(&mut self, dice: &mut Dice, fault: Fault) {
-        if fault == Fault::Holding {
-            for _ in 0..3 {
-                let (at, length) = (Self::when(dice), dice.secs(20, 90));
-                self.at(at, Action::Hold { on: true });
-                self.at(at + length, Action::Hold { on: false });
-            }
-            return;
-        }
-        for _ in 0..40 + dice.below(100) {
-            let at = Self::when(dice);
-            self.at(at, if fault == Fault::Replay { Action::Replay } else { Action::Forge });
-        }
-    }
-
-    fn draw_people(&mut self, dice: &mut Dice, fault: Fault) {
-        let devices = self.devices();
-        for _ in 0..2 + dice.below(6) {
-            let (at, device, away) = (Self::when(dice), dice.below(devices), dice.secs(0, 60));
-            match fault {
-                Fault::HostCrash => {
-                    self.at(at, Action::Kill { device });
-                    if !dice.one_in(4) {
-                        self.at(at + away, Action::Start { device });
-                    }
-                }
-                Fault::HostPause => self.at(at, Action::PauseHost { device, length: dice.secs(1, 60) }),
-                Fault::HostClock => self.at(at, Action::StepHost { device, by: step(dice) }),
-                Fault::Takeover => {
-                    self.at(at, Action::Takeover { user: device });
-                    match dice.below(3) {
-                        0 => self.at(at + away, Action::Join { device }),
-                        1 => self.at(at + away, Action::Start { device }),
-                        _ => {}
-                    }
-                }
-                Fault::Leaving => {
-                    self.at(at, Action::Leave { device });
-                    if dice.one_in(2) {
-                        self.at(at + away, Action::Join { device });
-                    }
-                }
-                Fault::Revocation => {
-                    self.at(at, Action::Revoke { user: device });
-                    if !dice.one_in(3) {
-                        self.at(at + away, Action::Renew { user: device });
-                    }
-                }
-                _ => {
-                    self.at(at, Action::Vanish { share: if self.crowd() { 95 } else { 30 } });
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// At least three kinds. Every kind comes round: one by the seed's number, the others by chance.
@@ -396,7 +280,7 @@ fn draw_faults(dice: &mut Dice, seed: u64, harmless: bool) -> Vec<Fault> {
     }
     let mut faults = vec![Fault::ALL[(seed % Fault::ALL.len() as u64) as usize]];
     for fault in dice.some(&Fault::ALL, Fault::ALL.len()) {
-        if faults.len() < count && !faults.contains(&fault) {
+        if faults.len() < count && !faults.contains(&fault) && !fault.is_long() {
             faults.push(fault);
         }
     }
@@ -404,11 +288,11 @@ fn draw_faults(dice: &mut Dice, seed: u64, harmless: bool) -> Vec<Fault> {
 }
 
 /// A step of the wall clock: an hour or ten years, either way.
-fn step(dice: &mut Dice) -> i64 {
+pub fn step(dice: &mut Dice) -> i64 {
     let by = if dice.one_in(2) { 3_600_000 } else { 10 * 365 * 86_400_000 };
     if dice.one_in(2) { by } else { -by }
 }
 
-const fn ms(n: u64) -> Duration {
+pub const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }

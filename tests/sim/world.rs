@@ -3,34 +3,36 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use hms::ident::Name;
-use hms::net::{Arrival, Destination};
+use hms::ident::{Generation, Name};
+use hms::net::Arrival;
 use hms::server::{RealmLimits, ServerSettings};
 use hms::storage::Secrets;
 use hms::time::{Duration, Instant};
-use hms::wire::{Answer, Content, Header, Kind, RejectCode, View, flag};
+use hms::wire::{Content, View};
 
-use crate::attack::Capture;
-use crate::device::{self, Device, End};
+use crate::capture::Capture;
+use crate::device::Device;
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::hms::HmsMachine;
-use crate::keys::{Keys, Opened};
-use crate::net::{Flight, HMS_PORT, HMS_V4, HMS_V6, LAN, Net, Plug, To};
+use crate::insider::Insider;
+use crate::keys::Keys;
+use crate::net::{Flight, HMS_PORT, HMS_V4, HMS_V6, LAN, Mail, Net, Plug, To};
+use crate::overload::Overload;
 use crate::plan::{Action, Plan};
 use crate::reference::{Reference, Rules, Who};
+use crate::rule::{Broken, Checked, Rule};
 use crate::tally::Tally;
+use crate::witness::Witness;
 
-/// A rule that did not hold.
+/// A rule that did not hold, and when.
 #[derive(Debug)]
 pub struct Violation {
     pub at: Instant,
-    pub what: String,
+    pub broken: Broken,
     /// The last things that happened.
     pub before: Vec<String>,
 }
-
-pub type Checked = Result<(), String>;
 
 /// A person, who may have several machines.
 pub struct User {
@@ -46,7 +48,10 @@ pub struct World {
     pub keys: Keys,
     pub net: Net,
     pub hms: HmsMachine,
+    pub witness: Witness,
+    /// None while the HMS is down, and in worlds that do without it.
     pub reference: Option<Reference>,
+    pub with_reference: bool,
     pub devices: Vec<Device>,
     pub users: Vec<User>,
     pub tally: Tally,
@@ -60,12 +65,21 @@ pub struct World {
     /// The longest check time that any host was told.
     pub longest: Duration,
     pub few_losses: bool,
+    pub no_losses: bool,
     /// So many hosts that the brake may hold.
     pub crowd: bool,
     /// Nothing that happens may cost anybody anything.
     pub harmless: bool,
     /// The attacker holds back what proves an address.
     pub holding: bool,
+    /// Somebody on the path meddles with some of what hosts say.
+    pub on_path: bool,
+    pub insider: Option<Insider>,
+    /// The host to which a rogue passes on the OFFER that comes.
+    pub relaying: Option<usize>,
+    pub overload: Option<Overload>,
+    /// The revocations that the disk has.
+    pub stored_generations: BTreeMap<Who, Vec<Generation>>,
     /// Nothing changes any more: datagrams that say something new are wrong.
     pub quiet: bool,
     pub plan_actions: VecDeque<(Instant, Action)>,
@@ -95,6 +109,15 @@ impl Trace {
     }
 }
 
+/// How a world is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Every line goes to the standard error.
+    pub print: bool,
+    /// Whether the reference says what is right; without, the invariants alone do.
+    pub reference: bool,
+}
+
 pub const REALMS: [&str; 2] = ["blue", "green"];
 
 fn secrets(dice: &mut Dice) -> Secrets {
@@ -105,7 +128,7 @@ fn secrets(dice: &mut Dice) -> Secrets {
 }
 
 impl World {
-    pub fn new(plan: Plan, print: bool) -> Self {
+    pub fn new(plan: Plan, look: Look) -> Self {
         let crowd = plan.crowd();
         let mut dice = plan.dice;
         let secrets = secrets(&mut dice);
@@ -127,7 +150,9 @@ impl World {
             keys,
             net: Net::new(plan.ports),
             hms,
+            witness: Witness::default(),
             reference: None,
+            with_reference: look.reference,
             devices: Vec::new(),
             users: Vec::new(),
             tally: Tally::default(),
@@ -139,11 +164,18 @@ impl World {
             crowd,
             harmless: plan.harmless,
             holding: false,
+            on_path: false,
+            insider: None,
+            relaying: None,
+            overload: None,
+            stored_generations: BTreeMap::new(),
+            no_losses: plan.cables.loss == hms::relay::Chance::NEVER
+                && plan.cables.corrupt == hms::relay::Chance::NEVER,
             few_losses: plan.cables.loss <= hms::relay::Chance::per_mille(50)
                 && plan.cables.corrupt == hms::relay::Chance::NEVER,
             quiet: false,
             plan_actions: plan.actions.into(),
-            trace: Trace { hash: 0xcbf2_9ce4_8422_2325, last: VecDeque::new(), print },
+            trace: Trace { hash: 0xcbf2_9ce4_8422_2325, last: VecDeque::new(), print: look.print },
             dice,
         };
         for (realm, count) in REALMS.into_iter().zip(plan.users) {
@@ -227,7 +259,8 @@ impl World {
         let hosts = self.devices.iter().filter_map(Device::due).min();
         let action = self.plan_actions.front().map(|(at, _)| *at);
         let second = Instant::from_secs(self.now.millis() / 1000 + 1);
-        [self.net.next_arrival(), hosts, self.hms.due(), action]
+        let crowd = self.overload.as_ref().map(Overload::due);
+        [self.net.next_arrival(), hosts, self.hms.due(), action, crowd]
             .into_iter()
             .flatten()
             .fold(second, Instant::min)
@@ -241,14 +274,15 @@ impl World {
             let next = self.next_event().min(end);
             spins = if next == self.now { spins + 1 } else { 0 };
             self.now = next;
-            let checked = if spins > 2000 { Err("time stands still".into()) } else { self.step() };
-            checked.map_err(|what| self.violation(what))?;
+            let stands = Rule::Pace.broken("time stands still");
+            let checked = if spins > 2000 { Err(stands) } else { self.step() };
+            checked.map_err(|broken| self.violation(broken))?;
         }
         Ok(())
     }
 
-    pub fn violation(&self, what: String) -> Violation {
-        Violation { at: self.now, what, before: self.trace.last.iter().cloned().collect() }
+    pub fn violation(&self, broken: Broken) -> Violation {
+        Violation { at: self.now, broken, before: self.trace.last.iter().cloned().collect() }
     }
 
     fn step(&mut self) -> Checked {
@@ -259,6 +293,9 @@ impl World {
         }
         while let Some(flight) = self.net.arrival(self.now) {
             self.arrive(flight)?;
+        }
+        if self.overload.as_ref().is_some_and(|overload| overload.due() <= self.now) {
+            self.overload_turn()?;
         }
         if self.hms.due().is_some_and(|due| due <= self.now) {
             self.wake_hms()?;
@@ -275,169 +312,40 @@ impl World {
     }
 
     fn arrive(&mut self, flight: Flight) -> Checked {
-        let Flight { from, to, bytes } = flight;
+        let Flight { to, mail } = flight;
         match to {
             To::Hms { local, multicast } => {
                 let arrival = Arrival { local: Some(local), interface: Some(LAN), multicast };
-                self.at_hms(from, arrival, bytes)
+                self.at_hms(mail, arrival)
             }
             To::Outside(at) => match self.net.machine_at(at) {
-                Some(machine) => self.at_host(machine, from, Some(at), bytes),
+                Some(machine) => self.at_host(machine, mail.from, Some(at), mail.bytes),
                 None => Ok(()),
             },
-            To::Machine(machine) => self.at_host(machine, from, None, bytes),
+            To::Machine(machine) => self.at_host(machine, mail.from, None, mail.bytes),
+            To::Rogue(at) => self.rogue_hears(at, &mail.bytes),
         }
     }
 
-    fn at_hms(&mut self, from: SocketAddr, arrival: Arrival, bytes: Vec<u8>) -> Checked {
+    fn at_hms(&mut self, mail: Mail, arrival: Arrival) -> Checked {
         if self.hms.server.is_none() {
             return Ok(());
         }
         if self.hms.paused_until.is_some() {
-            if self.hms.inbox.len() < 4096 {
-                self.hms.inbox.push_back((from, arrival, bytes));
+            if self.hms.inbox.len() < 4096 && !self.hms.asleep {
+                self.hms.inbox.push_back((mail, arrival));
             }
             return Ok(());
         }
-        self.hms_takes(from, arrival, &bytes)
-    }
-
-    fn at_host(
-        &mut self,
-        machine: usize,
-        from: SocketAddr,
-        outside: Option<SocketAddr>,
-        bytes: Vec<u8>,
-    ) -> Checked {
-        let inside = self.net.inside(machine);
-        let arrival =
-            Arrival { local: Some(inside.ip()), interface: Some(LAN), multicast: outside.is_none() };
-        let device = &mut self.devices[machine];
-        if !device.running() {
+        if self.overload.is_some() {
+            self.crowds_in(mail, arrival);
             return Ok(());
         }
-        if let Opened::Signed(verified, _) = self.keys.open(&bytes) {
-            let who = (verified.header().realm, verified.header().user);
-            if who == device.who {
-                if let (Kind::Challenge, Some(outside)) = (verified.header().kind, outside) {
-                    self.proofs.insert((who, outside));
-                }
-                if let Ok(answer) = verified.answer() {
-                    device.heard(self.now, verified.header(), &answer);
-                    if let Answer::Challenge(_) = answer
-                        && verified.header().session.0 != 0
-                    {
-                        self.tally.count("challenge after a move");
-                    }
-                }
-            }
-        }
-        if device.paused_until.is_some() {
-            if device.inbox.len() < 512 {
-                device.inbox.push_back((from, arrival, bytes));
-            }
-            return Ok(());
-        }
-        let turn = device.with(self.now, |host, local| host.handle_datagram(local, from, arrival, &bytes));
-        self.host_turn(machine, turn.map(|(_, turn)| turn))
+        self.hms_takes(&mail, arrival)
     }
+}
 
-    fn wake_host(&mut self, device: usize) -> Checked {
-        let inbox = match self.devices[device].paused_until.take() {
-            None => VecDeque::new(),
-            Some(_) => {
-                self.devices[device].troubled = self.now;
-                std::mem::take(&mut self.devices[device].inbox)
-            }
-        };
-        let turn = self.devices[device].with(self.now, |host, local| host.handle_timeout(local));
-        self.host_turn(device, turn.map(|(_, turn)| turn))?;
-        for (from, arrival, bytes) in inbox {
-            let turn = self.devices[device]
-                .with(self.now, |host, local| host.handle_datagram(local, from, arrival, &bytes));
-            self.host_turn(device, turn.map(|(_, turn)| turn))?;
-        }
-        Ok(())
-    }
-
-    /// Checks and carries out what a host did.
-    pub fn host_turn(&mut self, device: usize, turn: Option<device::Turn>) -> Checked {
-        let Some(turn) = turn else { return Ok(()) };
-        for sent in &turn.sent {
-            let header = self.devices[device]
-                .check_sent(&mut self.keys, self.now, sent)
-                .map_err(|wrong| format!("device {device}: {wrong}"))?;
-            self.tally.kind(header.kind);
-            self.trace.note(self.now, || {
-                format!("device {device} {} {} to {:?}", header.kind, header.sequence, sent.transmit.to)
-            });
-            let always = self.hms.settings.update == hms::wire::UpdateMode::Always;
-            if self.quiet && !always && (header.kind != Kind::Heartbeat || sent.bytes.len() != 68) {
-                return Err(format!("device {device} sends {} in quiet times", header.kind));
-            }
-            self.host_sends(device, &header, sent);
-        }
-        turn.events.iter().try_for_each(|event| self.host_event(device, event))
-    }
-
-    fn host_sends(&mut self, device: usize, header: &Header, sent: &device::Sent) {
-        let proof = header.kind == Kind::Heartbeat && header.flags & flag::COOKIE != 0;
-        if self.holding && proof && self.dice.one_in(2) && self.hold(device, sent) {
-            return;
-        }
-        match sent.transmit.to {
-            Destination::Groups => self.net.send_up_groups(self.now, device, &sent.bytes),
-            Destination::Unicast(to) => {
-                self.net.send_up(self.now, device, to, &sent.bytes);
-                if let Some(from) = self.net.outside(device) {
-                    let to = To::Hms { local: to.ip(), multicast: false };
-                    self.capture.see(&mut self.dice, from, to, &sent.bytes);
-                }
-            }
-        }
-    }
-
-    fn host_event(&mut self, device: usize, event: &hms::host::Event) -> Checked {
-        use hms::host::Event;
-        match event {
-            Event::Lost => self.tally.count("host lost the hms"),
-            Event::Found { .. } => self.tally.count("found"),
-            Event::Refused { code: RejectCode::Full, .. } => self.tally.count("realm full"),
-            Event::Persist | Event::Changed => return Ok(()),
-            _ => {}
-        }
-        match self.devices[device].ended {
-            Some(End::Left) => self.tally.count("host left"),
-            Some(End::Superseded) => self.tally.count("host superseded"),
-            Some(End::Refused(_)) => self.tally.count("host refused"),
-            _ => {}
-        }
-        self.trace.note(self.now, || match event {
-            Event::Found { rows, complete, .. } => {
-                format!("device {device} found {} ({complete})", rows.len())
-            }
-            event => format!("device {device} {event:?}"),
-        });
-        self.check_end(device, event)
-    }
-
-    /// Only what is true stops a host, whoever says what on the network.
-    fn check_end(&self, device: usize, event: &hms::host::Event) -> Checked {
-        let Device { ended, who, token, .. } = &self.devices[device];
-        let alone = self.users[self.user_of(*who)].devices.len() == 1;
-        let right = match ended {
-            Some(End::Superseded) => !alone,
-            Some(End::Refused(RejectCode::Revoked)) => token.generation != self.keys.generation(who.0, who.1),
-            Some(End::Refused(RejectCode::Taken)) => !alone,
-            Some(End::Refused(_)) => false,
-            Some(End::Left | End::Killed) | None => true,
-        };
-        if !right {
-            return Err(format!("device {device} ended for no reason: {event:?}"));
-        }
-        if self.harmless && *event == hms::host::Event::Lost {
-            return Err(format!("device {device} lost the HMS in a harmless world"));
-        }
-        Ok(())
-    }
+pub fn of_device(device: usize, mut wrong: Broken) -> Broken {
+    wrong.how = format!("device {device}: {}", wrong.how);
+    wrong
 }

@@ -85,6 +85,24 @@ fn enough_heartbeats_come_within_an_expiry_however_short_the_check_time() {
 }
 
 #[test]
+fn an_hms_that_stood_still_hears_of_a_host_before_its_row_goes() {
+    crate::shows!("R-REG-34");
+    for check_time_ms in [1000, 2000, 5000, 10_000, 30_000] {
+        for seed in 1..=20 {
+            let mut setup = setup(token(vec![addr(1)]));
+            setup.seed = [seed; 32];
+            let mut rig = Rig::new(setup);
+            rig.register_with(|r| (r.check_time_ms, r.first_delay_ms) = (check_time_ms, 500));
+            rig.settle();
+            let check_time = Duration::from_millis(u64::from(check_time_ms));
+            let beats: Vec<_> = rig.run(check_time * 40).iter().map(|s| s.at).collect();
+            let longest = beats.windows(2).map(|w| w[1].since(w[0])).max();
+            assert!(longest < Some(check_time.mul_f64(1.4)), "{longest:?} at {check_time_ms} ms");
+        }
+    }
+}
+
+#[test]
 fn a_challenge_is_echoed_at_once_at_most_three_times_in_a_check_time() {
     crate::shows!("R-REG-33");
     let mut rig = rig();

@@ -91,7 +91,8 @@ class Session:
             if not self.host.token.addresses and self.host.settings.multicast:
                 self.host.discovery.start(now)
         t = self.check_time
-        delay = back_off(self.host.rng, self.rounds, min(t, LONGEST_BACK_OFF), min(1, t / 10))
+        longest = min(t, 1.3 * t - min(4, 0.8 * t), LONGEST_BACK_OFF)
+        delay = back_off(self.host.rng, self.rounds, longest, min(1, t / 10))
         self.timers.set("beat", now + delay, self.beat)
 
     def more_targets(self, found):

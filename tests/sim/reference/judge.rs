@@ -153,10 +153,13 @@ impl Reference {
         let generation = keys.generation(header.realm, header.user);
         let key = keys.user_key(header.realm, header.user, generation);
         let session = key.session_id(header.sequence, register.cookie);
+        // R-REG-02: no HMS gave such a stamp.
+        let absurd = register.last_stamp.0 > self.clock.saturating_add(1 << 54);
+        let last_stamp = if absurd { Stamp(0) } else { register.last_stamp };
         let asked = |again| Asked::Register {
             session,
             instance: register.instance,
-            last_stamp: register.last_stamp,
+            last_stamp,
             content_version: register.content_version,
             content: register.content.as_bytes().to_vec(),
             view: register.view.clone(),
@@ -174,15 +177,20 @@ impl Reference {
             return base.answers(header, allowed, "the row's own registration again").asking(asked(true));
         }
         let taken = row.is_some_and(|row| {
-            !register.takeover && row.instance != register.instance && register.last_stamp < row.stamp
+            !register.takeover && row.instance != register.instance && last_stamp < row.stamp
         });
         let mut right = vec![Some(if taken { Kind::Reject } else { Kind::Registered })];
+        match self.changes.left(now, who, 1) {
+            Maybe::Yes => {}
+            Maybe::Perhaps => right.push(Some(Kind::Reject)),
+            Maybe::No => right = vec![Some(Kind::Reject)],
+        }
         if let Some(most) = self.rules.full.filter(|_| !taken && keys.is_second(header.realm)) {
             let known = self.rows.keys().filter(|who| who.0 == header.realm).count();
             // The limit on the rate may hit anybody, the one on the number only newcomers.
             right.push(Some(Kind::Reject));
             if row.is_none() && known >= most {
-                right.remove(0);
+                right = vec![Some(Kind::Reject)];
             }
         }
         let shown = Shown { from, who, field: header.sequence, cookie: register.cookie };
@@ -233,19 +241,30 @@ impl Reference {
             return base.answers(header, &[None], "a sequence used before");
         }
         let at_home = row.confirmed && row.address == Some(from) && heartbeat.incarnation == self.incarnation;
+        let moves = row.address != Some(from);
+        let newer = heartbeat.content.is_some() && heartbeat.content_version > row.content_version;
+        let changes = u32::from(moves) + u32::from(newer);
+        let taken: &[_] = match self.changes.left(now, who, changes) {
+            Maybe::Yes => &[Some(Kind::Ack)],
+            _ if changes == 0 => &[Some(Kind::Ack)],
+            Maybe::Perhaps => &[Some(Kind::Ack), Some(Kind::Retry)],
+            Maybe::No => &[Some(Kind::Retry)],
+        };
         if at_home {
-            return base.answers(header, &[Some(Kind::Ack)], "a heartbeat").asking(asked(false));
+            return base.answers(header, taken, "a heartbeat").asking(asked(false));
         }
         let cookie = heartbeat.cookie.map_or(Maybe::No, |cookie| {
             self.session_cookie(now, &Shown { from, who, field: header.session.0, cookie })
         });
-        let proven = (header.sequence > row.seen.highest).then_some(Kind::Ack);
-        let allowed: &[_] = match cookie {
-            Maybe::No => &[Some(Kind::Challenge)],
-            Maybe::Yes => &[proven],
-            Maybe::Perhaps => &[proven, Some(Kind::Challenge)],
-        };
-        base.answers(header, allowed, "a heartbeat to be proven").asking(asked(true))
+        let proven = if header.sequence > row.seen.highest { taken } else { &[None] };
+        let mut allowed = Vec::new();
+        if cookie != Maybe::No {
+            allowed.extend_from_slice(proven);
+        }
+        if cookie != Maybe::Yes {
+            allowed.push(Some(Kind::Challenge));
+        }
+        base.answers(header, &allowed, "a heartbeat to be proven").asking(asked(true))
     }
 
     fn judge_leave(&self, header: &Header, base: Judgement) -> Judgement {

@@ -4,6 +4,7 @@
 
 mod directory;
 mod judge;
+mod rates;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use hms::time::{Duration, Instant};
 use hms::wire::{UpdateMode, View};
 
 pub use judge::{Asked, Judgement};
-pub use settle::{Reply, learn_generations};
+pub use settle::{Reply, Retried, learn_generations};
 
 /// A realm's user.
 pub type Who = (RealmId, UserId);
@@ -138,6 +139,9 @@ pub struct Reference {
     /// The process stood still, in all.
     pub stalls: Vec<(Instant, Duration)>,
     number: u64,
+    changes: rates::Changes,
+    /// The stamp clock of the process.
+    pub clock: u64,
     /// Rows that lost their address to another (R-REG-25).
     pub displaced: u64,
 }
@@ -172,6 +176,8 @@ impl Reference {
             given: Vec::new(),
             stalls: Vec::new(),
             number: 0,
+            changes: rates::Changes::default(),
+            clock: 0,
             displaced: 0,
         }
     }

@@ -83,6 +83,10 @@ impl Reference {
             (Some(Answer::Ack(ack)), Asked::Heartbeat { .. }) => {
                 self.acknowledged(now, who, &header, judged, ack)
             }
+            (Some(Answer::Reject(_)), Asked::Register { .. }) => {
+                self.changes.took(now, who, false);
+                Ok(())
+            }
             (Some(Answer::Left(_)), _) => {
                 if self.rows.get(&who).is_some_and(|row| row.session == header.session) {
                     self.remove(now, who, true);
@@ -177,6 +181,7 @@ impl Reference {
             view: view.clone(),
             push: *push,
         };
+        self.changes.took(now, who, true);
         self.rows.insert(who, row);
         self.removed.remove(&who);
         self.displace(who, from);
@@ -220,6 +225,9 @@ impl Reference {
         row.braked = false;
         row.address = Some(judged.from);
         let newer = *content_version > row.content_version;
+        for _ in 0..u32::from(moved) + u32::from(newer && content.is_some()) {
+            self.changes.took(now, who, true);
+        }
         if let Some((bytes, view, push)) = content.as_ref().filter(|_| newer) {
             (row.content, row.view, row.push) = (bytes.clone(), view.clone(), *push);
             row.content_version = *content_version;
@@ -249,6 +257,40 @@ impl Reference {
             self.displace(who, judged.from);
         }
         Ok(())
+    }
+}
+
+/// What RETRY left of a heartbeat: content or source stay as they were (R-SEC-05). Which of them was refused, only the
+/// HMS's own list tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Retried {
+    /// The row is where the heartbeat came from.
+    pub there: bool,
+    /// The heartbeat counted as one.
+    pub heard: bool,
+}
+
+impl Reference {
+    pub fn retried(&mut self, now: Instant, judged: &Judgement, retried: Retried) {
+        let (Some(header), Asked::Heartbeat { by_cookie, .. }) = (judged.header, &judged.asked) else {
+            return;
+        };
+        let who = (header.realm, header.user);
+        let Some(row) = self.rows.get_mut(&who).filter(|_| retried.heard) else { return };
+        let moved = row.address != Some(judged.from);
+        if *by_cookie {
+            row.seen = Seen::start_at(header.sequence);
+        }
+        row.seen.accept(header.sequence);
+        (row.confirmed, row.heard, row.last) = (true, Maybe::Yes, now);
+        if moved && retried.there {
+            row.address = Some(judged.from);
+            self.changes.took(now, who, true);
+            self.displace(who, judged.from);
+        }
+        if let Some(row) = self.rows.get_mut(&who).filter(|row| row.address.is_some()) {
+            (row.late, row.braked) = (false, false);
+        }
     }
 }
 

@@ -1,0 +1,109 @@
+//! Bugs that the simulator plants, one at a time, to see whether its invariants find them. Without the feature
+//! `planted`, which is for that alone, [`planted`] is `false` for the compiler and nothing of it is left.
+
+#[cfg(all(feature = "planted", not(debug_assertions)))]
+compile_error!("the feature `planted` is for tests: no release is built with it");
+
+/// A bug, named by what the code then does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Bug {
+    /// A sequence that was seen is taken again (R-AUT-21).
+    WindowSkipped,
+    /// A cookie works from every source (3.2).
+    CookieForAnySource,
+    /// A registration cookie works after the registration (R-AUT-11).
+    StampNotBound,
+    /// A row moves to where a heartbeat came from, without a cookie (4.4, row 8).
+    AddressBeforeProof,
+    /// A step of the wall clock lets rows expire.
+    WallClockInExpiry,
+    /// Datagrams with the response bit are answered (R-FMT-03).
+    ResponseAnswered,
+    /// A row of a snapshot counts as live (R-REG-40).
+    UnconfirmedIsLive,
+    /// LEAVE is answered, and the row stays (R-REG-42).
+    LeaveForgotten,
+    /// Older content replaces newer (R-REG-31).
+    ContentVersionIgnored,
+    /// A revocation is in force, and not stored (R-AUT-04).
+    RevocationNotStored,
+    /// A revoked user's row comes back from the snapshot.
+    RevokedRowRestored,
+    /// Revoking leaves the row where it is (R-AUT-04).
+    RevokedRowStays,
+    /// What was sent before a row was confirmed or moved may confirm or move it (4.4, row 9).
+    OldSequenceProves,
+    /// The stamp of a removed row is forgotten at once (R-AUT-12).
+    StampForgotten,
+    /// Two rows are published at one address (R-REG-25).
+    AddressShared,
+    /// Rows expire after 2.375 check times (R-REG-41).
+    ExpiryEarly,
+    /// Rows expire after 2.7 check times (R-REG-41).
+    ExpiryLate,
+    /// Time in which the HMS stood still counts as silence of its hosts (R-REG-44).
+    StallCounted,
+    /// A removal is not said in the view (R-REG-45).
+    GoneUnsaid,
+    /// A number is given to two datagrams (2.6).
+    NumberRepeats,
+    /// A host uses a sequence twice (R-AUT-20).
+    SequenceTwice,
+    /// A host that was superseded registers again (R-REG-21).
+    SupersededGoesOn,
+    /// A host forgets that it was superseded when it ends (R-REG-21).
+    SupersededForgotten,
+}
+
+impl Bug {
+    /// All of them.
+    #[cfg(feature = "planted")]
+    pub const ALL: [Self; 23] = [
+        Self::WindowSkipped,
+        Self::CookieForAnySource,
+        Self::StampNotBound,
+        Self::AddressBeforeProof,
+        Self::WallClockInExpiry,
+        Self::ResponseAnswered,
+        Self::UnconfirmedIsLive,
+        Self::LeaveForgotten,
+        Self::ContentVersionIgnored,
+        Self::RevocationNotStored,
+        Self::RevokedRowRestored,
+        Self::RevokedRowStays,
+        Self::OldSequenceProves,
+        Self::StampForgotten,
+        Self::AddressShared,
+        Self::ExpiryEarly,
+        Self::ExpiryLate,
+        Self::StallCounted,
+        Self::GoneUnsaid,
+        Self::NumberRepeats,
+        Self::SequenceTwice,
+        Self::SupersededGoesOn,
+        Self::SupersededForgotten,
+    ];
+}
+
+/// The bug that is planted, counted from 1.
+#[cfg(feature = "planted")]
+static PLANTED: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+
+/// Plants a bug in all machines of this process, instead of the one before.
+#[cfg(feature = "planted")]
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.store(bug.map_or(0, |bug| bug as u8 + 1), std::sync::atomic::Ordering::SeqCst);
+}
+
+/// Whether this bug is planted.
+#[cfg(feature = "planted")]
+pub(crate) fn planted(bug: Bug) -> bool {
+    PLANTED.load(std::sync::atomic::Ordering::Relaxed) == bug as u8 + 1
+}
+
+/// Whether this bug is planted: never.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}
