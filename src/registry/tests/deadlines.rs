@@ -2,9 +2,9 @@
 
 use super::model::Dice;
 use super::{REALM, Registry, new_row};
-use crate::registry::rows::Rows;
+use crate::registry::rows::{NIL, Rows};
 use crate::registry::timing::{Deferrals, Timing};
-use crate::registry::wheel::{Wheel, put_off};
+use crate::registry::wheel::{NO_SLOT, Wheel, put_off};
 use crate::registry::{Fate, NewRow};
 use crate::time::{Duration, Instant};
 
@@ -113,6 +113,59 @@ fn deadlines_put_off_are_looked_at_once() {
             assert_eq!(wheel.pop(&mut rows, opened), Some(ids[0]));
         }
     }
+}
+
+/// What a heartbeat does: a row that lies in the wheel gets another deadline, mostly a later one.
+#[test]
+fn a_moved_row_comes_up_at_its_new_deadline() {
+    let mut dice = Dice(8);
+    let (mut rows, ids) = loose_rows(300);
+    let mut wheel = Wheel::new(Instant::ZERO);
+    let mut deadlines: Vec<u64> = ids.iter().map(|_| dice.below(60_000_000)).collect();
+    for (id, deadline) in ids.iter().zip(&deadlines) {
+        wheel.insert(&mut rows, *id, Instant::from_micros(*deadline));
+    }
+    let (mut now, mut left) = (0, ids.len());
+    while let Some(next) = wheel.next() {
+        now = now.max(next.micros());
+        while let Some(id) = wheel.pop(&mut rows, Instant::from_micros(now)) {
+            let deadline = deadlines[ids.iter().position(|one| *one == id).expect("a row of ours")];
+            if now < deadline {
+                wheel.insert(&mut rows, id, Instant::from_micros(deadline));
+                continue;
+            }
+            assert!(now - deadline <= TICK, "{} late", now - deadline);
+            left -= 1;
+        }
+        // Whoever is still there may be heard in between; at the end nobody is any more.
+        for _ in 0..if now < 200_000_000 { 3 } else { 0 } {
+            let which = dice.below(ids.len() as u64) as usize;
+            let row = rows.get_mut(ids[which]).expect("a row");
+            if row.timer_slot != NO_SLOT {
+                deadlines[which] = now + 1 + dice.below(80_000_000);
+                wheel.move_to(row, ids[which], Instant::from_micros(deadlines[which]));
+            }
+        }
+    }
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn the_rows_that_are_due_are_those_that_come_up() {
+    let (mut rows, ids) = loose_rows(40);
+    let mut wheel = Wheel::new(Instant::ZERO);
+    let (soon, later) = (Instant::from_millis(100), Instant::from_secs(100));
+    ids[..30].iter().for_each(|id| wheel.insert(&mut rows, *id, soon));
+    ids[30..].iter().for_each(|id| wheel.insert(&mut rows, *id, later));
+    let mut due = [NIL; 32];
+    assert_eq!(wheel.due(Instant::from_millis(50), &mut due), 0);
+    assert_eq!(wheel.due(Instant::from_millis(150), &mut due[..8]), 8);
+    assert_eq!(due[..9], [&ids[..8], &[NIL]].concat());
+    assert_eq!(wheel.due(Instant::from_millis(150), &mut due), 30);
+    assert_eq!(due[..31], [&ids[..30], &[NIL]].concat());
+    let popped: Vec<u32> = std::iter::from_fn(|| wheel.pop(&mut rows, Instant::from_millis(150))).collect();
+    assert_eq!(popped, ids[..30]);
+    assert_eq!(wheel.due(Instant::from_millis(150), &mut due), 0);
 }
 
 #[test]

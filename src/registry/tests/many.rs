@@ -80,6 +80,30 @@ fn many_rows_are_found_by_every_key() {
     assert_eq!(registry.counts(REALM), Counts::default());
 }
 
+/// Only a hint: whatever was expected, and whatever became of it, a session is found if it is there.
+#[test]
+fn what_was_expected_changes_nothing_of_what_is_found() {
+    let mut registry = super::registry();
+    let ids: Vec<RowId> = (1..=600).map(|n| add(&mut registry, n)).collect();
+    let found = |registry: &Registry| -> Vec<Option<RowId>> {
+        (1..=700).map(|n| registry.by_session(SessionId(n))).collect()
+    };
+    let mut expected: Vec<Option<RowId>> = ids.iter().map(|id| Some(*id)).collect();
+    expected.resize(700, None);
+    for first in (1..=700).step_by(50) {
+        registry.expect((first..first + 50).map(SessionId));
+        assert_eq!(found(&registry), expected);
+    }
+    registry.expect([1, 2, 3].map(SessionId).into_iter());
+    registry.remove(Instant::ZERO, ids[0], Reason::Leave);
+    let moved = NewRow { address: Some(address(2)), ..new_row(2, 700) };
+    assert_eq!(registry.register(Instant::ZERO, &moved).map(|done| done.row), Some(ids[1]));
+    (expected[0], expected[1], expected[699]) = (None, None, Some(ids[1]));
+    assert_eq!(found(&registry), expected);
+    registry.expect(std::iter::empty());
+    assert_eq!(found(&registry), expected);
+}
+
 #[test]
 fn many_groups_are_found_by_name() {
     let mut registry = super::registry();
