@@ -3,7 +3,7 @@
 use super::samples::*;
 use crate::ident::Revision;
 use crate::limits::SHORT_LEN;
-use crate::wire::tlv::{put_bytes, put_tlv};
+use crate::wire::tlv::{Tlvs, put_bytes, put_tlv};
 use crate::wire::*;
 
 #[test]
@@ -124,6 +124,21 @@ fn short_answers_end_after_68_bytes() {
         let longer = extended(&bytes, |b| put_bytes(b, 0x40, b""));
         let problem = verified(&longer).and_then(|v| v.answer()).map_err(|e| e.problem);
         assert_eq!(problem, Err(Problem::Leftover));
+    }
+}
+
+/// The table of 2.3, its last column.
+#[test]
+fn each_known_tlv_repeats_as_the_table_allows() {
+    shows!("R-FMT-07", "R-FMT-08");
+    for code in 0x01..=0x7f {
+        let known = matches!(code, 0x01..=0x08 | 0x10 | 0x20..=0x27 | 0x30..=0x37 | 0x7f);
+        let repeats = !known || matches!(code, 0x05 | 0x21 | 0x31 | 0x32);
+        let mut twice = Vec::new();
+        (0..2).for_each(|_| put_bytes(&mut twice, code, b"1"));
+        let second = Tlvs::new(&twice, 0).nth(1).expect("a second one").map(|tlv| tlv.code);
+        let expected = if repeats { Ok(code) } else { Err(Problem::TlvOrder(code)) };
+        assert_eq!(second.map_err(|e| e.problem), expected, "{code:#x}");
     }
 }
 
