@@ -20,7 +20,7 @@ pub enum Fate {
 }
 
 /// Half of what R-REG-41 allows, in microseconds.
-fn slack(check_ms: u32) -> u64 {
+pub(super) fn slack(check_ms: u32) -> u64 {
     u64::from(check_ms) * 1000 / 20
 }
 

@@ -63,6 +63,8 @@ fn generations_saturate() {
 fn revocations_are_stored_and_restored() {
     let mut before = keyring();
     let (user, generation) = before.revoke_name(REALM, &name("anna"), 9);
+    assert_eq!(before.revoked_name(REALM, user), Some(&name("anna")));
+    assert_eq!((before.revoked_name(OTHER, user), before.revoked_name(REALM, USER)), (None, None));
     assert_eq!((user, generation), (user_id(REALM, "anna"), Generation(9)));
     before.revoke(OTHER, USER, 4);
     let stored: Vec<_> = before.revocations().collect();

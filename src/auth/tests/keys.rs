@@ -32,6 +32,14 @@ fn the_key_tree_is_that_of_the_specification() {
 }
 
 #[test]
+fn what_is_stored_of_a_key_is_what_it_was_made_of() {
+    let bytes: [u8; 32] = std::array::from_fn(|i| 3 * i as u8);
+    assert_eq!(RealmSecret::new(bytes).as_bytes(), &bytes);
+    assert_eq!(UserKey::from_bytes(bytes).as_bytes(), &bytes);
+    assert_eq!(SessionKey::from_bytes(bytes).as_bytes(), &bytes);
+}
+
+#[test]
 fn every_input_changes_the_key() {
     let key = secret().user_key(USER, Generation(1));
     let others = [

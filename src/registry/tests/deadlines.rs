@@ -2,6 +2,7 @@
 
 use super::model::Dice;
 use super::{REALM, Registry, new_row};
+use crate::registry::expiry::slack;
 use crate::registry::rows::{NIL, Rows};
 use crate::registry::timing::{Deferrals, Timing};
 use crate::registry::wheel::{NO_SLOT, Wheel, put_off};
@@ -204,6 +205,30 @@ fn silence_has_three_lengths() {
     assert_eq!(of(1.0), (secs(30.0), secs(30.0), secs(90.0)));
     let usual = Timing::default();
     assert_eq!((usual.expiry(1000), usual.check_time), (secs(2.5), secs(30.0)));
+}
+
+#[test]
+fn deadlines_are_put_off_by_half_of_what_the_specification_allows() {
+    shows!("R-REG-41");
+    for (check_ms, micros) in [(1_000, 50_000), (30_000, 1_500_000), (86_400_000, 4_320_000_000)] {
+        assert_eq!(slack(check_ms), micros);
+    }
+}
+
+/// Exactly then, not a tick later: 131.072 s is where a slot begins to which the deadline is put off.
+#[test]
+fn a_row_is_suspected_as_soon_as_it_has_missed_a_heartbeat() {
+    shows!("R-REG-43");
+    let mut registry = super::registry();
+    let (heard, now) = (Instant::from_millis(86_072), Instant::from_millis(131_072));
+    for n in 1..=60u64 {
+        let address = ([10, 3, 0, n as u8], 6000).into();
+        registry.register(heard, &NewRow { address: Some(address), ..new_row(n, n) }).expect("realm");
+    }
+    assert_eq!(registry.expire(now - Duration::from_millis(20)), None);
+    assert!(!registry.braking(REALM));
+    assert_eq!(registry.expire(now), None);
+    assert!(registry.braking(REALM), "60 rows would expire within one check time");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Enough rows, groups and strings that every table grows, and shrinks again.
 
 use std::collections::BTreeSet;
+use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 
+use super::model::Dice;
 use super::{REALM, Registry, new_row};
 use crate::ident::{RealmId, SessionId, UserId};
 use crate::registry::blobs::Blobs;
+use crate::registry::index::Index;
 use crate::registry::{Counts, NewRow, Reason, RowId};
 use crate::time::Instant;
 
@@ -78,6 +81,46 @@ fn many_rows_are_found_by_every_key() {
     assert!(registry.is_empty());
     assert_eq!(registry.next_row(None), None);
     assert_eq!(registry.counts(REALM), Counts::default());
+}
+
+/// User ids whose first seven bits are the same: one table of chains holds them all, grows, and shrinks again.
+#[test]
+fn many_rows_of_one_bucket_are_found_in_order() {
+    let mut registry = super::registry();
+    let mut dice = Dice(11);
+    let mut users: Vec<UserId> =
+        (0..1500).map(|_| UserId(((dice.next() >> 7) | (77 << 57)).to_be_bytes())).collect();
+    for (n, user) in users.iter().enumerate() {
+        let new = NewRow { user: *user, address: None, ..new_row(1, n as u64 + 1) };
+        registry.register(Instant::ZERO, &new).expect("realm");
+    }
+    while !users.is_empty() {
+        let listed: Vec<UserId> =
+            registry.realm_rows(REALM).filter_map(|id| registry.row(id)).map(|row| row.user()).collect();
+        let mut sorted = users.clone();
+        sorted.sort_unstable();
+        assert_eq!(listed, sorted);
+        for user in users.split_off(users.len() * 2 / 3) {
+            let id = registry.by_user(REALM, user).expect("a row");
+            assert_eq!(registry.row(id).map(|row| row.user()), Some(user));
+            assert!(registry.remove(Instant::ZERO, id, Reason::Leave));
+            assert_eq!(registry.by_user(REALM, user), None);
+        }
+    }
+}
+
+#[test]
+fn an_index_forgets_what_is_taken_out() {
+    let mut index = Index::new(3);
+    let hashes: Vec<u64> = (0..2000u32).map(|id| index.hash(id)).collect();
+    for (id, hash) in hashes.iter().enumerate() {
+        index.insert(*hash, id as u32, |state, id| state.hash_one(id));
+    }
+    for (id, hash) in hashes.iter().enumerate() {
+        assert_eq!(index.find(*hash, |other| other == id as u32), Some(id as u32));
+        index.remove(*hash, id as u32);
+        assert_eq!(index.find(*hash, |other| other == id as u32), None);
+    }
 }
 
 /// Only a hint: whatever was expected, and whatever became of it, a session is found if it is there.

@@ -5,6 +5,7 @@ mod expiry;
 mod many;
 mod model;
 mod parts;
+mod pushes;
 mod random;
 mod shown;
 mod views;

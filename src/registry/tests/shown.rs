@@ -80,6 +80,30 @@ fn a_row_remembers_what_its_session_did_until_the_next() {
 }
 
 #[test]
+fn who_left_is_known_as_one_that_left_for_one_and_a_quarter_check_times() {
+    shows!("R-AUT-12", "R-REG-22");
+    let (mut registry, id) = one_row();
+    let user = new_row(1, 10).user;
+    registry.remove(NOW, id, Reason::Leave);
+    let (short, long) = (Duration::from_millis(37_499), Duration::from_millis(37_500));
+    assert_eq!(registry.left_stamp(NOW + short, REALM, user), Some(Stamp(10)));
+    assert_eq!(registry.left_stamp(NOW + long, REALM, user), None);
+    let id = registry.register(NOW, &new_row(1, 11)).expect("realm").row;
+    registry.remove(NOW, id, Reason::Expiry);
+    assert_eq!(registry.left_stamp(NOW, REALM, user), None);
+    assert_eq!(registry.removed_stamp(NOW + Duration::from_millis(29_999), REALM, user), Some(Stamp(11)));
+    assert_eq!(registry.removed_stamp(NOW + Duration::from_secs(30), REALM, user), None);
+}
+
+#[test]
+fn a_row_was_heard_lately_for_half_a_check_time() {
+    let (registry, id) = one_row();
+    let row = registry.row(id).expect("a row");
+    let lately = |millis| row.heard_lately(NOW + Duration::from_millis(millis));
+    assert_eq!([lately(0), lately(14_999), lately(15_000), lately(60_000)], [true, true, false, false]);
+}
+
+#[test]
 fn a_row_that_is_gone_takes_nothing_and_shows_nothing() {
     let (mut registry, id) = one_row();
     assert!(registry.remove(NOW, id, Reason::Leave));

@@ -1,29 +1,29 @@
-//! Views: groups that become large, users followed by name, deletions that are forgotten, and who is pushed what.
+//! Views: groups that become large, users followed by name, deletions that are forgotten.
 
 use std::net::SocketAddr;
 
 use super::{REALM, Registry, digest, new_row};
 use crate::ident::{RealmId, Revision, SessionId, UserId};
 use crate::limits::{BUCKETS, DELETIONS_KEPT};
-use crate::registry::{Change, NewContent, NewRow, PushTarget, Reason, RowId, ViewHandle, ViewSpec};
+use crate::registry::{Change, NewContent, NewRow, Reason, RowId, ViewHandle, ViewSpec};
 use crate::time::Instant;
 
-const NOW: Instant = Instant::from_secs(9);
+pub(super) const NOW: Instant = Instant::from_secs(9);
 
-fn address(n: u64) -> SocketAddr {
+pub(super) fn address(n: u64) -> SocketAddr {
     ([10, 4, (n >> 8) as u8, n as u8], 5000).into()
 }
 
-fn add(registry: &mut Registry, n: u64, group: Option<&str>) -> RowId {
+pub(super) fn add(registry: &mut Registry, n: u64, group: Option<&str>) -> RowId {
     let new = NewRow { address: Some(address(n)), group, ..new_row(n, n) };
     registry.register(NOW, &new).expect("realm").row
 }
 
-fn user(n: u64) -> UserId {
+pub(super) fn user(n: u64) -> UserId {
     new_row(n, n).user
 }
 
-fn touch(registry: &mut Registry, id: RowId, bytes: &[u8]) {
+pub(super) fn touch(registry: &mut Registry, id: RowId, bytes: &[u8]) {
     assert!(registry.set_content(id, &NewContent { bytes, version: 2, group: None }));
 }
 
@@ -67,6 +67,62 @@ fn the_digests_of_a_group_are_right_whatever_its_size() {
         add(&mut registry, n, Some("board"));
     }
     check(&mut registry, 240);
+}
+
+thread_local! {
+    static DIGESTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+fn counted(user: UserId, late: bool, address: Option<std::net::IpAddr>, content: &[u8]) -> u64 {
+    DIGESTS.with(|count| count.set(count.get() + 1));
+    digest(user, late, address, content)
+}
+
+/// How many digests were made meanwhile.
+fn digests(work: impl FnOnce()) -> usize {
+    let before = DIGESTS.with(std::cell::Cell::get);
+    work();
+    DIGESTS.with(std::cell::Cell::get) - before
+}
+
+/// From 256 rows on the digests of a group are kept by bucket: then neither asking for them nor a change goes through
+/// all its rows.
+#[test]
+fn a_large_group_costs_no_more_than_a_small_one() {
+    let mut registry = Registry::new(1, counted, Instant::ZERO);
+    assert!(registry.add_realm(REALM));
+    for n in 1..=255 {
+        add(&mut registry, n, Some("board"));
+    }
+    let view = registry.group_of_realm(REALM, "board").expect("a group");
+    assert_eq!(
+        digests(|| {
+            registry.buckets(view);
+        }),
+        255,
+        "made when asked for"
+    );
+    let small = digests(|| {
+        add(&mut registry, 1000, None);
+    });
+    let threshold = digests(|| {
+        add(&mut registry, 256, Some("board"));
+    });
+    assert!(threshold > 256, "{threshold} digests for the first that are kept");
+    assert_eq!(
+        digests(|| {
+            registry.buckets(view);
+        }),
+        0,
+        "kept"
+    );
+    for n in 257..=400 {
+        let cost = digests(|| {
+            add(&mut registry, n, Some("board"));
+        });
+        assert!(cost <= small + 4, "{cost} digests for row {n}, {small} for one outside");
+    }
+    assert_eq!(registry.buckets(view), summed(&registry, view));
 }
 
 /// A view of three users of whom one has no row.
@@ -221,144 +277,6 @@ fn one_realm_begins_its_revisions_anew() {
         (told(there), registry.revision(far), registry.floor(far)),
         (Some(Revision(2)), kept.0, kept.1)
     );
-}
-
-/// Rows 1, 2, 3 follow the realm, with pushes, and know its revision.
-fn followers(registry: &mut Registry) -> (ViewHandle, Vec<RowId>) {
-    let ids: Vec<RowId> = (1..=4).map(|n| add(registry, n, None)).collect();
-    let view = registry.realm_view(REALM).expect("a view");
-    for id in &ids[..3] {
-        registry.subscribe(*id, ViewSpec::Realm, true);
-        registry.set_told(*id, registry.revision(view));
-    }
-    registry.forget_pushes();
-    (view, ids)
-}
-
-#[test]
-fn pushes_go_to_each_follower_once_in_order_of_subscription() {
-    shows!("R-DIR-09");
-    let mut registry = super::registry();
-    let (view, ids) = followers(&mut registry);
-    assert!(!registry.has_pushes() && registry.next_push().is_none());
-    let told = registry.revision(view);
-    touch(&mut registry, ids[3], b"changed");
-    assert!(registry.has_pushes());
-    for id in &ids[..3] {
-        assert_eq!(registry.next_push(), Some(PushTarget { row: *id, view, told }));
-        registry.set_told(*id, registry.revision(view));
-    }
-    assert_eq!(registry.next_push(), None);
-    assert!(!registry.has_pushes());
-}
-
-#[test]
-fn who_was_not_told_all_comes_up_again() {
-    shows!("R-DIR-09");
-    let mut registry = super::registry();
-    let (view, ids) = followers(&mut registry);
-    touch(&mut registry, ids[3], b"first");
-    let between = registry.revision(view);
-    touch(&mut registry, ids[0], b"second");
-    assert_eq!(registry.next_push().map(|push| push.row), Some(ids[0]));
-    registry.set_told(ids[0], between);
-    for id in &ids[1..3] {
-        assert_eq!(registry.next_push().map(|push| push.row), Some(*id));
-        registry.set_told(*id, registry.revision(view));
-    }
-    assert_eq!(registry.next_push(), Some(PushTarget { row: ids[0], view, told: between }));
-    registry.set_told(ids[0], registry.revision(view));
-    assert_eq!(registry.next_push(), None);
-}
-
-#[test]
-fn nobody_is_pushed_what_it_cannot_take() {
-    shows!("R-DIR-09");
-    let mut registry = super::registry();
-    let (view, ids) = followers(&mut registry);
-    // One knows nothing yet, one does not want to be told, one is not where it says.
-    registry.set_told(ids[0], Revision(0));
-    registry.subscribe(ids[1], ViewSpec::Realm, false);
-    add(&mut registry, 3, None);
-    let taken = NewRow { address: Some(address(3)), ..new_row(5, 5) };
-    let done = registry.register(NOW, &taken).expect("realm");
-    assert_eq!(done.displaced, Some(ids[2]));
-    assert_eq!(registry.next_push(), None);
-    assert!(!registry.has_pushes());
-    // Nor what was forgotten.
-    registry.confirm(NOW, ids[2], address(77));
-    registry.set_told(ids[2], Revision(1));
-    registry.views[0].floor = Revision(2);
-    touch(&mut registry, ids[3], b"changed");
-    assert_eq!(registry.next_push(), None);
-    registry.set_told(ids[2], Revision(2));
-    touch(&mut registry, ids[3], b"again");
-    assert_eq!(registry.next_push(), Some(PushTarget { row: ids[2], view, told: Revision(2) }));
-}
-
-#[test]
-fn followers_of_named_users_are_pushed_their_changes_only() {
-    shows!("R-DIR-09", "R-DIR-11");
-    let mut registry = super::registry();
-    let ids: Vec<RowId> = (1..=4).map(|n| add(&mut registry, n, None)).collect();
-    registry.subscribe(ids[0], ViewSpec::Named(&[user(2), user(3)]), true);
-    let view = registry.row(ids[0]).and_then(|row| row.view()).expect("a view");
-    let told = registry.revision(view);
-    registry.set_told(ids[0], told);
-    touch(&mut registry, ids[3], b"somebody else");
-    assert_eq!(registry.next_push(), None);
-    touch(&mut registry, ids[1], b"one");
-    touch(&mut registry, ids[2], b"two");
-    assert_eq!(registry.pushes.len(), 1, "waits once");
-    let push = PushTarget { row: ids[0], view, told };
-    assert_eq!((registry.next_push(), registry.next_push()), (Some(push), Some(push)));
-    registry.set_told(ids[0], registry.revision(view));
-    assert_eq!(registry.next_push(), None);
-    touch(&mut registry, ids[1], b"three");
-    registry.forget_pushes();
-    assert!(!registry.has_pushes());
-    touch(&mut registry, ids[1], b"four");
-    assert!(registry.next_push().is_some(), "who was forgotten can wait again");
-    registry.subscribe(ids[0], ViewSpec::Named(&[user(2), user(3)]), false);
-    registry.forget_pushes();
-    touch(&mut registry, ids[1], b"five");
-    assert!(!registry.has_pushes());
-}
-
-#[test]
-fn a_follower_that_goes_in_the_middle_of_a_round_ends_nobodys_turn() {
-    shows!("R-DIR-09");
-    for gone in 0..3 {
-        let mut registry = super::registry();
-        let (view, ids) = followers(&mut registry);
-        touch(&mut registry, ids[3], b"changed");
-        assert_eq!(registry.next_push().map(|push| push.row), Some(ids[0]));
-        registry.set_told(ids[0], registry.revision(view));
-        registry.subscribe(ids[gone], ViewSpec::None, false);
-        let expected: Vec<RowId> = (1..3).filter(|n| *n != gone).map(|n| ids[n]).collect();
-        for id in expected {
-            assert_eq!(registry.next_push().map(|push| push.row), Some(id), "{gone} gone");
-            registry.set_told(id, registry.revision(view));
-        }
-        assert_eq!(registry.next_push(), None);
-    }
-}
-
-#[test]
-fn a_change_during_a_round_reaches_those_who_had_their_turn() {
-    shows!("R-DIR-09");
-    let mut registry = super::registry();
-    let (view, ids) = followers(&mut registry);
-    touch(&mut registry, ids[3], b"first");
-    assert_eq!(registry.next_push().map(|push| push.row), Some(ids[0]));
-    registry.set_told(ids[0], registry.revision(view));
-    touch(&mut registry, ids[3], b"second");
-    let mut told = Vec::new();
-    while let Some(push) = registry.next_push() {
-        told.push(push.row);
-        registry.set_told(push.row, registry.revision(view));
-    }
-    assert_eq!(told, [ids[1], ids[2], ids[0]]);
 }
 
 #[test]
