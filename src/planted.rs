@@ -1,5 +1,5 @@
 //! Bugs that the simulator plants, one at a time, to see whether its invariants find them. Without the feature
-//! `planted`, which is for that alone, [`planted`] is `false` for the compiler and nothing of it is left.
+//! `planted`, which is for that alone, the question is answered `false` for the compiler and nothing of it is left.
 
 #[cfg(all(feature = "planted", not(debug_assertions)))]
 compile_error!("the feature `planted` is for tests: no release is built with it");

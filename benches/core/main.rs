@@ -40,7 +40,7 @@ impl Options {
                 "--rows" => options.rows = number(words.next()).unwrap_or(options.rows),
                 "--rounds" => options.rounds = number(words.next()).unwrap_or(options.rounds),
                 "--only" => {
-                    options.only.extend(words.next().iter().flat_map(|w| w.split(',').map(str::to_owned)))
+                    options.only.extend(words.next().iter().flat_map(|w| w.split(',').map(str::to_owned)));
                 }
                 "--json" => options.json = words.next(),
                 _ => {}

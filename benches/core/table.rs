@@ -185,7 +185,7 @@ pub(crate) fn run(report: &mut Report, sizes: &[usize]) {
             timed(1000, || {
                 (0..1000).for_each(|i| {
                     black_box(entry_digest(user(i), false, None, black_box(&CONTENT)));
-                })
+                });
             })
         };
         if n == &sizes[0] {

@@ -22,7 +22,7 @@ fn read(poll: &mut Poll, net: &mut Net, count: usize) -> Vec<(SocketAddr, Arriva
         events.iter().for_each(|event| net.handle_event(event));
         events.clear();
         net.receive(Instant::ZERO, &mut |from, arrival, bytes: &[u8]| {
-            got.push((from, arrival, bytes.to_vec()))
+            got.push((from, arrival, bytes.to_vec()));
         });
     }
     got
