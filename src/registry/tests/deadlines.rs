@@ -232,6 +232,20 @@ fn a_row_is_suspected_as_soon_as_it_has_missed_a_heartbeat() {
 }
 
 #[test]
+fn a_row_is_gone_as_soon_as_its_expiry_is_over() {
+    shows!("R-REG-41");
+    let mut registry = super::registry();
+    let (heard, now) = (Instant::from_millis(56_072), Instant::from_millis(131_072));
+    let confirmed = registry.register(heard, &new_row(1, 1)).expect("realm").row;
+    let loaded = registry.load(heard, &new_row(2, 2)).expect("room");
+    assert_eq!(registry.expire(now - Duration::from_secs(20)), None, "suspected");
+    assert_eq!(registry.expire(now - Duration::from_millis(20)), None);
+    let mut gone: Vec<_> = std::iter::from_fn(|| registry.expire(now)).collect();
+    gone.sort_unstable_by_key(|(id, _)| *id);
+    assert_eq!(gone, [(confirmed, Fate::Expired), (loaded, Fate::Expired)]);
+}
+
+#[test]
 fn stalls_count_for_what_was_heard_before_they_ended() {
     shows!("R-REG-44");
     let secs = Duration::from_secs;

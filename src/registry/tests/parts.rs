@@ -66,6 +66,31 @@ fn a_crowd_that_leaves_shares_its_highest_stamp() {
     assert_eq!(removed.get(Instant::from_secs(32), realm, user(5)), None);
 }
 
+/// Whoever is forgotten early though its stamp counts no more does not add to the crowd's.
+#[test]
+fn a_crowd_shares_no_stamp_that_is_over() {
+    let realm = RealmId(1);
+    let user = |n: u64| UserId(n.to_be_bytes());
+    for (age_ms, expected) in [(29_999, Some(Stamp(7))), (30_000, None)] {
+        let mut removed = Removed::default();
+        for n in 0..1 << 17 {
+            removed.insert(Instant::ZERO, realm, user(n), Stamp(7), Some(Duration::from_secs(100)));
+        }
+        let now = Instant::from_millis(age_ms);
+        removed.insert(now, realm, user(1 << 17), Stamp(9), None);
+        assert_eq!(removed.get(now, realm, user(0)), expected);
+    }
+}
+
+#[test]
+fn places_of_strings_serve_all_lengths_of_a_size() {
+    let mut blobs = Blobs::default();
+    let (first, second) = (blobs.insert(&[1; 16]), blobs.insert(&[2; 16]));
+    blobs.remove(second, 16);
+    assert_eq!(blobs.insert(&[3; 9]), second);
+    assert_eq!((blobs.get(first, 16), blobs.get(second, 9)), (&[1; 16][..], &[3; 9][..]));
+}
+
 #[test]
 fn who_left_is_known_for_longer_and_as_one_that_left() {
     crate::shows!("R-AUT-12", "R-REG-22");

@@ -3,7 +3,7 @@
 use super::views::{NOW, add, address, touch, user};
 use super::{REALM, Registry, new_row};
 use crate::ident::Revision;
-use crate::registry::{NewRow, PushTarget, RowId, ViewHandle, ViewSpec};
+use crate::registry::{NewContent, NewRow, PushTarget, Reason, RowId, ViewHandle, ViewSpec};
 
 /// Rows 1, 2, 3 follow the realm, with pushes, and know its revision.
 fn followers(registry: &mut Registry) -> (ViewHandle, Vec<RowId>) {
@@ -32,6 +32,42 @@ fn pushes_go_to_each_follower_once_in_order_of_subscription() {
     }
     assert_eq!(registry.next_push(), None);
     assert!(!registry.has_pushes());
+}
+
+/// A row that comes, one that changes its group, one that goes: each is told to the realm and to the group.
+#[test]
+fn every_kind_of_change_is_pushed_to_realm_and_group() {
+    shows!("R-DIR-09");
+    let mut registry = super::registry();
+    let (of_realm, of_group) = (add(&mut registry, 1, None), add(&mut registry, 2, None));
+    registry.subscribe(of_realm, ViewSpec::Realm, true);
+    registry.subscribe(of_group, ViewSpec::Group("board"), true);
+    let pushed = |registry: &mut Registry, work: &mut dyn FnMut(&mut Registry)| -> Vec<RowId> {
+        for id in [of_realm, of_group] {
+            let view = registry.row(id).and_then(|row| row.view()).expect("a view");
+            registry.set_told(id, registry.revision(view));
+        }
+        registry.forget_pushes();
+        work(registry);
+        let mut rows = Vec::new();
+        while let Some(push) = registry.next_push() {
+            registry.set_told(push.row, registry.revision(push.view));
+            rows.push(push.row);
+        }
+        rows.sort_unstable();
+        rows
+    };
+    let both = [of_realm, of_group];
+    let content = |group| NewContent { bytes: b"changed", version: 2, group };
+    let mut id = of_realm;
+    assert_eq!(pushed(&mut registry, &mut |r| id = add(r, 3, Some("board"))), both, "it comes");
+    assert_eq!(pushed(&mut registry, &mut |r| assert!(r.set_content(id, &content(Some("board"))))), both);
+    assert_eq!(pushed(&mut registry, &mut |r| assert!(r.remove(NOW, id, Reason::Leave))), both, "it goes");
+    assert_eq!(pushed(&mut registry, &mut |r| id = add(r, 4, None)), [of_realm], "outside the group");
+    assert_eq!(pushed(&mut registry, &mut |r| assert!(r.set_content(id, &content(Some("board"))))), both);
+    assert_eq!(pushed(&mut registry, &mut |r| assert!(r.remove(NOW, id, Reason::Expiry))), both);
+    assert_eq!(pushed(&mut registry, &mut |r| id = add(r, 5, None)), [of_realm]);
+    assert_eq!(pushed(&mut registry, &mut |r| assert!(r.remove(NOW, id, Reason::Leave))), [of_realm]);
 }
 
 #[test]
