@@ -59,6 +59,7 @@ fn the_digests_of_a_group_are_right_whatever_its_size() {
         assert!(registry.set_content(*id, &new));
     }
     check(&mut registry, 600);
+    assert_eq!(registry.realms[0].group_gone, 0, "nobody left the group");
     for id in &ids[100..500] {
         registry.remove(NOW, *id, Reason::Leave);
     }
