@@ -18,11 +18,14 @@ pub(super) struct Follow {
     /// A push did not fit: there is more to pull when the present pull ends.
     pub(super) missed: bool,
     pub(super) pull: Option<Pull>,
+    /// The first sequence that was sent for the present view: an ACK of an earlier one shows another.
+    pub(super) since: u64,
 }
 
 impl Follow {
     pub(super) const fn new() -> Self {
-        Self { copy: HostDirectory::new(), origin: Incarnation(0), stale: false, missed: false, pull: None }
+        let copy = HostDirectory::new();
+        Self { copy, origin: Incarnation(0), stale: false, missed: false, pull: None, since: 0 }
     }
 
     /// The revision that a request to this process carries: 0 if the copy comes from another (R-REG-35).

@@ -20,6 +20,7 @@ impl Host {
         session.hear((registered.incarnation, registered.number));
         self.requests.clear();
         self.session = Some(session);
+        self.follow.since = 0;
         self.takeover = false;
         self.state = State::Registered;
         self.store.last_stamp = registered.stamp;

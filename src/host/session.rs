@@ -40,6 +40,11 @@ impl Session {
         Self { id, key, stamp, next_sequence: 1, target, heard: (Incarnation(0), 0), since }
     }
 
+    /// What the next request will have.
+    pub(super) const fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
     /// An answer of this origin was taken.
     pub(super) fn hear(&mut self, (incarnation, number): (Incarnation, u64)) {
         let before = if self.heard.0 == incarnation { self.heard.1 } else { 0 };

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::own::fits;
+use super::session::Session;
 use super::views::{SelfView, ports_view, rfc3339, state_text};
 use super::{Change, ChangeError, Host, State};
 use crate::limits::REPORTED_MAX;
@@ -98,6 +99,7 @@ impl Host {
     pub(super) fn forget_list(&mut self) {
         self.end_pull();
         self.follow.copy.clear();
+        self.follow.since = self.session.as_ref().map_or(0, Session::next_sequence);
         self.told.granted = None;
     }
 

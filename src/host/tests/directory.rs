@@ -329,6 +329,19 @@ fn a_whole_view_of_several_pages_replaces_the_list() {
 }
 
 #[test]
+fn an_ack_of_the_view_before_is_not_used() {
+    crate::shows!("R-REG-32");
+    let mut rig = with_rows();
+    let before = rig.until(Kind::Heartbeat);
+    rig.host.set_view(rig.now, View::Named(vec![user(7)]), true).expect("it fits");
+    let beat = rig.one(Kind::Heartbeat);
+    rig.ack(&before, |ack| (ack.equal, ack.revision) = (true, Revision(20)));
+    assert_eq!(rig.revision(), 0);
+    rig.ack(&beat, |ack| (ack.equal, ack.revision) = (true, Revision(20)));
+    assert_eq!(rig.revision(), 20);
+}
+
+#[test]
 fn rows_are_shown_by_the_contract() {
     let mut rig = with_rows();
     rig.run(Duration::from_secs(2));
