@@ -63,7 +63,8 @@ fn a_crowd_that_leaves_shares_its_highest_stamp() {
     // Forgotten one by one, but no old cookie fits: the stamp is another than any cookie of theirs was made with.
     let crowd = removed.get(Instant::from_secs(2), realm, user(5)).expect("known");
     assert!(crowd > Stamp(5));
-    assert_eq!(removed.get(Instant::from_secs(32), realm, user(5)), None);
+    assert_eq!(removed.get(Instant::from_millis(30_999), realm, user(5)), Some(crowd));
+    assert_eq!(removed.get(Instant::from_secs(31), realm, user(5)), None);
 }
 
 /// Whoever is forgotten early though its stamp counts no more does not add to the crowd's.
