@@ -196,11 +196,13 @@ impl World {
         self.host_turn(device, turn.map(|(_, turn)| turn))
     }
 
-    /// Their tokens were printed by an HMS that forgot it.
+    /// Their tokens were printed by an HMS that forgot it, or are so old that nobody refuses them: they would go on
+    /// asking for ever.
     fn kill_strangers(&mut self) -> Checked {
         for device in 0..self.devices.len() {
             let Device { who, token, .. } = &self.devices[device];
-            if token.generation > self.keys.generation(who.0, who.1) {
+            let current = token.generation == self.keys.generation(who.0, who.1);
+            if !current && !self.keys.is_previous(*who, token.generation) {
                 self.kill(device)?;
             }
         }

@@ -72,7 +72,7 @@ pub fn tell(reply: &Reply<'_>) -> String {
 impl World {
     /// Where a session is confirmed, its user got a challenge.
     pub fn check_proof(&self, reply: &Reply<'_>) -> Checked {
-        let who = (reply.header.realm, reply.header.user);
+        let who = reply.who();
         let publishes = matches!(reply.answer, Some(Answer::Registered(_) | Answer::Ack(_)));
         Rule::Proof.demand(!publishes || self.proofs.contains(&(who, reply.to)), || {
             format!("{} is published, and user {} never got a challenge there", reply.to, who.1)
@@ -81,13 +81,13 @@ impl World {
 
     /// What follows from an answer, besides that it was right.
     pub fn check_reply(&self, reply: &Reply<'_>, judged: Option<&Judgement>) -> Checked {
-        let who = (reply.header.realm, reply.header.user);
+        let who = reply.who();
         let (Some(answer), Some(reference)) = (&reply.answer, &self.reference) else { return Ok(()) };
         Ok(reference.check_directory(who, judged, answer)?)
     }
 
     pub fn check_unasked(&self, reply: &Reply<'_>) -> Checked {
-        let who = (reply.header.realm, reply.header.user);
+        let who = reply.who();
         match (&reply.answer, &self.reference) {
             (Some(answer @ Answer::Page(_)), Some(reference)) => {
                 let row = reference.rows.get(&who).ok_or("a push without a row")?;
@@ -103,7 +103,7 @@ impl World {
 
     /// R-DSC-02: an OFFER goes to where a DISCOVER came from, 20 to 120 ms later.
     fn check_offer(&self, reply: &Reply<'_>) -> Checked {
-        let who = (reply.header.realm, reply.header.user);
+        let who = reply.who();
         let (low, high) = hms::limits::OFFER_JITTER;
         let high = high + Duration::from_millis(1);
         let stalled = self.now.since(self.hms.paused) < high;

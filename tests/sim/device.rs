@@ -160,8 +160,11 @@ impl Device {
         self.troubled = now;
     }
 
-    /// Something is done with the running process.
+    /// Something is done with the running process, unless it stands still.
     pub fn with<T>(&mut self, now: Instant, act: impl FnOnce(&mut Host, Instant) -> T) -> Option<(T, Turn)> {
+        if self.paused_until.is_some() {
+            return None;
+        }
         let local = self.local(now);
         let result = act(self.host.as_mut()?, local);
         Some((result, self.collect(now)))
@@ -232,6 +235,7 @@ impl Device {
         let malformed = |e| Rule::Signed.broken(format!("a host sends a malformed datagram: {e}"));
         let request = opened.request().map_err(malformed)?;
         Rule::Signed.demand((header.realm, header.user) == self.who, || "in another's name".into())?;
+        self.spy.check_superseded(&header)?;
         self.spy.check_once(&header, bytes)?;
         self.spy.check_pace(now, &header, &request, opened.len())?;
         self.spy.check_target(now, &header, sent.transmit.to)?;

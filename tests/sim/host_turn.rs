@@ -28,20 +28,10 @@ impl World {
         if !device.running() {
             return Ok(());
         }
-        if let Opened::Signed(verified, _) = self.keys.open(&bytes) {
+        if let (Opened::Signed(verified, _), Some(outside)) = (self.keys.open(&bytes), outside) {
             let who = (verified.header().realm, verified.header().user);
-            if who == device.who {
-                if let (Kind::Challenge, Some(outside)) = (verified.header().kind, outside) {
-                    self.proofs.insert((who, outside));
-                }
-                if let Ok(answer) = verified.answer() {
-                    device.heard(self.now, verified.header(), &answer);
-                    if let Answer::Challenge(_) = answer
-                        && verified.header().session.0 != 0
-                    {
-                        self.tally.count("challenge after a move");
-                    }
-                }
+            if who == device.who && verified.header().kind == Kind::Challenge {
+                self.proofs.insert((who, outside));
             }
         }
         if device.paused_until.is_some() {
@@ -50,7 +40,22 @@ impl World {
             }
             return Ok(());
         }
-        let turn = device.with(self.now, |host, local| host.handle_datagram(local, from, arrival, &bytes));
+        self.host_takes(machine, from, arrival, &bytes)
+    }
+
+    /// A datagram reaches the host's process.
+    fn host_takes(&mut self, machine: usize, from: SocketAddr, arrival: Arrival, bytes: &[u8]) -> Checked {
+        let device = &mut self.devices[machine];
+        if let Opened::Signed(verified, _) = self.keys.open(bytes)
+            && (verified.header().realm, verified.header().user) == device.who
+            && let Ok(answer) = verified.answer()
+        {
+            device.heard(self.now, verified.header(), &answer);
+            if matches!(answer, Answer::Challenge(_)) && verified.header().session.0 != 0 {
+                self.tally.count("challenge after a move");
+            }
+        }
+        let turn = device.with(self.now, |host, local| host.handle_datagram(local, from, arrival, bytes));
         self.host_turn(machine, turn.map(|(_, turn)| turn))
     }
 
@@ -59,17 +64,15 @@ impl World {
             None => VecDeque::new(),
             Some(_) => {
                 self.devices[device].troubled = self.now;
+                let inside = self.net.inside(device);
+                let turn = self.devices[device].renumbered(self.now, inside);
+                self.host_turn(device, Some(turn))?;
                 std::mem::take(&mut self.devices[device].inbox)
             }
         };
         let turn = self.devices[device].with(self.now, |host, local| host.handle_timeout(local));
         self.host_turn(device, turn.map(|(_, turn)| turn))?;
-        for (from, arrival, bytes) in inbox {
-            let turn = self.devices[device]
-                .with(self.now, |host, local| host.handle_datagram(local, from, arrival, &bytes));
-            self.host_turn(device, turn.map(|(_, turn)| turn))?;
-        }
-        Ok(())
+        inbox.iter().try_for_each(|(from, arrival, bytes)| self.host_takes(device, *from, *arrival, bytes))
     }
 
     /// Checks and carries out what a host did.
@@ -128,6 +131,8 @@ impl World {
         use hms::host::Event;
         match event {
             Event::Lost => self.tally.count("host lost the hms"),
+            // Its user's other machines hear of it with their next heartbeat.
+            Event::Registered { .. } => self.touch_user(self.user_of(self.devices[device].who)),
             Event::Found { .. } => self.tally.count("found"),
             Event::Refused { code: RejectCode::Full, .. } => self.tally.count("realm full"),
             Event::Persist | Event::Changed => return Ok(()),

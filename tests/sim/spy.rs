@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use hms::ident::SessionId;
+use hms::ident::{SessionId, Stamp};
 use hms::net::Destination;
 use hms::time::{Duration, Instant};
 use hms::wire::{Answer, Header, Kind, Request};
@@ -29,6 +29,9 @@ pub struct Spy {
     shortest: Duration,
     /// The first heartbeat after a calm, while nothing came back and no second one went out.
     alone: Option<Instant>,
+    /// Of its registration; and whether it was told of one with a higher one.
+    stamp: Stamp,
+    superseded: bool,
 }
 
 /// Datagrams that one host may send within ten seconds; more is a storm.
@@ -64,6 +67,13 @@ impl Spy {
         }
         Rule::Rogue
             .demand(probes.len() <= 4, || format!("a host probes {} times a minute, {to} last", probes.len()))
+    }
+
+    /// R-REG-21.
+    pub fn check_superseded(&self, header: &Header) -> Checked {
+        let asks = matches!(header.kind, Kind::Init | Kind::Register);
+        Rule::Superseded
+            .demand(!self.superseded || !asks, || format!("sends {} and was superseded", header.kind))
     }
 
     /// R-AUT-20: never two different datagrams under one sequence or nonce.
@@ -137,6 +147,11 @@ impl Spy {
             return;
         }
         self.alone = None;
+        match answer {
+            Answer::Registered(registered) => self.stamp = registered.stamp,
+            Answer::Superseded(short) => self.superseded |= short.stamp() > self.stamp,
+            _ => {}
+        }
         let told = match answer {
             Answer::Registered(registered) => Some(registered.check_time_ms),
             Answer::Ack(ack) => ack.settings.check_time_ms,

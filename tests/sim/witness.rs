@@ -4,6 +4,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
 
 use hms::ident::{SessionId, Stamp};
 use hms::time::{Duration, Instant};
@@ -36,6 +37,9 @@ pub struct Live {
     pub last: Instant,
     /// The highest content version that was acknowledged.
     version: u32,
+    /// The highest sequence, and where the last one came from.
+    sequence: u64,
+    at: SocketAddr,
 }
 
 /// A datagram that reached the HMS.
@@ -132,7 +136,7 @@ impl Witness {
             return Err(Rule::Response.broken(format!("{:?} was answered by {kind}", came.kind)));
         }
         self.counted.answers += u64::from(kind != Kind::Hint);
-        let who = (reply.header.realm, reply.header.user);
+        let who = reply.who();
         let old_key = came.signer.is_some_and(|(_, old)| old);
         if old_key && kind != Kind::Hint && kind != Kind::Reject {
             return Err(
@@ -146,11 +150,11 @@ impl Witness {
         match answer {
             Answer::Registered(registered) => {
                 self.once(came, kind, registered.stamp)?;
-                self.registered(now, who, reply.header.session, registered.stamp)
+                self.registered(now, reply, registered.stamp)
             }
             Answer::Ack(ack) => {
                 self.once(came, kind, Stamp(0))?;
-                self.acknowledged(now, who, reply.header.session, ack.content_version)
+                self.acknowledged(now, reply, ack.content_version)
             }
             Answer::Page(_) | Answer::Digests(_) => {
                 self.once(came, kind, Stamp(0))?;
@@ -192,32 +196,40 @@ impl Witness {
         }
     }
 
-    fn registered(&mut self, now: Instant, who: Who, session: SessionId, stamp: Stamp) -> Checked {
+    fn registered(&mut self, now: Instant, reply: &Reply<'_>, stamp: Stamp) -> Checked {
+        let (who, session) = (reply.who(), reply.header.session);
         self.may_live(who, session, Kind::Registered)?;
         if let Some(live) = self.live.get(&who).filter(|live| live.session == session) {
             return Rule::Replay
                 .demand(live.stamp == stamp, || format!("session {session} is registered twice"));
         }
         self.end_if_other(who, session);
-        self.live.insert(who, Live { session, stamp, last: now, version: 0 });
+        self.live.insert(who, Live { session, stamp, last: now, version: 0, sequence: 0, at: reply.to });
         Ok(())
     }
 
-    fn acknowledged(&mut self, now: Instant, who: Who, session: SessionId, version: u32) -> Checked {
+    fn acknowledged(&mut self, now: Instant, reply: &Reply<'_>, version: u32) -> Checked {
+        let (who, session, sequence, at) =
+            (reply.who(), reply.header.session, reply.header.sequence, reply.to);
         self.goes_on(who, session, Kind::Ack)?;
-        let stamp = Stamp(0);
-        let live = self.live.entry(who).or_insert(Live { session, stamp, last: now, version });
+        let first = Live { session, stamp: Stamp(0), last: now, version, sequence, at };
+        let live = self.live.entry(who).or_insert(first);
+        let moved = std::mem::replace(&mut live.at, at) != at;
+        Rule::Replay.demand(!moved || sequence >= live.sequence, || {
+            format!("user {} moves to {at} by {sequence}, after {}", who.1, live.sequence)
+        })?;
         live.last = now;
+        live.sequence = live.sequence.max(sequence);
         let before = std::mem::replace(&mut live.version, version);
         Rule::Content
             .demand(version >= before, || format!("user {} has content {version} after {before}", who.1))
     }
 
     /// RETRY: the heartbeat counted, and what it would have changed did not (R-SEC-05).
-    pub fn retried(&mut self, now: Instant, came: &Came, who: Who, session: SessionId) -> Checked {
+    pub fn retried(&mut self, now: Instant, came: &Came, reply: &Reply<'_>) -> Checked {
         self.once(came, Kind::Retry, Stamp(0))?;
-        let version = self.live.get(&who).map_or(0, |live| live.version);
-        self.acknowledged(now, who, session, version)
+        let version = self.live.get(&reply.who()).map_or(0, |live| live.version);
+        self.acknowledged(now, reply, version)
     }
 
     /// A session is answered as one that is registered.

@@ -19,6 +19,13 @@ pub struct Reply<'a> {
     pub answer: Option<Answer<'a>>,
 }
 
+impl Reply<'_> {
+    /// For whom it is.
+    pub fn who(&self) -> Who {
+        (self.header.realm, self.header.user)
+    }
+}
+
 /// Kinds whose answer echoes no session (R-FMT-04).
 fn sessionless(kind: Kind) -> bool {
     matches!(kind, Kind::Init | Kind::Register | Kind::Discover)
