@@ -29,8 +29,10 @@ pub struct Spy {
     shortest: Duration,
     /// The first heartbeat after a calm, while nothing came back and no second one went out.
     alone: Option<Instant>,
-    /// Of its registration; and whether it was told of one with a higher one.
-    stamp: Stamp,
+    /// Its registration, until it asks for another; and whether it was told of one with a higher stamp.
+    session: Option<(SessionId, Stamp)>,
+    /// Of its last REGISTER.
+    nonce: u64,
     superseded: bool,
 }
 
@@ -70,8 +72,12 @@ impl Spy {
     }
 
     /// R-REG-21.
-    pub fn check_superseded(&self, header: &Header) -> Checked {
+    pub fn check_superseded(&mut self, header: &Header) -> Checked {
         let asks = matches!(header.kind, Kind::Init | Kind::Register);
+        self.session = self.session.filter(|_| !asks);
+        if header.kind == Kind::Register {
+            self.nonce = header.sequence;
+        }
         Rule::Superseded
             .demand(!self.superseded || !asks, || format!("sends {} and was superseded", header.kind))
     }
@@ -148,8 +154,13 @@ impl Spy {
         }
         self.alone = None;
         match answer {
-            Answer::Registered(registered) => self.stamp = registered.stamp,
-            Answer::Superseded(short) => self.superseded |= short.stamp() > self.stamp,
+            Answer::Registered(registered) if header.sequence == self.nonce && self.session.is_none() => {
+                self.session = Some((header.session, registered.stamp));
+            }
+            Answer::Superseded(short) => {
+                let own = self.session.filter(|(session, _)| *session == header.session);
+                self.superseded |= own.is_some_and(|(_, stamp)| short.stamp() > stamp);
+            }
             _ => {}
         }
         let told = match answer {
