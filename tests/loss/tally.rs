@@ -72,7 +72,8 @@ impl fmt::Display for Tally {
         let json = self.json();
         let lines = json.as_object().into_iter().flatten();
         lines.enumerate().try_for_each(|(at, (name, value))| {
-            write!(f, "{}{value:>12} {}", if at > 0 { "\n" } else { "" }, name.replace('_', " "))
+            let (end, value) = (if at > 0 { "\n" } else { "" }, value.to_string());
+            write!(f, "{end}{value:>12} {}", name.replace('_', " "))
         })
     }
 }
