@@ -27,6 +27,7 @@ class Session:
         self.acked_version, self.observed = body["content_version"], body["observed"]
         self.redirects = []
         self.echoes, self.cookie, self.rounds, self.want, self.content_sent = [], None, 0, False, False
+        self.views = 0                                # how many there were before this one
         self.cycle_start = now
         self.follower = Follower(self)
 
@@ -78,7 +79,7 @@ class Session:
             "content_version": host.content_version, "incarnation": self.incarnation,
             "revision": d.revision_for(self.incarnation), "digest": d.root, "cookie": self.cookie,
             "want": self.want, "content": host.content() if with_content else None,
-            "view": host.settings.view if with_content else None})
+            "view": host.settings.view if with_content else None}, self.views)
 
     def _unanswered(self, now):
         if self.round:
@@ -104,7 +105,9 @@ class Session:
         self.timers.set("beat", max(at, now), self.beat)
 
     def content_changed(self, now, view_changed):
+        self.content_sent = False
         if view_changed:
+            self.views += 1
             self.host.directory.clear()
             self.follower.stop()
         if self.host.state == "registered":
@@ -163,7 +166,8 @@ class Session:
             self.beat(now)
         else:
             self._next_beat(now)
-        self.follower.acked(now, body)
+        if request[2] == self.views:       # else it shows the view before (R-REG-32)
+            self.follower.acked(now, body)
 
     def _take_news(self, body):
         """What an ACK says only if it changed."""

@@ -171,6 +171,27 @@ class Following(unittest.TestCase):
         self.w.run(30)
         self.assertEqual([body for name, body, _ in self.hms.log if name == "PULL"], [])
 
+    def test_an_ack_of_the_view_before_is_not_used(self):
+        late = []
+
+        def lose(data, to):
+            late.append((data, to))
+            return wire.read_header(data).type == c.ACK
+        self.w.lose = lose
+        self.w.run(20)
+        self.assertEqual(self.host.state, "searching")
+        ack = [data for data, to in late if wire.read_header(data).type == c.ACK][-1]
+        self.host.set(self.w.now, view={"kind": c.GROUP_VIEW, "push": False, "group": "board"})
+        self.host.receive(self.w.now, ack, A)
+        # It shows that the HMS is there; what it says of the list is that of the view before.
+        self.assertEqual(self.host.state, "registered")
+        self.assertEqual((self.host.directory.revision, self.host.directory.rows), (0, {}))
+        beat = wire.read_body(wire.read_header(self.host.out[-1][0]), self.host.out[-1][0])
+        self.assertEqual((beat["revision"], beat["digest"], beat["view"]["kind"]), (0, 0, c.GROUP_VIEW))
+        self.w.lose = lambda data, to: False
+        self.w.run(1)
+        self.same()
+
     def test_find(self):
         self.host.session.find(self.w.now, "prefix", "U1")
         self.w.run(0.1)
