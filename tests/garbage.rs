@@ -1,10 +1,11 @@
-//! What carries no key leaves nothing behind: live heap before and after a million datagrams, by a counting allocator.
+//! What carries no key leaves nothing behind, and nothing is allocated for it: live heap before and after a million
+//! datagrams, and allocations meanwhile, by a counting allocator.
 
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 
 use data_encoding::HEXLOWER;
 use hms::auth::{ClusterKey, Keyring, RealmSecret};
@@ -20,11 +21,13 @@ use serde_json::Value;
 struct Counting;
 
 static LIVE: AtomicIsize = AtomicIsize::new(0);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: everything is done by the system's allocator; only a sum is kept beside it.
+// SAFETY: everything is done by the system's allocator; only sums are kept beside it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size().cast_signed(), Ordering::Relaxed);
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         // SAFETY: as demanded of the caller.
         unsafe { System.alloc(layout) }
     }
@@ -126,12 +129,16 @@ fn a_million_hostile_datagrams_leave_no_byte_behind() {
     server.set_watched(false);
     let (mut rng, mut now) = (ChaCha8Rng::from_seed([5; 32]), Instant::from_secs(100));
     let mut hints = flood(&mut server, &mut rng, &seeds, &mut now, FIRST);
-    let before = LIVE.load(Ordering::Relaxed);
+    let (before, made) = (LIVE.load(Ordering::Relaxed), ALLOCATIONS.load(Ordering::Relaxed));
     hints += flood(&mut server, &mut rng, &seeds, &mut now, DATAGRAMS);
-    let after = LIVE.load(Ordering::Relaxed);
+    let (after, made) = (LIVE.load(Ordering::Relaxed), ALLOCATIONS.load(Ordering::Relaxed) - made);
     let status = server.status(now);
-    println!("{before} bytes of live heap before, {after} after; {hints} hints; {:?}", status.drops);
+    println!(
+        "{before} bytes of live heap before, {after} after; {made} allocations; {hints} hints; {:?}",
+        status.drops
+    );
     assert_eq!(after, before, "bytes of live heap");
+    assert!(made < 10, "{made} allocations, for {DATAGRAMS} datagrams");
     assert_eq!(status.drops.values().sum::<u64>(), FIRST + DATAGRAMS);
     assert_eq!(status.hints_sent, hints);
     assert!(hints > 100, "{hints} hints");

@@ -62,6 +62,36 @@ fn a_replay_after_a_restart_confirms_nothing() {
 }
 
 #[test]
+fn who_left_before_a_crash_is_unconfirmed_for_one_expiry_at_most() {
+    crate::shows!("R-REG-41");
+    let mut world = World::new();
+    let (mut alice, mut bob) = (Client::new("alice", 1), Client::new("bob", 2).viewing(View::Realm, true));
+    alice.join(&mut world);
+    bob.join(&mut world);
+    // It leaves, and the HMS is killed before it writes a snapshot without the row.
+    let rows = world.snapshot();
+    let said: Vec<_> = (0..5).map(|_| alice.heartbeat_bytes(None, false)).collect();
+    assert!(matches!(alice.say(&mut world, &said[0]), Got::Ack(_)));
+    assert_eq!(alice.leave(&mut world), Got::Left);
+    world.secs(29);
+    let mut world = world.restarted(2, rows);
+    let start = world.now;
+    bob.prove(&mut world);
+    while world.hosts().len() == 2 {
+        assert_eq!(world.hosts(), ["alice unconfirmed 10.0.1.1:5000", "bob up 10.0.1.2:5000"]);
+        for bytes in &said {
+            world.send(alice.from, bytes);
+        }
+        world.secs(1);
+        if world.now.since(start).as_secs().is_multiple_of(25) {
+            bob.beat(&mut world);
+        }
+        assert!(world.now.since(start) <= Duration::from_secs(78), "longer than an expiry");
+    }
+    assert_eq!(world.hosts(), ["bob up 10.0.1.2:5000"]);
+}
+
+#[test]
 fn a_cookie_confirms_one_heartbeat_only_once() {
     let mut world = World::new();
     let mut alice = Client::new("alice", 1);

@@ -62,6 +62,8 @@ def e_nat_rebind(t):
         equal("since", row["since"], before[name]["since"])
         equal("IP", ip_of(row["address"]), nat.outer)
         equal("observed", row["observed"], row["address"])
+        # What the host itself reports stands beside what somebody on the path made of it.
+        check(nat.outer not in str(row["reported"]) and nat.hosts[name].node.v4 in str(row["reported"]), f"{row}")
     equal("events of a removal", watch.count("join", "leave", "expire", "replace", "late"), 0)
     check(not world.capture.of(wire.INIT, wire.REGISTER, since=since), "registered anew")
 

@@ -19,7 +19,9 @@ def g_stopped(t):
     fixed = world.hms.row("room")
     equal("fixed", fixed["fixed"], True)
     stopped = world.hms.stop()
-    t.note(f"HMS stopped in {time.time() - stopped:.2f} s")
+    took = time.time() - stopped
+    t.note(f"HMS stopped in {took:.2f} s")
+    between("its end", took, 0, 5.0)
     for name in ("ann", "bob", "cyd"):
         host = world[name]
 
