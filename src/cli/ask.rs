@@ -1,10 +1,14 @@
 //! One question to a daemon.
 
+use std::fs;
+use std::path::Path;
+
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::args::Global;
 use super::fail::{Failure, NOT_RUNNING};
+use super::join::LOG;
 use super::rows;
 use crate::shell::control::{Client, ControlError};
 use crate::shell::paths::{Role, Socket, state_dir};
@@ -75,6 +79,13 @@ fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
         Role::Server => ("HMS", "`hms serve`"),
         Role::Agent => ("agent", "`hms join TOKEN` or `hms agent`"),
     };
+    if let Some(why) = Some(&state).filter(|_| role == Role::Agent).and_then(|state| last_words(state)) {
+        let state = state.display();
+        return Failure::new(
+            NOT_RUNNING,
+            format!("no agent runs on {state}; the last one ended with: {why}"),
+        );
+    }
     let state = state.display();
     let error = error.message.trim_start_matches("no daemon is running: ");
     Failure::new(
@@ -83,6 +94,12 @@ fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
             "no {who} runs on {state} ({error}); start it with {start}, or name its state directory with --state"
         ),
     )
+}
+
+/// Why a detached agent ended, if it did so by itself: it told nobody but its log.
+fn last_words(state: &Path) -> Option<String> {
+    let log = fs::read_to_string(state.join(LOG)).ok()?;
+    log.lines().last()?.strip_prefix("hms: ").map(str::to_owned)
 }
 
 fn ask(role: Role, socket: Socket, global: &Global, request: &Value) -> Result<Value, Failure> {

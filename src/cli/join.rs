@@ -27,7 +27,7 @@ use crate::token::Token;
 use crate::wire::{Content, Service};
 
 /// Where a detached agent writes what it has to say.
-const LOG: &str = "agent.log";
+pub(super) const LOG: &str = "agent.log";
 
 pub(super) fn join(args: &Join, global: &Global) -> Outcome {
     let state = StateDir::new(state_dir(Role::Agent, global.state.as_deref()));
@@ -158,7 +158,9 @@ fn tell(notice: &AgentNotice, as_json: bool) {
         }
         AgentNotice::AlreadyRunning { pid, user } => {
             let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-            out::line(format_args!("an agent is already running for {user}{process}: nothing to do"));
+            out::line(format_args!(
+                "an agent is already running for {user}{process}: nothing to do; `hms set` changes what it says of itself"
+            ));
         }
         AgentNotice::Searching { user, sockets } => {
             log::info!("looking for an HMS as {user}; control sockets in {}", sockets.display());

@@ -23,10 +23,7 @@ pub(super) fn run(args: &RealmArgs, global: &Global) -> Outcome {
 }
 
 fn list(as_json: bool, global: &Global) -> Outcome {
-    let answer = match secrets::tell(global, Socket::Observe, &json!({"cmd": "realm_list"}))? {
-        Some(answer) => answer,
-        None => stored(global)?,
-    };
+    let answer = realms(global)?;
     let rows = answer.as_array().map(Vec::as_slice).unwrap_or_default();
     if as_json {
         out::json(&answer);
@@ -36,6 +33,14 @@ fn list(as_json: bool, global: &Global) -> Outcome {
         out::text(&show(rows, out::colours()));
     }
     Ok(OK)
+}
+
+/// As the daemon tells them, or the secrets on disk.
+fn realms(global: &Global) -> Result<Value, Failure> {
+    match secrets::tell(global, Socket::Observe, &json!({"cmd": "realm_list"}))? {
+        Some(answer) => Ok(answer),
+        None => stored(global),
+    }
 }
 
 /// Without a daemon the secrets tell the names; nobody knows how many hosts there are.
@@ -94,8 +99,20 @@ fn new(name: &str, as_json: bool, global: &Global) -> Outcome {
     Ok(OK)
 }
 
+/// Nobody is asked about a realm that is not there.
+fn known(name: &str, global: &Global) -> Result<(), Failure> {
+    let realms = realms(global)?;
+    let names: Vec<&str> =
+        realms.as_array().into_iter().flatten().filter_map(|row| row["name"].as_str()).collect();
+    if names.contains(&name) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("no realm {name} here; there is {}", names.join(", "))))
+}
+
 fn remove(name: &str, yes: bool, as_json: bool, global: &Global) -> Outcome {
     if !yes {
+        known(name, global)?;
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             let word = human::word(name);
             return Err(Failure::usage(format!(

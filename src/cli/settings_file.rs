@@ -24,7 +24,10 @@ pub(super) fn find(option: Option<&Path>, global: &Global) -> Result<Option<Sett
     for candidate in config::candidates(option, environment.as_deref(), &state) {
         match fs::read_to_string(&candidate.path) {
             Ok(text) => return Ok(Some(SettingsFile { path: candidate.path, text })),
-            Err(error) if error.kind() == ErrorKind::NotFound && !candidate.named => {}
+            // Whoever makes the state directory says that something else is in its place.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                    && !candidate.named => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let path = candidate.path.display();
                 let message = format!("{path}: no such file; `hms config default > {path}` makes one");

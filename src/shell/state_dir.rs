@@ -56,7 +56,7 @@ impl fmt::Display for StateError {
             }
             Self::Io { path, error } => {
                 let text = error.to_string();
-                let text = text.split(" (os error").next().unwrap_or(&text);
+                let text = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
                 write!(f, "{}: {text}", path.display())?;
                 match error.kind() {
                     ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -64,6 +64,9 @@ impl fmt::Display for StateError {
                     }
                     ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                         f.write_str("; --state names another directory, one that you may write to")
+                    }
+                    ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                        f.write_str("; a state directory must be a directory")
                     }
                     _ => Ok(()),
                 }

@@ -23,6 +23,10 @@ fn help_and_wrong_use() {
     assert!(world.expect(2, "s", &["peers"]).err.contains("not in this version"));
     assert!(world.expect(2, "s", &["serve", "--listen", "239.1.1.1:7000"]).err.contains("multicast"));
     assert!(world.expect(2, "s", &["serve", "--listen", "here"]).err.contains("--listen here"));
+    assert!(world.expect(2, "s", &["watch", "--count", "0"]).err.contains("--count"));
+    assert!(world.expect(2, "s", &["token"]).err.contains("Usage: hms token [OPTIONS] <USER>"));
+    world.write("file", "");
+    assert!(world.expect(2, "file", &["serve"]).err.contains("must be a directory"));
 }
 
 #[test]

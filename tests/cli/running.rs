@@ -237,12 +237,14 @@ fn a_detached_join_returns_when_it_is_registered() {
     assert_eq!(world.json("alice", &["self"])["ports"]["audio"], 5006);
     let again = world.hms_with_input("alice", &["join", "-", "--detach"], &line);
     assert_eq!(again.code, 0);
-    assert!(again.out.contains("already running"), "{again:?}");
+    assert!(again.out.contains("already running") && again.out.contains("`hms set`"), "{again:?}");
     world.expect(0, "alice", &["leave"]);
     world.expect(0, "hms", &["revoke", "alice"]);
     let refused = world.hms_with_input("alice", &["join", "-", "--detach"], &line);
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.err.contains("revoked"), "{refused:?}");
+    let who = world.expect(8, "alice", &["who"]);
+    assert!(who.err.contains("the last one ended with: the key of user alice was revoked"), "{who:?}");
 }
 
 #[test]
@@ -400,6 +402,11 @@ fn realms_are_apart() {
     assert_eq!(world.json("a1", &["self"])["realm"], "beta");
     let asked = world.expect(2, "hms", &["realm", "remove", "beta"]);
     assert!(asked.err.contains("no terminal") && asked.err.contains("--yes"), "{asked:?}");
+    let unknown = world.expect(2, "hms", &["realm", "remove", "gamma"]);
+    assert!(
+        unknown.err.contains("no realm gamma here; there is") && unknown.err.contains("beta"),
+        "{unknown:?}"
+    );
     let removed = world.json("hms", &["realm", "remove", "beta", "--yes"]);
     assert_eq!((&removed["name"], &removed["hosts"]), (&"beta".into(), &1.into()));
     assert_eq!(world.json("hms", &["hosts"]).as_array().map(Vec::len), Some(1));

@@ -118,7 +118,7 @@ pub(in crate::cli) struct Watch {
     #[arg(long)]
     pub(in crate::cli) jsonl: bool,
     /// End after so many changes
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) count: Option<u64>,
 }
 
@@ -152,6 +152,7 @@ Examples:
   hms token alice --bare | ssh pc1 hms join -
   hms token alice --multicast              carries no address: for hosts in this HMS's own network
   hms token alice --address 203.0.113.7    carries this address only")]
+#[command(override_usage = "hms token [OPTIONS] <USER>")]
 pub(in crate::cli) struct TokenArgs {
     /// Whose token
     #[arg(value_name = "USER", required_unless_present = "hms")]
