@@ -25,7 +25,7 @@ use super::machine::host_name;
 use super::paths;
 use super::signals::Wish;
 use super::state_dir::{StateDir, StateError, StateLock};
-use settings::server_settings;
+use settings::{server_settings, unknown_realms};
 use snapshot::Snapshots;
 
 /// Exit code of a settings error.
@@ -191,6 +191,9 @@ impl<'a> Daemon<'a> {
             return Err(DaemonError::usage(message));
         }
 
+        for warning in unknown_realms(&config, &secrets) {
+            (options.notify)(ServerNotice::Warning(warning));
+        }
         let now = engine.now();
         let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);
         let unconfirmed = rows.len();

@@ -8,6 +8,7 @@ use super::{Daemon, EXIT_CONFIG, ServerNotice};
 use crate::config::{Config, Update};
 use crate::server::{RealmLimits, ServerSettings, UpdateMode};
 use crate::shell::control::ControlError;
+use crate::storage::Secrets;
 
 /// What a reload did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -45,6 +46,20 @@ pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> Serve
     }
 }
 
+/// Realms of the settings that are not there, one sentence each: a mistyped name would limit nobody, unseen.
+pub(super) fn unknown_realms(config: &Config, secrets: &Secrets) -> Vec<String> {
+    let known = |name: &str| secrets.realms.iter().any(|realm| realm.name.as_str() == name);
+    let unknown = config.realms.iter().filter(|realm| !known(realm.name.as_str()));
+    unknown
+        .map(|realm| {
+            let name = &realm.name;
+            format!(
+                "there is no realm {name}, so its limits in the settings limit nobody; `hms realm list` lists the realms"
+            )
+        })
+        .collect()
+}
+
 /// The keys that differ, and whether they wait for the next start.
 fn differences(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
     let all = [
@@ -69,6 +84,7 @@ impl Daemon<'_> {
         let checked = (self.options.settings)().map_err(|message| ControlError::new(EXIT_CONFIG, message))?;
         let mut reloaded = Reloaded { file: checked.file, ..Reloaded::default() };
         reloaded.warnings.extend(checked.problems.iter().map(ToString::to_string));
+        reloaded.warnings.extend(unknown_realms(&checked.config, &self.secrets));
         for (key, restart) in differences(&self.config, &checked.config) {
             let keys = if restart { &mut reloaded.restart } else { &mut reloaded.changed };
             keys.push(key.to_owned());

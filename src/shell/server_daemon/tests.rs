@@ -178,6 +178,23 @@ fn a_broken_file_changes_nothing_and_says_why() {
     assert_eq!((error.exit, error.message.as_str()), (78, "hms.toml:1: broken"));
 }
 
+#[test]
+fn limits_of_a_realm_that_is_not_there_are_no_secret() {
+    let mut place = Place::new();
+    place.settings = "[[realm]]\nname = \"acem\"\nmax_hosts = 5\n".to_owned();
+    place.run(|daemon| {
+        let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
+        assert!(
+            reloaded["warnings"][0].as_str().is_some_and(|text| text.contains("no realm acem")),
+            "{reloaded}"
+        );
+        ask(daemon, Socket::Control, &json!({"cmd": "realm_new", "name": "acem"})).expect("made");
+        let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
+        assert_eq!(reloaded["warnings"], json!([]));
+    });
+    assert!(matches!(place.notices.first(), Some(ServerNotice::Warning(text)) if text.contains("acem")));
+}
+
 /// A table of this many rows, as after a restart.
 fn fill(daemon: &mut Daemon<'_>, rows: u32) {
     let realm = daemon.secrets.default_realm().expect("a realm").id;
