@@ -149,7 +149,6 @@ struct Daemon<'a> {
     /// Why the last attempt failed, if it did.
     not_stored: Option<String>,
     new_realm: bool,
-    unconfirmed: usize,
     stopping: Option<Instant>,
     stopped: bool,
 }
@@ -196,7 +195,6 @@ impl<'a> Daemon<'a> {
         }
         let now = engine.now();
         let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);
-        let unconfirmed = rows.len();
         let name = config.name.clone().unwrap_or_else(host_name);
         let server = Server::new(
             now,
@@ -228,7 +226,6 @@ impl<'a> Daemon<'a> {
             store_at: now + CLOCK_STORED,
             not_stored: None,
             new_realm,
-            unconfirmed,
             stopping: None,
             stopped: false,
         };
@@ -248,7 +245,7 @@ impl<'a> Daemon<'a> {
             skipped: self.engine.net.skipped().to_vec(),
             state: self.dir.path().to_path_buf(),
             sockets: self.engine.sockets().to_path_buf(),
-            unconfirmed: self.unconfirmed,
+            unconfirmed: self.server.status(self.engine.now()).hosts.unconfirmed,
         };
         self.notify(ServerNotice::Ready(Box::new(ready)));
     }

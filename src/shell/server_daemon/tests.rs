@@ -236,6 +236,22 @@ fn fill(daemon: &mut Daemon<'_>, rows: u32) {
     );
 }
 
+#[test]
+fn who_was_revoked_since_the_snapshot_is_not_announced_as_known() {
+    let mut place = Place::new();
+    place.run(|daemon| fill(daemon, 3));
+    let dir = StateDir::create(place.dir.path().join("state")).expect("there");
+    let mut secrets = files::load_secrets(&dir).expect("read").expect("there");
+    secrets.revoke("user1", None).expect("revoked");
+    files::save_secrets(&dir, &secrets).expect("stored");
+    place.run(|daemon| assert_eq!(daemon.server.status(daemon.engine.now()).hosts.known, 2));
+    let known = place.notices.iter().filter_map(|notice| match notice {
+        ServerNotice::Ready(ready) => Some(ready.unconfirmed),
+        _ => None,
+    });
+    assert_eq!(known.collect::<Vec<_>>(), [0, 2]);
+}
+
 /// Reads the lines that are there; the rows of lists, and how many lines ended one.
 fn drain(reader: &mut BufReader<UnixStream>, line: &mut String) -> (Vec<String>, usize) {
     let (mut users, mut ends) = (Vec::new(), 0);

@@ -1,10 +1,16 @@
 //! `hms-load`: loads an HMS and counts what becomes of it.
 
+mod counts;
 mod dice;
+mod fleet;
 mod flood;
 mod garbage;
+mod histogram;
+mod process;
 mod report;
 mod sources;
+mod steady;
+mod udp;
 mod watch;
 
 use std::process::ExitCode;
@@ -13,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
+  hms-load steady --state /var/lib/hms/server --hosts 100000 --seconds 300
   hms-load flood --state /var/lib/hms/server --to 127.0.0.1:6710 --count 1000000 --seeds captured.hex
 
 Progress goes to stderr each second, the table (or with --json one object) to stdout.";
@@ -27,16 +34,19 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Profile {
+    Steady(steady::Steady),
     Flood(flood::Flood),
 }
 
 fn main() -> ExitCode {
-    let Profile::Flood(flood) = Args::parse().profile;
-    match flood.run() {
-        Ok(report) => {
+    let done = match Args::parse().profile {
+        Profile::Steady(steady) => steady.run(),
+        Profile::Flood(flood) => flood.run().map(|report| {
             println!("{}", if flood.json { report.json().to_string() } else { report.table() });
-            ExitCode::SUCCESS
-        }
+        }),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hms-load: {error}");
             ExitCode::FAILURE
