@@ -79,27 +79,23 @@ fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
         Role::Server => ("HMS", "`hms serve`"),
         Role::Agent => ("agent", "`hms join TOKEN` or `hms agent`"),
     };
-    if let Some(why) = Some(&state).filter(|_| role == Role::Agent).and_then(|state| last_words(state)) {
-        let state = state.display();
-        return Failure::new(
-            NOT_RUNNING,
-            format!("no agent runs on {state}; the last one ended with: {why}"),
-        );
-    }
+    let log = (role == Role::Agent).then(|| last_words(&state)).flatten().unwrap_or_default();
     let state = state.display();
     let error = error.message.trim_start_matches("no daemon is running: ");
     Failure::new(
         NOT_RUNNING,
         format!(
-            "no {who} runs on {state} ({error}); start it with {start}, or name its state directory with --state"
+            "no {who} runs on {state} ({error}); start it with {start}, or name its state directory with --state{log}"
         ),
     )
 }
 
 /// Why a detached agent ended, if it did so by itself: it told nobody but its log.
 fn last_words(state: &Path) -> Option<String> {
-    let log = fs::read_to_string(state.join(LOG)).ok()?;
-    log.lines().last()?.strip_prefix("hms: ").map(str::to_owned)
+    let path = state.join(LOG);
+    let log = fs::read_to_string(&path).ok()?;
+    let why = log.lines().last()?.strip_prefix("hms: ")?;
+    Some(format!("\nhms: {} ends with: {why}", path.display()))
 }
 
 fn ask(role: Role, socket: Socket, global: &Global, request: &Value) -> Result<Value, Failure> {

@@ -190,8 +190,13 @@ fn detach(args: &Join, token: &Token, state: &StateDir) -> Outcome {
     let state = StateDir::create(state.path()).map_err(|error| Failure::usage(error.to_string()))?;
     let log = state.file(LOG);
     let failed = |error: io::Error| Failure::no(format!("cannot start the agent: {error}"));
-    let file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&log);
-    let file = file.map_err(|error| Failure { exit: USAGE, ..Failure::file(&log, &error) })?;
+    // An agent that runs already goes on writing there.
+    let free = state.lock().is_ok();
+    let open = || {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&log)?;
+        if free { file.set_len(0).map(|()| file) } else { Ok(file) }
+    };
+    let file = open().map_err(|error| Failure { exit: USAGE, ..Failure::file(&log, &error) })?;
     let mut command = Command::new(std::env::current_exe().map_err(failed)?);
     // The token goes through a pipe: a command line can be read by everybody on the machine.
     command.args(["join", "-"]).args(again(args)).arg("--state").arg(state.path()).env_remove("HMS_TOKEN");

@@ -244,7 +244,7 @@ fn a_detached_join_returns_when_it_is_registered() {
     assert_eq!(refused.code, 4, "{refused:?}");
     assert!(refused.err.contains("revoked"), "{refused:?}");
     let who = world.expect(8, "alice", &["who"]);
-    assert!(who.err.contains("the last one ended with: the key of user alice was revoked"), "{who:?}");
+    assert!(who.err.contains("agent.log ends with: the key of user alice was revoked"), "{who:?}");
 }
 
 #[test]
