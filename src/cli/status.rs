@@ -36,7 +36,15 @@ struct View {
     heartbeats_per_s: f64,
     drops: BTreeMap<String, u64>,
     listen: Vec<String>,
+    interfaces: Vec<Interface>,
     message: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Interface {
+    name: String,
+    addresses: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +70,7 @@ fn show(view: &View, colours: bool) -> String {
     field("realms", view.realms.iter().map(realm).collect::<Vec<_>>().join(", "));
     field("heartbeats", format!("{:.1} per second", view.heartbeats_per_s));
     field("listening", view.listen.join(", "));
+    field("multicast", interfaces(&view.interfaces));
     field("dropped", drops(&view.drops));
     field("version", view.version.clone());
     if let Some(message) = &view.message {
@@ -82,6 +91,15 @@ fn counts(hosts: &Counts) -> String {
         text.push_str(&format!(", {unconfirmed} unconfirmed (known from before the start, not heard yet)"));
     }
     text
+}
+
+fn interfaces(all: &[Interface]) -> String {
+    let one = |interface: &Interface| format!("{} {}", interface.name, interface.addresses.join(" "));
+    if all.is_empty() {
+        "on no interface".to_owned()
+    } else {
+        all.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn realm(realm: &Value) -> String {
@@ -122,7 +140,8 @@ mod tests {
         let view: View = serde_json::from_value(json!({
             "name": "atlas", "version": "0.1.0", "role": "standalone", "since": "2026-01-01T10:13:05Z", "elapsed_s": 185,
             "realms": ["7q2m"], "hosts": {"known": 3, "up": 2, "late": 0, "unconfirmed": 1}, "heartbeats_per_s": 0.1,
-            "drops": {"tag": 3, "replay": 0}, "peers": [], "listen": ["[::]:6710"], "overridden": {}, "message": null
+            "drops": {"tag": 3, "replay": 0}, "peers": [], "listen": ["[::]:6710"], "overridden": {}, "message": null,
+            "interfaces": [{"name": "eno1", "addresses": ["10.1.0.5", "fe80::5"]}, {"name": "eno2", "addresses": ["10.2.0.5"]}]
         }))
         .expect("a view");
         assert_eq!(
@@ -133,6 +152,7 @@ atlas, standalone, up for 3 min 5 s (since 2026-01-01 10:13:05 UTC)
   realms      7q2m
   heartbeats  0.1 per second
   listening   [::]:6710
+  multicast   eno1 10.1.0.5 fe80::5, eno2 10.2.0.5
   dropped     3 with a wrong key
   version     0.1.0"
         );

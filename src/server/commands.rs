@@ -31,21 +31,9 @@ impl Server {
         self.log(Level::Info, "settings reloaded");
     }
 
-    /// Gives every realm its limits; names without a realm are told to the log.
+    /// Gives every realm its limits.
     pub(super) fn apply_realm_limits(&mut self) {
         self.budgets.retain(&self.keyring);
-        for limits in self.settings.realms.clone() {
-            match self.keyring.realm_by_name(&limits.name).map(|realm| realm.id) {
-                Some(_) => {}
-                None => self.log(
-                    Level::Warn,
-                    &format!(
-                        "hms.toml limits realm {0}, which does not exist: hms realm new {0}",
-                        limits.name
-                    ),
-                ),
-            }
-        }
         let realms: Vec<_> = self.keyring.realms().map(|r| (r.id, r.name.to_string())).collect();
         for (id, name) in realms {
             let limits = self.settings.realms.iter().find(|limits| limits.name == name);

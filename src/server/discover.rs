@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Server;
 use super::answer::Ask;
+use super::event::Level;
 use super::reach;
 use crate::discovery::PendingOffer;
 use crate::ident::{ServerId, SessionId};
@@ -28,7 +29,11 @@ impl Server {
         if self.interfaces != interfaces && !self.interfaces.is_empty() {
             self.list_until = now + self.settings.expiry();
         }
-        self.interfaces = interfaces;
+        for old in std::mem::replace(&mut self.interfaces, interfaces) {
+            if !self.interfaces.iter().any(|one| one.name == old.name) {
+                self.log(Level::Warn, &format!("interface {} is gone, or has no address any more", old.name));
+            }
+        }
         if news {
             let due = self.announced.map_or(now, |at| now.max(at + ANNOUNCE_PAUSE));
             self.announce_due = self.announce_due.or(Some(due));

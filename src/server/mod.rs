@@ -60,8 +60,8 @@ pub use refusals::Verdict;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
 pub use setup::Setup;
 pub use view::{
-    CommandError, HostCounts, HostRow, PeerRow, PortsView, RealmRow, RevokeView, StatusView, WatchEvent,
-    WhyRow, rfc3339,
+    CommandError, HostCounts, HostRow, InterfaceView, PeerRow, PortsView, RealmRow, RevokeView, StatusView,
+    WatchEvent, WhyRow, rfc3339,
 };
 
 /// One HMS. All it knows of the world comes in through its methods.

@@ -4,13 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Server;
 use super::view::{
-    CommandError, HostCounts, HostRow, RealmRow, RowFacts, StatusView, WhyRow, host_row, rfc3339,
+    CommandError, HostCounts, HostRow, InterfaceView, RealmRow, RowFacts, StatusView, WhyRow, host_row,
+    rfc3339,
 };
 use crate::auth::user_id;
 use crate::ident::{RealmId, UserId};
+use crate::net::Interface;
 use crate::registry::{RowId, Status};
 use crate::time::{Instant, UnixMillis};
 use crate::wire::ContentRef;
+
+fn interface_view(interface: &Interface) -> InterfaceView {
+    let addresses = interface.addresses.iter().map(ToString::to_string).collect();
+    InterfaceView { name: interface.name.clone(), addresses }
+}
 
 impl Server {
     /// `hms status`.
@@ -43,6 +50,7 @@ impl Server {
             hints_sent: self.answers.hints,
             peers: Vec::new(),
             listen: self.settings.listen.iter().map(ToString::to_string).collect(),
+            interfaces: self.interfaces.iter().map(interface_view).collect(),
             overridden: BTreeMap::new(),
             message: self.message(),
         }

@@ -37,10 +37,21 @@ pub struct StatusView {
     pub peers: Vec<PeerRow>,
     /// Where the host ports are open.
     pub listen: Vec<String>,
+    /// Where it hears and says multicast.
+    pub interfaces: Vec<InterfaceView>,
     /// Own settings that the primary's override.
     pub overridden: BTreeMap<String, String>,
     /// What an admin should know now.
     pub message: Option<String>,
+}
+
+/// A usable network interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InterfaceView {
+    /// Its name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
 }
 
 /// Rows by status.

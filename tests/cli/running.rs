@@ -129,6 +129,7 @@ fn the_json_of_status_is_complete() {
         "hints_sent",
         "peers",
         "listen",
+        "interfaces",
         "overridden",
         "message",
     ] {

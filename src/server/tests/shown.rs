@@ -40,6 +40,7 @@ fn status_has_every_key() {
         "hints_sent",
         "peers",
         "listen",
+        "interfaces",
         "overridden",
         "message",
     ];

@@ -102,9 +102,12 @@ impl Daemon<'_> {
     }
 
     pub(super) fn reload_by_signal(&mut self) {
-        if let Err(error) = self.reload() {
-            let message = format!("the settings stay as they were: {error}");
-            self.notify(ServerNotice::Warning(message));
+        let warnings = match self.reload() {
+            Ok(reloaded) => reloaded.warnings,
+            Err(error) => vec![format!("the settings stay as they were: {error}")],
+        };
+        for warning in warnings {
+            self.notify(ServerNotice::Warning(warning));
         }
     }
 }

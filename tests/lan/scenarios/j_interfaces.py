@@ -3,7 +3,7 @@
 import time
 
 from harness.runner import scenario
-from harness.waiting import check, equal
+from harness.waiting import check, equal, until
 from harness.world import World, hosts_config
 
 
@@ -15,6 +15,11 @@ def join_again(t, world, name, since):
     line = host.process.wait_line("registered at", max(0.1, since + 5 - time.time()), "out")
     t.note(f"{name} registered {line.at - since:.2f} s after the interface was back")
     return host
+
+
+def shown(world):
+    """The interfaces that `hms status` shows."""
+    return {one["name"] for one in world.hms.json("status")["interfaces"]}
 
 
 def interfaces(t, families, dad):
@@ -39,11 +44,13 @@ def interfaces(t, families, dad):
 
     t.step("interface of the HMS replaced, another address")
     world.server.detach()
-    time.sleep(2.5)
+    until("hms status shows that it is gone", lambda: "eth0" not in shown(world), 5)
+    check("interface eth0 is gone" in world.hms.process.text("err"), "the HMS does not say so")
     address = f"{world.lan.v4[77]}/24" if families == "4" else f"{world.lan.v6[77]}/64"
     world.server.attach(world.lan, addresses=[address], device="lan7")
     host = join_again(t, world, "after-replace", time.time())
     check(host.me()["registered"], "it says that it is not registered")
+    check("lan7" in shown(world), f"hms status shows {shown(world)}")
 
     t.step("interface of a host replaced")
     world["ann"].node.detach()
