@@ -1,13 +1,13 @@
 //! What the simulated hosts met with.
 
-use hms::time::Duration;
-use hms::wire::Kind;
+use hms::ident::SessionId;
+use hms::wire::{Header, Kind};
 use serde_json::{Value, json};
 
 use crate::histogram::Histogram;
 
 /// Sums since the beginning.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Counts {
     /// Hosts that began, that are registered now, and that ended: refused or superseded.
     pub(crate) started: u64,
@@ -21,50 +21,26 @@ pub(crate) struct Counts {
     /// Times that a host lost its HMS: three heartbeats without an answer.
     pub(crate) searches: u64,
     pub(crate) heartbeats: u64,
-    /// Heartbeats answered before the host said it again, by an ACK, a challenge, or otherwise; and those that were not.
+    /// Heartbeats to which nothing came before the host said it again.
+    pub(crate) unanswered: u64,
+    /// Answers within a session, however late: ACKs, challenges.
     pub(crate) acknowledged: u64,
     pub(crate) challenged: u64,
-    pub(crate) otherwise: u64,
-    pub(crate) unanswered: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
     /// Datagrams for which our own socket had no room.
     pub(crate) unsent: u64,
-    /// From a heartbeat to its answer.
+    /// From a heartbeat to its answer, if that came before the host said it again.
     pub(crate) latency: Histogram,
 }
 
 impl Counts {
-    /// A heartbeat's answer came.
-    pub(crate) fn answered(&mut self, kind: Kind, after: Duration) {
-        match kind {
-            Kind::Ack => self.acknowledged += 1,
-            Kind::Challenge => self.challenged += 1,
-            _ => self.otherwise += 1,
-        }
-        self.latency.add(after);
-    }
-
-    pub(crate) fn new() -> Self {
-        Self {
-            started: 0,
-            registered: 0,
-            refused: 0,
-            superseded: 0,
-            sessions: 0,
-            sessions_again: 0,
-            hosts_again: 0,
-            searches: 0,
-            heartbeats: 0,
-            acknowledged: 0,
-            challenged: 0,
-            otherwise: 0,
-            unanswered: 0,
-            sent: 0,
-            received: 0,
-            unsent: 0,
-            latency: Histogram::new(),
-        }
+    /// An answer came.
+    pub(crate) fn answer(&mut self, header: &Header) {
+        // The challenge to an INIT belongs to no session.
+        let of_session = header.session != SessionId(0);
+        self.acknowledged += u64::from(header.kind == Kind::Ack);
+        self.challenged += u64::from(header.kind == Kind::Challenge && of_session);
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -81,7 +57,6 @@ impl Counts {
             "heartbeats": self.heartbeats,
             "acknowledged": self.acknowledged,
             "challenged": self.challenged,
-            "answered_otherwise": self.otherwise,
             "unanswered": self.unanswered,
             "datagrams_sent": self.sent,
             "datagrams_received": self.received,

@@ -55,7 +55,7 @@ impl Fleet {
             members: Vec::new(),
             deadlines: BinaryHeap::new(),
             out: Vec::new(),
-            counts: Counts::new(),
+            counts: Counts::default(),
         }
     }
 
@@ -139,13 +139,12 @@ impl Fleet {
     ) -> io::Result<()> {
         let Some(member) = self.members.get_mut(number as usize) else { return Ok(()) };
         self.counts.received += 1;
-        if let Ok(datagram) = Unverified::parse(bytes)
-            && let Some((sequence, at)) = member.beat
-            && datagram.header().sequence == sequence
-            && datagram.header().kind.is_response()
-        {
-            member.beat = None;
-            self.counts.answered(datagram.header().kind, now.since(at));
+        if let Ok(datagram) = Unverified::parse(bytes) {
+            let header = datagram.header();
+            self.counts.answer(header);
+            if let Some((_, at)) = member.beat.take_if(|(sequence, _)| *sequence == header.sequence) {
+                self.counts.latency.add(now.since(at));
+            }
         }
         let local = Some(address(number).into());
         let arrival = Arrival { local, interface: Some(LOOPBACK), multicast: false };

@@ -28,12 +28,14 @@ fn end_of(place: u64) -> u64 {
     if doubling == 0 { step + 1 } else { (STEPS + step + 1) << (doubling - 1) }
 }
 
-impl Histogram {
-    pub(crate) fn new() -> Self {
+impl Default for Histogram {
+    fn default() -> Self {
         let places = usize::try_from(STEPS * DOUBLINGS).unwrap_or(0);
         Self { counts: vec![0; places], all: 0, longest: Duration::ZERO }
     }
+}
 
+impl Histogram {
     pub(crate) fn add(&mut self, time: Duration) {
         let place = place(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)).min(self.counts.len() - 1);
         self.counts[place] += 1;
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_known_to_three_percent() {
-        let mut histogram = Histogram::new();
+        let mut histogram = Histogram::default();
         assert_eq!(histogram.percentile(50.0), None);
         (1..=1000).for_each(|ms| histogram.add(Duration::from_millis(ms)));
         for (percent, ms) in [(50.0, 500.0), (99.0, 990.0), (99.9, 999.0), (100.0, 1000.0)] {
