@@ -1,5 +1,8 @@
 //! `hms leave`: unregister and stop the agent.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::args::{Global, Leave};
@@ -7,11 +10,16 @@ use super::fail::{Failure, NOT_RUNNING, OK, Outcome};
 use super::{ask, out};
 use crate::shell::files::{AGENT_SETTINGS, HOST_STORE};
 use crate::shell::paths::{Role, state_dir};
-use crate::shell::state_dir::StateDir;
+use crate::shell::state_dir::{StateDir, StateError};
+
+/// How long to wait for the end of an agent that has left.
+const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) fn run(args: &Leave, global: &Global) -> Outcome {
     match ask::command_agent(global, &json!({"cmd": "leave", "forget": args.forget})) {
         Ok(_) => {
+            wait_until_gone(&StateDir::new(state_dir(Role::Agent, global.state.as_deref())));
             let token = if args.forget { "; the token is deleted" } else { "; `hms agent` registers again" };
             if args.json {
                 out::json(&json!({"left": true, "forgotten": args.forget}));
@@ -21,6 +29,17 @@ pub(super) fn run(args: &Leave, global: &Global) -> Outcome {
         }
         Err(failure) if failure.exit == NOT_RUNNING && args.forget => forget(args.json, global),
         Err(failure) => Err(failure),
+    }
+}
+
+/// The agent answers a moment before it ends: who types `hms join` next shall not find its directory taken. Nothing
+/// tells of another process's end but the lock; who starts it again at once may have taken that already.
+fn wait_until_gone(dir: &StateDir) {
+    for _ in 0..TRIES {
+        if !matches!(dir.lock(), Err(StateError::Locked { .. })) {
+            return;
+        }
+        thread::park_timeout(PAUSE);
     }
 }
 

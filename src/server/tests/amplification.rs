@@ -154,6 +154,14 @@ fn a_flood_leaves_the_registered_host_alone() {
     }
     assert!(world.drops("budget") > 10_000);
     assert_eq!(world.send(alice.from, &good).len(), 1);
+    // Registrations whose tags hold wait behind its heartbeats as well.
+    let (good, init) = (alice.heartbeat_bytes(None, false), Client::new("dave", 4).init_bytes());
+    let before = world.drops("budget");
+    for i in 0..20_000u32 {
+        world.send(SocketAddr::from(([10, 0, 1, (i % 250) as u8], 8)), &init);
+    }
+    assert!(world.drops("budget") - before > 10_000);
+    assert_eq!(world.send(alice.from, &good).len(), 1);
     // With eight bad tags from its own address it is like everybody else, until a tag holds.
     let mut bad = alice.heartbeat_bytes(None, false);
     bad[40] ^= 1;
