@@ -1,10 +1,12 @@
 //! Counts the live heap.
 #![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The system's allocator with a counter of live bytes.
+use mimalloc::MiMalloc;
+
+/// The product's allocator with a counter of live bytes.
 pub(crate) struct Counting {
     live: AtomicUsize,
 }
@@ -21,25 +23,25 @@ impl Counting {
     }
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; only a counter is kept beside it.
+// SAFETY: every call goes to the product's allocator unchanged; only a counter is kept beside it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.live.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         self.live.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { MiMalloc.dealloc(pointer, layout) }
     }
 }
 
 /// Resident memory of this process in bytes, without what was freed.
 pub(crate) fn resident() -> usize {
     // SAFETY: gives free memory back to the system, and touches nothing else.
-    unsafe { libc::malloc_trim(0) };
+    unsafe { libmimalloc_sys::mi_collect(true) };
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
 }

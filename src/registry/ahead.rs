@@ -36,12 +36,8 @@ impl Registry {
             count += 1;
         }
         let ids = ids.split_at(count).0;
-        // Each of these steps needs what the one before asked for; within a step nothing waits for anything else.
         let rows = ids.iter().filter_map(|id| self.rows.get(*id));
-        black_box(rows.map(|row| row.touch()).fold(0, u64::wrapping_add));
-        let around = ids.iter().flat_map(|id| self.wheel.neighbours(*id));
-        let beyond = around.map(|id| self.wheel.neighbours(id)[0]);
-        black_box(beyond.fold(0, u32::wrapping_add));
+        ask(rows.map(Row::touch));
     }
 
     /// The same for rows that are to be looked at for their silence: most of them are about to be removed. Says how
@@ -50,24 +46,29 @@ impl Registry {
         let mut ids = [NIL; AHEAD];
         let count = self.wheel.due(now, &mut ids);
         let rows = || ids.iter().take(count).filter_map(|id| Some((*id, self.rows.get(*id)?)));
-        black_box(rows().map(|(_, row)| row.touch() ^ row.instance.0).fold(0, u64::wrapping_add));
+        ask(rows().map(|(_, row)| row.touch() ^ row.instance.0));
         let silent = |row: &Row| self.silence(now, row.heard()) >= self.timing.expiry(row.check_ms);
-        let gone = || rows().filter(|(_, row)| silent(row));
-        let (mut sum, mut users) = (0u64, 0u32);
-        for (id, row) in gone() {
-            let found = self.sessions.find(self.sessions.hash(row.session), |other| other == id);
-            sum = sum.wrapping_add(found.map_or(0, u64::from));
-            sum = sum.wrapping_add(self.find_own_address(id).map_or(0, u64::from));
-            users = users.wrapping_add(self.first_of_slot(row));
+        let mut gone = [NIL; AHEAD];
+        for (place, (id, _)) in gone.iter_mut().zip(rows().filter(|(_, row)| silent(row))) {
+            *place = id;
         }
-        for (_, row) in gone() {
+        // Many short loops: a processor looks only some hundreds of instructions ahead.
+        let gone =
+            || gone.iter().take_while(|id| **id != NIL).filter_map(|id| Some((*id, self.rows.get(*id)?)));
+        let session =
+            |(id, row): (u32, &Row)| self.sessions.find(self.sessions.hash(row.session), |other| other == id);
+        ask(gone().filter_map(session).map(u64::from));
+        ask(gone().filter_map(|(id, _)| self.find_own_address(id)).map(u64::from));
+        ask(gone().map(|(_, row)| u64::from(self.first_of_slot(row))));
+        ask(gone().filter_map(|(_, row)| self.subs.get(row.sub as usize)).map(|sub| u64::from(sub.realm)));
+        let ends = |(_, row): (u32, &Row)| {
             let content = self.blobs.get(row.content, usize::from(row.content_len));
-            let ends = content.first().copied().unwrap_or(0) ^ content.last().copied().unwrap_or(0);
-            let links = [row.change.previous, row.change.next, self.first_of_slot(row)];
-            let around = links.iter().filter_map(|id| self.rows.get(*id)).map(|row| row.revision.0);
-            users = users.wrapping_add(u32::from(ends)).wrapping_add(around.fold(0, u32::wrapping_add));
-        }
-        black_box((sum, users));
+            content.first().zip(content.last()).map(|(first, last)| u64::from(first ^ last))
+        };
+        ask(gone().filter_map(ends));
+        let around = |(_, row): (u32, &Row)| [row.change.previous, row.change.next, self.first_of_slot(row)];
+        let around = gone().flat_map(around).filter_map(|id| self.rows.get(id));
+        ask(around.map(|row| u64::from(row.revision.0)));
         count
     }
 
@@ -75,4 +76,9 @@ impl Registry {
     fn first_of_slot(&self, row: &Row) -> u32 {
         self.realms.get(usize::from(row.realm)).map_or(NIL, |realm| realm.users.first_of_slot(row.user))
     }
+}
+
+/// Reads memory: nothing depends on what is there, so nothing waits for it but the end of the loop.
+fn ask(values: impl Iterator<Item = u64>) {
+    black_box(values.fold(0, u64::wrapping_add));
 }

@@ -152,11 +152,11 @@ impl Registry {
 
     /// Leaves the row's group if it is in one, with the revision that the row's change takes next.
     fn leave_group(&mut self, id: u32, reason: Reason) {
-        let digest = self.digest_of(id);
         let Some(row) = self.rows.get_mut(id) else { return };
         let (realm, user) = (row.realm, row.user);
         let number = std::mem::replace(&mut row.member, NIL);
         let Some(&Member { view: at, .. }) = self.members.get(number as usize) else { return };
+        let digest = self.digest_of(id);
         let Some(realm) = self.realms.get_mut(usize::from(realm)) else { return };
         let revision = Revision(realm.revision.0.saturating_add(1));
         if let Some(view) = self.views.get_mut(at as usize) {

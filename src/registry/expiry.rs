@@ -42,11 +42,13 @@ impl Registry {
             self.timing.expiry_micros(row.check_ms)
         };
         let deadline = Instant::from_micros(row.heard().micros().saturating_add(wait));
-        self.wheel.move_to(row, id.0, put_off(deadline, slack(row.check_ms)));
-        if !row.has(bit::SUSPECT | bit::LATE) {
+        let deadline = put_off(deadline, slack(row.check_ms));
+        let (late, suspect) = (row.has(bit::LATE), row.has(bit::SUSPECT));
+        let back = late && row.has(bit::PUBLISHED);
+        self.wheel.move_to(&mut self.rows, id.0, deadline);
+        if !late && !suspect {
             return false;
         }
-        let back = row.has(bit::LATE) && row.has(bit::PUBLISHED);
         self.clear_suspect(id.0);
         if back {
             self.change(id.0, |registry| registry.set_late(id.0, false));
@@ -89,6 +91,7 @@ impl Registry {
     /// The next row whose silence has come to something. To be called until `None`; if there is more to be looked at
     /// than one turn should take, [`Self::next_deadline`] is then still in the past.
     pub fn expire(&mut self, now: Instant) -> Option<(RowId, Fate)> {
+        self.wheel.settle(&mut self.rows);
         for _ in 0..LOOKS {
             if self.looked_ahead == 0 {
                 self.looked_ahead = self.expect_expiry(now);

@@ -1,30 +1,44 @@
 //! Stamps of rows removed a moment ago: they keep old registration cookies from working (R-AUT-12).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::ident::{RealmId, Stamp, UserId};
 use crate::limits::REMOVED_STAMP_KEPT;
 use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant};
 
-/// Users remembered one by one.
+/// Users remembered one by one; so few that no growth of their table is long.
 const KEPT: usize = 1 << 17;
 
 /// A row that is gone.
 #[derive(Clone, Copy)]
 struct Gone {
+    realm: RealmId,
+    user: UserId,
     stamp: Stamp,
     at: Instant,
     until: Instant,
     /// Its host left, and did not just fall silent.
     left: bool,
+    /// A later row of the user is gone as well.
+    outdated: bool,
 }
 
 /// The stamps.
 #[derive(Default)]
 pub(super) struct Removed {
-    gone: BTreeMap<(RealmId, UserId), Gone>,
-    order: VecDeque<(Instant, RealmId, UserId)>,
+    /// In the order in which they went.
+    gone: VecDeque<Gone>,
+    /// The number of the first; each has the next.
+    first: u32,
+    /// The number of each user's last one.
+    last: HashTable<u32>,
+    state: FixedState,
     /// Stands for all users that had to be forgotten early: the highest of their stamps.
     crowd: Option<(Stamp, Instant)>,
 }
@@ -41,11 +55,11 @@ impl Removed {
     ) {
         self.forget(now);
         let kept = left.unwrap_or_default().max(REMOVED_STAMP_KEPT);
-        self.gone.insert((realm, user), Gone { stamp, at: now, until: now + kept, left: left.is_some() });
-        self.order.push_back((now, realm, user));
-        if self.order.len() > KEPT
-            && let Some((at, realm, user)) = self.order.pop_front()
-            && let Some(gone) = self.drop_if_from(at, realm, user)
+        let until = now + kept;
+        self.push(Gone { realm, user, stamp, at: now, until, left: left.is_some(), outdated: false });
+        if self.gone.len() > KEPT
+            && let Some(gone) = self.pop()
+            && !gone.outdated
             && now.since(gone.at) < REMOVED_STAMP_KEPT
         {
             let highest = self.crowd.map_or(gone.stamp, |(other, _)| other.max(gone.stamp));
@@ -67,24 +81,50 @@ impl Removed {
     }
 
     fn known(&self, now: Instant, realm: RealmId, user: UserId) -> Option<&Gone> {
-        self.gone.get(&(realm, user)).filter(|gone| now < gone.until && !planted(Bug::StampForgotten))
+        let at = |number: &u32| self.gone.get(number.wrapping_sub(self.first) as usize);
+        let same = |number: &u32| at(number).is_some_and(|gone| (gone.realm, gone.user) == (realm, user));
+        let last = self.last.find(self.state.hash_one((realm, user)), same).and_then(at);
+        last.filter(|gone| now < gone.until && !planted(Bug::StampForgotten))
     }
 
     fn forget(&mut self, now: Instant) {
         // Two at a time keep up with one insertion at a time, without ever a long run.
         for _ in 0..2 {
-            let Some(&(at, realm, user)) = self.order.front() else { return };
-            if self.gone.get(&(realm, user)).is_some_and(|gone| gone.at == at && now < gone.until) {
+            if self.gone.front().is_none_or(|gone| now < gone.until && !gone.outdated) {
                 return;
             }
-            self.order.pop_front();
-            self.drop_if_from(at, realm, user);
+            self.pop();
         }
     }
 
-    fn drop_if_from(&mut self, at: Instant, realm: RealmId, user: UserId) -> Option<Gone> {
-        let key = (realm, user);
-        self.gone.get(&key).filter(|gone| gone.at == at)?;
-        self.gone.remove(&key)
+    fn push(&mut self, new: Gone) {
+        let number = self.first.wrapping_add(self.gone.len() as u32);
+        let place = |number: u32| number.wrapping_sub(self.first) as usize;
+        let user_of = |number: &u32| self.gone.get(place(*number)).map(|gone| (gone.realm, gone.user));
+        let hash_of = |number: &u32| user_of(number).map_or(0, |user| self.state.hash_one(user));
+        let who = (new.realm, new.user);
+        let same = |number: &u32| user_of(number) == Some(who);
+        let before = match self.last.entry(self.state.hash_one(who), same, hash_of) {
+            Entry::Occupied(mut last) => Some(place(std::mem::replace(last.get_mut(), number))),
+            Entry::Vacant(room) => {
+                room.insert(number);
+                None
+            }
+        };
+        if let Some(gone) = before.and_then(|place| self.gone.get_mut(place)) {
+            gone.outdated = true;
+        }
+        self.gone.push_back(new);
+    }
+
+    fn pop(&mut self) -> Option<Gone> {
+        let gone = self.gone.pop_front()?;
+        let number = self.first;
+        self.first = number.wrapping_add(1);
+        let hash = self.state.hash_one((gone.realm, gone.user));
+        if let Ok(last) = self.last.find_entry(hash, |other| *other == number) {
+            last.remove();
+        }
+        Some(gone)
     }
 }

@@ -2,8 +2,10 @@
 //! then looked at; what is not due yet goes into a finer slot. A heartbeat moves its row to a later slot, so that no
 //! row that lives is ever looked at. The lists' links are kept apart from the rows, eight to a cache line.
 
+use std::hint::black_box;
+
 use super::list::{Link, Links, List};
-use super::rows::{NIL, Row, Rows};
+use super::rows::{NIL, Rows};
 use crate::time::Instant;
 
 /// A tick is 2^14 µs, about 16 ms.
@@ -18,6 +20,10 @@ pub(super) const NO_SLOT: u16 = u16::MAX;
 
 /// Links in one piece: growing never moves those that are there.
 const CHUNK: usize = 1 << 12;
+/// Rows that are moved together.
+const MOVES: usize = 32;
+/// Lists of a slot: going along one is to wait for memory at each step, along several it is so only at each fourth.
+const LANES: usize = 4;
 
 /// The links of all rows, by id.
 #[derive(Default)]
@@ -44,12 +50,24 @@ impl Links for TimerLinks {
     }
 }
 
+/// A row that was heard, and the tick of its new deadline.
+#[derive(Clone, Copy)]
+struct Move {
+    id: u32,
+    tick: u64,
+}
+
 /// The wheel.
 pub(super) struct Wheel {
     links: TimerLinks,
+    /// What is to be moved before anything else is done with the wheel: what many moves need in memory is asked for at
+    /// once, and waited for about once.
+    moves: Vec<Move>,
     /// All slots that begin before this tick are empty.
     at: u64,
-    slots: Box<[List]>,
+    slots: Box<[[List; LANES]]>,
+    /// The list that comes next in the slot that is open.
+    lane: usize,
     /// One bit for each slot that holds rows.
     used: [[u64; WORDS]; LEVELS],
     /// The slot that is to be opened first and its tick, as long as that is known: it is asked for at every turn.
@@ -60,8 +78,10 @@ impl Wheel {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             links: TimerLinks::default(),
+            moves: Vec::with_capacity(MOVES),
             at: now.micros() >> TICK_BITS,
-            slots: vec![List::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
+            slots: vec![[List::EMPTY; LANES]; LEVELS * SLOTS].into_boxed_slice(),
+            lane: 0,
             used: [[0; WORDS]; LEVELS],
             first: None,
         }
@@ -69,6 +89,7 @@ impl Wheel {
 
     /// Puts a row in, to be looked at no later than one tick after `deadline`.
     pub(super) fn insert(&mut self, rows: &mut Rows, id: u32, deadline: Instant) {
+        self.settle(rows);
         let slot = self.slot_for(tick_of(deadline));
         let Some(row) = rows.get_mut(id) else { return };
         row.timer_slot = slot as u16;
@@ -77,23 +98,48 @@ impl Wheel {
     }
 
     /// Gives a row that is in the wheel another deadline.
-    pub(super) fn move_to(&mut self, row: &mut Row, id: u32, deadline: Instant) {
-        let slot = self.slot_for(tick_of(deadline));
-        let old = usize::from(std::mem::replace(&mut row.timer_slot, slot as u16));
-        if old != slot {
-            self.unlink(old, id);
-            self.link(slot, id);
+    pub(super) fn move_to(&mut self, rows: &mut Rows, id: u32, deadline: Instant) {
+        if self.moves.len() == MOVES {
+            self.settle(rows);
         }
+        self.moves.push(Move { id, tick: tick_of(deadline) });
+    }
+
+    /// Moves what is to be moved.
+    pub(super) fn settle(&mut self, rows: &mut Rows) {
+        if self.moves.is_empty() {
+            return;
+        }
+        let mut moves = std::mem::take(&mut self.moves);
+        // Each of these steps needs what the one before asked for; within a step nothing waits for anything else.
+        let around = moves.iter().flat_map(|moved| self.neighbours(moved.id));
+        black_box(around.fold(0, |sum, id| sum ^ self.neighbours(id)[0]));
+        for Move { id, tick } in moves.drain(..) {
+            let slot = self.slot_for(tick);
+            let Some(row) = rows.get_mut(id) else { continue };
+            let old = usize::from(std::mem::replace(&mut row.timer_slot, slot as u16));
+            if old != slot {
+                self.unlink(old, id);
+                self.link(slot, id);
+            }
+        }
+        self.moves = moves;
     }
 
     /// Takes a row out.
     pub(super) fn remove(&mut self, rows: &mut Rows, id: u32) {
+        self.settle(rows);
+        self.take_out(rows, id);
+    }
+
+    fn take_out(&mut self, rows: &mut Rows, id: u32) {
         let Some(row) = rows.get_mut(id) else { return };
         self.unlink(usize::from(std::mem::replace(&mut row.timer_slot, NO_SLOT)), id);
     }
 
     fn link(&mut self, slot: usize, id: u32) {
-        let Some(list) = self.slots.get_mut(slot) else { return };
+        let lane = id as usize % LANES;
+        let Some(list) = self.slots.get_mut(slot).and_then(|lists| lists.get_mut(lane)) else { return };
         let first = list.is_empty();
         list.push_back(&mut self.links, id);
         if first {
@@ -102,20 +148,22 @@ impl Wheel {
     }
 
     fn unlink(&mut self, slot: usize, id: u32) {
-        let Some(list) = self.slots.get_mut(slot) else { return };
+        let Some(lists) = self.slots.get_mut(slot) else { return };
+        let Some(list) = lists.get_mut(id as usize % LANES) else { return };
         list.remove(&mut self.links, id);
-        if list.is_empty() {
+        if list.is_empty() && lists.iter().all(List::is_empty) {
             self.mark(slot, false);
         }
     }
 
-    /// The rows before and behind a row in its slot: what [`Self::move_to`] touches beside it.
-    pub(super) fn neighbours(&self, id: u32) -> [u32; 2] {
+    /// The rows before and behind a row in its slot: what moving it touches beside it.
+    fn neighbours(&self, id: u32) -> [u32; 2] {
         self.links.get(id).map_or([NIL; 2], |link| [link.previous, link.next])
     }
 
     /// Takes out a row whose slot is to be opened by `now`.
     pub(super) fn pop(&mut self, rows: &mut Rows, now: Instant) -> Option<u32> {
+        self.settle(rows);
         let now = now.micros() >> TICK_BITS;
         self.first = self.earliest();
         let Some((tick, slot)) = self.first.filter(|(tick, _)| *tick <= now) else {
@@ -123,8 +171,11 @@ impl Wheel {
             return None;
         };
         self.at = self.at.max(tick);
-        let id = self.slots.get(slot)?.head;
-        self.remove(rows, id);
+        let lists = self.slots.get(slot)?;
+        let heads = (0..LANES).filter_map(|step| lists.get((self.lane + step) % LANES));
+        let id = heads.map(|list| list.head).find(|head| *head != NIL)?;
+        self.lane = (id as usize + 1) % LANES;
+        self.take_out(rows, id);
         Some(id)
     }
 
@@ -132,19 +183,25 @@ impl Wheel {
     pub(super) fn due(&self, now: Instant, ids: &mut [u32]) -> usize {
         let now = now.micros() >> TICK_BITS;
         let Some((_, slot)) = self.earliest().filter(|(tick, _)| *tick <= now) else { return 0 };
-        let mut at = self.slots.get(slot).map_or(NIL, |list| list.head);
+        let mut heads = self.slots.get(slot).map_or([NIL; LANES], |lists| lists.map(|list| list.head));
         let mut count = 0;
-        for place in ids {
-            let Some(link) = self.links.get(at) else { break };
-            (*place, at) = (at, link.next);
-            count += 1;
+        // One of each list in turn: what a step waits for, the next three do not.
+        while heads.iter().any(|head| *head != NIL) {
+            for head in &mut heads {
+                let Some(link) = self.links.get(*head) else { continue };
+                let Some(place) = ids.get_mut(count) else { return count };
+                (*place, *head) = (*head, link.next);
+                count += 1;
+            }
         }
         count
     }
 
     /// When the next slot is to be opened.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.earliest().map(|(tick, _)| Instant::from_micros(tick << TICK_BITS))
+        let moved = self.moves.iter().map(|moved| moved.tick);
+        let tick = self.earliest().map(|(tick, _)| tick).into_iter().chain(moved).min()?;
+        Some(Instant::from_micros(tick << TICK_BITS))
     }
 
     fn slot_for(&self, tick: u64) -> usize {
