@@ -111,9 +111,7 @@ impl Wheel {
             return;
         }
         let mut moves = std::mem::take(&mut self.moves);
-        // Each of these steps needs what the one before asked for; within a step nothing waits for anything else.
-        let around = moves.iter().flat_map(|moved| self.neighbours(moved.id));
-        black_box(around.fold(0, |sum, id| sum ^ self.neighbours(id)[0]));
+        self.expect(&moves);
         for Move { id, tick } in moves.drain(..) {
             let slot = self.slot_for(tick);
             let Some(row) = rows.get_mut(id) else { continue };
@@ -124,6 +122,12 @@ impl Wheel {
             }
         }
         self.moves = moves;
+    }
+
+    /// Brings close what these moves need: within a step nothing waits for anything else.
+    fn expect(&self, moves: &[Move]) {
+        let around = moves.iter().flat_map(|moved| self.neighbours(moved.id));
+        black_box(around.fold(0, |sum, id| sum ^ self.neighbours(id)[0]));
     }
 
     /// Takes a row out.
