@@ -7,7 +7,7 @@ use super::{Host, State};
 use crate::auth::open;
 use crate::net::Arrival;
 use crate::time::{Duration, Instant};
-use crate::wire::{Answer, Header, Kind, PageMessage, Short, Unverified, flag, normal_address};
+use crate::wire::{Answer, Header, Kind, PageMessage, RejectCode, Short, Unverified, flag, normal_address};
 
 /// Why a datagram was dropped.
 type Dropped = Result<(), &'static str>;
@@ -78,6 +78,13 @@ impl Host {
         let answer = verified.answer().map_err(|e| e.reason())?;
         if let Answer::Challenge(short) = &answer
             && !self.takes_challenge(short)
+        {
+            return Err("unasked");
+        }
+        // Of a search an HMS can refuse only the key (R-DSC-04).
+        if let Answer::Reject(short) = &answer
+            && !contacted
+            && !matches!(short.reject().0, RejectCode::Revoked | RejectCode::EpochRetired)
         {
             return Err("unasked");
         }

@@ -95,6 +95,26 @@ fn an_authenticated_reject_beats_the_offers() {
     assert!(rig.host.ended() && rig.run(Duration::from_secs(100)).is_empty());
 }
 
+/// Whoever says it again would put off what the OFFER began.
+#[test]
+fn of_a_search_only_the_key_is_refused() {
+    crate::shows!("R-DSC-04");
+    let mut rig = lost();
+    let discover = rig.one(Kind::Discover);
+    let bytes = offer(&mut rig, &discover, 1, true, &[addr(1)]);
+    rig.deliver(&bytes);
+    let about_registrations =
+        [RejectCode::Name, RejectCode::Taken, RejectCode::Full, RejectCode::Rate, RejectCode::Content];
+    for code in [&about_registrations[..], &[RejectCode::Unknown(77)]].concat() {
+        rig.reject(&discover, code, 30_000);
+    }
+    assert_eq!(rig.host.drops().get("unasked"), Some(&6));
+    let offered = rig.now;
+    let init = rig.until(Kind::Init);
+    assert!(!rig.host.ended() && init.to == Destination::Unicast(addr(1)));
+    assert!(rig.now.since(offered) <= Duration::from_millis(150), "put off");
+}
+
 #[test]
 fn forged_and_old_offers_are_not_taken() {
     let mut rig = lost();

@@ -103,7 +103,10 @@ impl Judge {
         self.counted(bytes, after.drops - before.drops, answers.first().copied());
         let quiet = [Kind::Challenge, Kind::Hint, Kind::Superseded, Kind::Reregister, Kind::Retry];
         let nothing = after.drops > before.drops || answers.iter().any(|sent| quiet.contains(&sent.kind()));
-        if nothing {
+        let put_off = answers.iter().any(|sent| sent.kind() == Kind::Retry);
+        if put_off {
+            put_off_only(from, &before.hosts, &after.hosts);
+        } else if nothing {
             assert_eq!(after.hosts, before.hosts, "nothing was accepted, and something changed");
         }
         if self.accepted.contains(bytes) {
@@ -174,6 +177,17 @@ impl Judge {
     pub(super) fn is_proven(&self, user: UserId) -> bool {
         self.proven.iter().any(|(known, _)| *known == user)
     }
+}
+
+/// A RETRY leaves all as it was, but that the row at this source was heard (R-SEC-05).
+fn put_off_only(from: SocketAddr, before: &[HostRow], after: &[HostRow]) {
+    let mut expected = before.to_vec();
+    let of_source = expected.iter_mut().zip(after).filter(|(row, _)| row.address == Some(from.to_string()));
+    for (row, heard) in of_source.filter(|(_, heard)| heard.age_ms == 0) {
+        (row.age_ms, row.status, row.revision) = (0, heard.status, heard.revision);
+        assert!(row.status == "up", "heard, and {}", row.status);
+    }
+    assert_eq!(after, expected, "put off, and something changed");
 }
 
 /// What was accepted once creates, extends, moves and resurrects nothing when it comes again; only an unconfirmed row
