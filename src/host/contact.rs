@@ -18,7 +18,7 @@ const TIMES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(500), Durati
 /// When the next HMS is tried.
 const GIVE_UP: Duration = Duration::from_secs(3);
 /// Cookies that one contact takes; an HMS that gives more is given up.
-const COOKIES: u8 = 4;
+const COOKIES: usize = 4;
 
 /// The contact with one HMS, and those that come after it.
 #[derive(Debug)]
@@ -30,9 +30,8 @@ pub(super) struct Contact {
     datagram: Vec<u8>,
     begun: Instant,
     sent: usize,
-    cookies: u8,
-    /// Origin of the challenge that was taken last: an older one is not taken again.
-    challenge: Option<(Incarnation, u64)>,
+    /// Origins of the challenges that were taken: neither they nor older ones are taken again.
+    challenges: Vec<(Incarnation, u64)>,
     /// The session that REGISTERED would begin.
     pub(super) offered: Option<(SessionId, SessionKey)>,
     /// An HMS said when to come again: nothing else begins a contact before.
@@ -51,8 +50,7 @@ impl Contact {
             datagram: Vec::new(),
             begun: now,
             sent: 0,
-            cookies: 0,
-            challenge: None,
+            challenges: Vec::new(),
             offered: None,
             held: false,
             first: None,
@@ -113,7 +111,7 @@ impl Host {
         seal(&self.me.key, &mut datagram);
         (self.contact.nonce, self.contact.datagram) = (nonce, datagram);
         (self.contact.begun, self.contact.sent) = (now, 0);
-        (self.contact.cookies, self.contact.challenge) = (0, None);
+        self.contact.challenges.clear();
         self.send_contact(now);
     }
 
@@ -144,20 +142,19 @@ impl Host {
     /// Whether a CHALLENGE is news (R-REG-50). Only the latest cookie counts, so that no forgotten REGISTER can replace
     /// the one that succeeds.
     pub(super) fn takes_challenge(&self, short: &Short) -> bool {
-        let newer = |(incarnation, number): (Incarnation, u64)| {
-            incarnation != short.incarnation || short.number > number
+        let newer = |(incarnation, number): &(Incarnation, u64)| {
+            *incarnation != short.incarnation || short.number > *number
         };
         let session = self.me.key.session_id(self.contact.nonce, short.argument);
-        self.contact.challenge.is_none_or(newer)
-            && self.contact.cookies < COOKIES
+        self.contact.challenges.iter().all(newer)
+            && self.contact.challenges.len() < COOKIES
             && self.contact.offered.as_ref().is_none_or(|(id, _)| *id != session)
     }
 
     /// CHALLENGE: registers with its cookie (R-REG-11).
     pub(super) fn contact_challenged(&mut self, now: Instant, short: &Short) {
         let session = self.me.key.session_id(self.contact.nonce, short.argument);
-        self.contact.challenge = Some((short.incarnation, short.number));
-        self.contact.cookies += 1;
+        self.contact.challenges.push((short.incarnation, short.number));
         self.contact.offered = Some((session, self.me.key.session_key(session)));
         self.contact.datagram = self.register(short.argument);
         (self.contact.begun, self.contact.sent) = (now, 0);

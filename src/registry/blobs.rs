@@ -65,6 +65,19 @@ impl Class {
 }
 
 impl Blobs {
+    /// Strings that are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let free = |(number, class): (usize, &Class)| {
+            let next = |id: &u32| {
+                let slot = class.slot((number + 1) * GRAIN, *id)?;
+                Some(u32::from_le_bytes(*slot.first_chunk()?)).filter(|next| *next != NIL)
+            };
+            class.used as usize - std::iter::successors(class.free, next).count()
+        };
+        self.classes.iter().enumerate().map(free).sum()
+    }
+
     /// Keeps a copy; the handle is valid together with the length only.
     pub(super) fn insert(&mut self, bytes: &[u8]) -> u32 {
         let Some(number) = class_of(bytes.len()) else { return NIL };

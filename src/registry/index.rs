@@ -40,6 +40,11 @@ impl Index {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.shards.iter().map(HashTable::len).sum()
+    }
+
     pub(super) fn remove(&mut self, hash: u64, id: u32) {
         if let Some(shard) = self.shards.get_mut(Self::shard(hash))
             && let Ok(entry) = shard.find_entry(hash, |other| *other == id)

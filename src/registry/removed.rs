@@ -87,6 +87,12 @@ impl Removed {
         last.filter(|gone| now < gone.until && !planted(Bug::StampForgotten))
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.gone.iter().filter(|gone| !gone.outdated).count(), self.last.len());
+        self.gone.len()
+    }
+
     fn forget(&mut self, now: Instant) {
         // Two at a time keep up with one insertion at a time, without ever a long run.
         for _ in 0..2 {

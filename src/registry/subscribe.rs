@@ -104,7 +104,6 @@ impl Registry {
     fn follows(&self, id: RowId, realm: u16, spec: ViewSpec<'_>) -> bool {
         let target = self.rows.get(id.0).and_then(|row| self.sub_of(row)).map(|sub| &sub.target);
         match (spec, target) {
-            (ViewSpec::None, None) => true,
             (ViewSpec::Realm, Some(Target::List(view))) => {
                 self.realms.get(usize::from(realm)).is_some_and(|realm| realm.view == *view)
             }

@@ -94,6 +94,24 @@ fn only_the_latest_cookie_counts() {
     assert!(rig.host.registered());
 }
 
+/// The HMS started anew between the two: what its earlier process gave is not taken again.
+#[test]
+fn a_challenge_counts_once_in_a_contact() {
+    crate::shows!("R-REG-50");
+    let mut rig = Rig::plain();
+    let init = rig.one(Kind::Init);
+    let first = rig.short_bytes(&init, Kind::Challenge, 1);
+    rig.deliver(&first);
+    let register = rig.one(Kind::Register);
+    (rig.incarnation, rig.number) = (Incarnation(78), 0);
+    rig.short(&register, Kind::Challenge, 2);
+    let second = rig.one(Kind::Register);
+    rig.deliver(&first);
+    assert!(rig.sent().is_empty() && rig.dropped("unasked") == 1);
+    rig.registered(&second, |_| {});
+    assert!(rig.host.registered());
+}
+
 #[test]
 fn an_hms_cannot_make_the_host_register_without_end() {
     crate::shows!("R-REG-50");

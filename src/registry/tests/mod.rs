@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod expiry;
+mod gone;
 mod many;
 mod model;
 mod parts;
