@@ -99,7 +99,7 @@ impl Server {
         let gap = now.since(self.turned);
         self.turned = now;
         if !self.registry.is_empty() && gap > TICK + STALL {
-            self.registry.defer(now, gap.saturating_sub(TICK));
+            self.defer(now, gap.saturating_sub(TICK));
             self.log(Level::Warn, &format!("stalled for {} ms; expiries are put off", gap.as_millis()));
         }
         if now.since(self.ticked) >= TICK {
@@ -113,7 +113,14 @@ impl Server {
 
     /// The shell lost input, or noticed a stall, for this long: expiries are put off by it (R-REG-44).
     pub fn stalled(&mut self, now: Instant, by: Duration) {
+        self.defer(now, by);
+    }
+
+    /// Who was not heard meanwhile was not told anything either (R-REG-46).
+    fn defer(&mut self, now: Instant, by: Duration) {
         self.registry.defer(now, by);
+        self.tell_until = self.tell_until + by;
+        self.list_until = self.list_until + by;
     }
 
     /// Wall-clock time, for display only.

@@ -139,7 +139,7 @@ impl World {
     pub fn stood_still(&mut self, length: Duration) {
         self.witness.stalled(self.now, length);
         if let Some(reference) = &mut self.reference {
-            reference.stalls.push((self.now, length));
+            reference.stood_still(self.now, length);
         }
     }
 

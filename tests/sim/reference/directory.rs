@@ -172,8 +172,7 @@ impl Reference {
             return Err(format!("GONE for user {user}, who is in the view"));
         }
         match changes.info.kind {
-            PageKind::Copy => check_copy(&listed, pull, changes),
-            PageKind::Whole if last.len() != listed.len() => Err("a whole view with rows missing".into()),
+            PageKind::Copy | PageKind::Whole => check_copy(&listed, pull, changes),
             _ => Ok(()),
         }
     }
@@ -211,7 +210,8 @@ impl Reference {
     }
 }
 
-/// A copy page holds every row of its range and buckets, and no other (R-DIR-04).
+/// A copy page holds every row of its range and buckets, and no other (R-DIR-04); one of a whole view those of all
+/// buckets (R-DIR-05).
 fn check_copy(
     listed: &BTreeMap<UserId, Listed>,
     pull: Option<&Pull>,
@@ -220,7 +220,7 @@ fn check_copy(
     let info = &changes.info;
     let (mut buckets, mut after) = (Buckets::ALL, UserId::default());
     if let Some(pull) = pull.filter(|pull| pull.kind == PullKind::Copy) {
-        buckets = pull.buckets.unwrap_or(Buckets::ALL);
+        buckets = pull.buckets.filter(|_| info.kind == PageKind::Copy).unwrap_or(Buckets::ALL);
         after = pull.cursor;
     }
     if info.after != after {

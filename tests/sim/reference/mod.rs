@@ -74,6 +74,8 @@ pub struct Row {
     pub told: Duration,
     /// The check time that counts for its expiry: a shorter one only when the host must have heard of it.
     pub counts: Duration,
+    /// The shortest that may count already: nobody outside knows exactly how long the process stood still.
+    pub least: Duration,
     pub content_version: u32,
     pub content: Vec<u8>,
     pub view: View,
@@ -136,8 +138,10 @@ pub struct Reference {
     given: Vec<Given>,
     /// From then on every host has heard of the check time that holds.
     settled: Instant,
+    /// At the latest.
+    settled_late: Instant,
     /// The process stood still, in all.
-    pub stalls: Vec<(Instant, Duration)>,
+    stalls: Vec<(Instant, Duration)>,
     number: u64,
     changes: rates::Changes,
     /// The stamp clock of the process.
@@ -168,6 +172,7 @@ impl Reference {
         let longest = rows.values().map(|row| row.counts).fold(rules.check_time, Duration::max);
         Self {
             settled: now + rules.expiry(longest),
+            settled_late: now + rules.expiry(longest),
             server,
             incarnation,
             rules,
@@ -219,6 +224,7 @@ impl Reference {
         let longest = self.rules.expiry(self.rules.check_time).max(rules.expiry(rules.check_time));
         if rules.check_time != self.rules.check_time || rules.mode != self.rules.mode {
             self.settled = self.settled.max(now + longest);
+            self.settled_late = self.settled_late.max(now + longest);
         }
         self.rules = rules;
     }
@@ -226,6 +232,13 @@ impl Reference {
     /// The user was revoked.
     pub fn revoke(&mut self, now: Instant, who: Who) -> bool {
         self.remove(now, who, false).is_some()
+    }
+
+    /// The process did nothing, or lost what came, for so long until now.
+    pub fn stood_still(&mut self, now: Instant, length: Duration) {
+        self.stalls.push((now, length));
+        self.settled = self.settled + noticed(length);
+        self.settled_late = self.settled_late + length;
     }
 
     /// How long the process stood still since `from`.
@@ -237,13 +250,13 @@ impl Reference {
     pub fn expire(&mut self, now: Instant, who: Who) -> Result<(), String> {
         let Some(row) = self.rows.get(&who) else { return Err("expired a row that it did not have".into()) };
         let age = now.since(row.last);
-        let earliest = self.rules.expiry(row.counts) + self.deferred_since(row.last);
+        let earliest = self.rules.expiry(row.least) + self.deferred_since(row.last);
         // The HMS keeps times in whole milliseconds.
         if age + Duration::from_millis(1) < earliest {
             return Err(format!("a row expired {age:?} after its last heartbeat, before {earliest:?}"));
         }
         self.check_age(now, row)?;
-        let limit = self.rules.expiry(row.counts) * limits::BRAKE_LIMIT;
+        let limit = self.rules.expiry(row.least) * limits::BRAKE_LIMIT;
         let braked = row.confirmed && age + Duration::from_millis(1) < limit;
         // Who could still be there after one check time, by the tenth of R-REG-41, need not be counted yet.
         if braked && self.silent(now, who.0, row.counts / 10) > self.brake(who.0) {
@@ -255,7 +268,8 @@ impl Reference {
 
     /// Rows of a realm that would expire within one check time, but for the last `but` of it.
     fn silent(&self, now: Instant, realm: RealmId, but: Duration) -> usize {
-        let near = |row: &Row| now.since(row.last) + row.counts >= self.rules.expiry(row.counts) + but;
+        let check = |row: &Row| if but.is_zero() { row.least } else { row.counts };
+        let near = |row: &Row| now.since(row.last) + check(row) >= self.rules.expiry(check(row)) + but;
         self.rows.iter().filter(|(who, row)| who.0 == realm && row.confirmed && near(row)).count()
     }
 
@@ -283,9 +297,7 @@ impl Reference {
 
     /// By how much the process must put off what it was about to do: what it can notice of its stalls (R-REG-44).
     fn deferred_since(&self, from: Instant) -> Duration {
-        let noticed = |length: Duration| length.saturating_sub(Duration::from_millis(1001));
-        let counts = |length: &Duration| *length > Duration::from_millis(1250);
-        let stalls = self.stalls.iter().filter(|(end, length)| *end - *length >= from && counts(length));
+        let stalls = self.stalls.iter().filter(|(end, length)| *end - *length >= from);
         stalls.map(|(_, length)| noticed(*length)).sum()
     }
 
@@ -343,4 +355,10 @@ impl Reference {
         }
         best
     }
+}
+
+/// What a process must at least notice of having stood still for so long.
+fn noticed(length: Duration) -> Duration {
+    let short = length <= Duration::from_millis(1250);
+    if short { Duration::ZERO } else { length.saturating_sub(Duration::from_millis(1001)) }
 }

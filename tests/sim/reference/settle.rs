@@ -183,6 +183,7 @@ impl Reference {
             last: now,
             told,
             counts: told,
+            least: told,
             content_version: *content_version,
             content: content.clone(),
             view: view.clone(),
@@ -254,8 +255,11 @@ impl Reference {
         if let Some(ms) = ack.settings.check_time_ms {
             row.told = Duration::from_millis(ms.into());
         }
-        if row.told > row.counts || now >= self.settled {
+        if row.told > row.counts || now >= self.settled_late {
             row.counts = row.told;
+        }
+        if row.told > row.least || now >= self.settled {
+            row.least = row.told;
         }
         if row.told != check_time {
             return Err(format!("the host was told {:?} and not {check_time:?}", row.told));
