@@ -201,11 +201,13 @@ impl Host {
         self.take_settings(now, &ack.settings, arrival.interface);
         self.routes.answered(request.target, sender.or(server), ack.incarnation);
         self.own.acknowledged(ack.content_version, ack.want_content);
-        if request.sequence >= self.follow.since {
-            self.follow_ack(now, ack, wanted);
-        }
-        if self.follow.pull.is_some() && !self.timers.is_set(Timer::Pull) {
-            self.resume_pull(now);
+        if self.own.is_viewed_by(ack.content_version) {
+            if request.sequence >= self.follow.since {
+                self.follow_ack(now, ack, wanted);
+            }
+            if self.follow.pull.is_some() && !self.timers.is_set(Timer::Pull) {
+                self.resume_pull(now);
+            }
         }
         if !self.own.is_due() {
             self.beat_in_interval(now);

@@ -10,6 +10,8 @@ pub(super) struct Own {
     bytes: Vec<u8>,
     /// Rises with every change; goes on from session to session.
     pub(super) version: u32,
+    /// That of the content which brought the present view: an HMS that holds a lower one shows another.
+    view_version: u32,
     /// The version that the HMS named last.
     pub(super) held: u32,
     /// The HMS asked for it.
@@ -26,7 +28,8 @@ impl Own {
     pub(super) fn new(content: Content, view: View, push: bool) -> Self {
         let bytes = content.to_bytes();
         let (held, accepted, refused) = (0, None, None);
-        Self { content, bytes, version: 1, held, wanted: false, view, push, accepted, refused }
+        let (version, view_version) = (1, 1);
+        Self { content, bytes, version, view_version, held, wanted: false, view, push, accepted, refused }
     }
 
     pub(super) const fn content(&self) -> &Content {
@@ -49,8 +52,11 @@ impl Own {
             return false;
         }
         self.bytes = content.to_bytes();
-        (self.content, self.view, self.push) = (content, view, push);
         self.version = self.version.saturating_add(1);
+        if view != self.view {
+            self.view_version = self.version;
+        }
+        (self.content, self.view, self.push) = (content, view, push);
         self.refused = None;
         true
     }
@@ -63,11 +69,17 @@ impl Own {
         changed
     }
 
+    /// Whether an HMS that holds this version shows the present view.
+    pub(super) const fn is_viewed_by(&self, held: u32) -> bool {
+        held >= self.view_version
+    }
+
     /// The HMS named the version that it holds.
     pub(super) fn acknowledged(&mut self, held: u32, wanted: bool) {
         // A version that this process never sent comes from an earlier one: go on above it.
         if held > self.version {
             self.version = held.saturating_add(1);
+            self.view_version = self.version;
         }
         (self.held, self.wanted) = (held, wanted);
         if held == self.version {

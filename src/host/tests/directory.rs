@@ -341,6 +341,27 @@ fn an_ack_of_the_view_before_is_not_used() {
     assert_eq!(rig.revision(), 20);
 }
 
+/// It came back with a snapshot of before, and says that the list of that view is the host's.
+#[test]
+fn an_ack_of_an_hms_that_lost_the_view_is_not_used() {
+    crate::shows!("R-REG-32");
+    let mut rig = with_rows();
+    rig.host.set_view(rig.now, View::Named(vec![user(7)]), true).expect("it fits");
+    let beat = rig.one(Kind::Heartbeat);
+    rig.ack(&beat, |ack| (ack.equal, ack.revision) = (true, Revision(20)));
+    assert_eq!(rig.revision(), 20);
+    let beat = rig.until(Kind::Heartbeat);
+    rig.ack(&beat, |ack| {
+        (ack.equal, ack.revision) = (true, Revision(3));
+        (ack.content_version, ack.want_content) = (ack.content_version - 1, true);
+    });
+    assert_eq!(rig.revision(), 20);
+    let content = rig.one(Kind::Heartbeat);
+    assert!(content.header.flags & flag::CONTENT != 0);
+    rig.ack(&content, |ack| (ack.equal, ack.revision) = (true, Revision(4)));
+    assert_eq!(rig.revision(), 4);
+}
+
 #[test]
 fn rows_are_shown_by_the_contract() {
     let mut rig = with_rows();
