@@ -166,6 +166,8 @@ impl Spy {
         let told = match answer {
             Answer::Registered(registered) => Some(registered.check_time_ms),
             Answer::Ack(ack) => ack.settings.check_time_ms,
+            // Too many of them are not echoed: the cycle is over, and the next comes in an interval (R-REG-33).
+            Answer::Challenge(_) => None,
             _ => return,
         };
         self.beat = Some(now);
