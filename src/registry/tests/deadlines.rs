@@ -71,7 +71,7 @@ fn run(start: u64, spans: &[u64], late: u64, dice: &mut Dice) {
 #[test]
 fn deadlines_are_met_within_a_tick_however_far_they_are() {
     let mut dice = Dice(6);
-    for start in [0, 1, TICK, 255 * TICK, 5_000_000, 1 << 40, (1 << 50) + 12_345] {
+    for start in [0, 1, TICK, 7 * TICK, 255 * TICK, 5_000_000, 1 << 40, (1 << 50) + 12_345] {
         for late in [0, 0, 100_000] {
             let spans: Vec<u64> = (0..60)
                 .map(|_| {
@@ -86,6 +86,7 @@ fn deadlines_are_met_within_a_tick_however_far_they_are() {
                     255 * TICK,
                     256 * TICK,
                     (255 * TICK) << 3,
+                    ((256 * TICK) << 3) - TICK,
                     (255 * TICK) << 21,
                 ])
                 .collect();

@@ -57,6 +57,9 @@ fn a_crowd_that_leaves_shares_its_highest_stamp() {
     let (mut removed, realm) = (Removed::default(), RealmId(1));
     let user = |n: u64| UserId(n.to_be_bytes());
     for n in 0..200_000 {
+        if n == 1 << 17 {
+            assert_eq!(removed.get(Instant::from_secs(1), realm, user(n)), None, "all are known one by one");
+        }
         removed.insert(Instant::from_secs(1), realm, user(n), Stamp(n), None);
     }
     assert_eq!(removed.get(Instant::from_secs(2), realm, user(199_999)), Some(Stamp(199_999)));
