@@ -109,6 +109,26 @@ fn a_shorter_check_time_loses_nobody_and_counts_in_the_end() {
     assert!((12_500..13_100).contains(&left), "{left} ms");
 }
 
+/// Nobody was heard while the HMS slept, so nobody was told.
+#[test]
+fn a_new_check_time_is_told_for_longer_by_what_the_hms_slept() {
+    crate::shows!("R-REG-44", "R-REG-46");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::None, false);
+    alice.join(&mut world);
+    alice.beat(&mut world);
+    world.secs(5);
+    world.server.reload(world.now, ServerSettings { check_time: Duration::from_secs(5), ..settings() });
+    world.now += Duration::from_secs(120);
+    world.server.handle_timeout(world.now);
+    assert_eq!(alice.beat(&mut world).settings.check_time_ms, Some(5_000));
+    for _ in 0..18 {
+        world.secs(5);
+        alice.beat(&mut world);
+    }
+    assert_eq!(alice.beat(&mut world).settings.check_time_ms, None, "told long enough");
+}
+
 #[test]
 fn a_longer_check_time_counts_at_once() {
     let mut world = World::with(ServerSettings { check_time: Duration::from_secs(5), ..settings() });
