@@ -7,6 +7,7 @@ from .timers import back_off
 GROUPS = "groups"                       # destination: every group on every usable interface
 RESEND, ROUND_END, COLLECT, LONGEST_BACK_OFF = (0.25, 1.0), 1.0, 0.15, 30
 PROBES_A_MINUTE = 4
+ENDS_SEARCH = ("revoked", "epoch-retired")    # the other refusals are about registrations (R-DSC-04)
 
 
 class Discovery:
@@ -45,6 +46,9 @@ class Discovery:
             self.host.drop("tag")
             return True
         body = wire.read_body(header, data)
+        if header.type == c.REJECT and body["code"] not in ENDS_SEARCH:
+            self.host.drop("unasked")
+            return True
         self.host.answered(now)
         if header.type == c.REJECT:
             self.stop()

@@ -44,7 +44,7 @@ class Host:
         self.timers, self.directory, self.discovery = Timers(), Directory(), Discovery(self)
         self.state, self.exit_code, self.session = "seeking", None, None
         self.servers = []                    # as the HMSs told: id, name, addresses, primary
-        self.candidates, self.target, self.nonce, self.cookies = [], None, None, []
+        self.candidates, self.target, self.nonce, self.cookies, self.challenges = [], None, None, [], []
         self.content_version, self.takeover, self.seeks, self.hint = 1, settings.takeover, 0, None
         self.cluster_key = token.cluster_key
 
@@ -164,7 +164,8 @@ class Host:
         self.timers.set("contact", now + delay, self.seek)
 
     def contact(self, now, target):
-        self.state, self.target, self.nonce, self.cookies = "contacting", target, self.new_nonce(), []
+        self.state, self.target, self.nonce = "contacting", target, self.new_nonce()
+        self.cookies, self.challenges = [], []
         data = wire.write(self.header(c.INIT, sequence=self.nonce), {"min_version": 1, "max_version": 1},
                           self.token.user_key)
         self._send_until(now, data)
@@ -172,6 +173,12 @@ class Host:
     def _send_until(self, now, data):
         self.timers.series("contact", now, CONTACT_RESEND, lambda t: self.send(data, self.target),
                            CONTACT_GIVE_UP, self.next_candidate)
+
+    def challenge_is_news(self, body):
+        """R-REG-50: above all that this contact took from the same process."""
+        if any(process == body["incarnation"] and body["number"] <= number for process, number in self.challenges):
+            raise Dropped("unasked")
+        self.challenges.append((body["incarnation"], body["number"]))
 
     def register(self, now, incarnation, cookie):
         if cookie in self.cookies:
@@ -223,6 +230,8 @@ class Host:
         if not keys.tag_holds(self.token.user_key, data):
             raise Dropped("tag")
         body = wire.read_body(header, data)
+        if header.type == c.CHALLENGE:
+            self.challenge_is_news(body)
         self.answered(now)
         if header.type == c.CHALLENGE:
             self.register(now, body["incarnation"], body["cookie"])

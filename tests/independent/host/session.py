@@ -28,6 +28,7 @@ class Session:
         self.redirects = []
         self.echoes, self.cookie, self.rounds, self.want, self.content_sent = [], None, 0, False, False
         self.views = 0                                # how many there were before this one
+        self.view_version = 0                         # of the content that brought this one
         self.cycle_start = now
         self.follower = Follower(self)
 
@@ -108,6 +109,7 @@ class Session:
         self.content_sent = False
         if view_changed:
             self.views += 1
+            self.view_version = self.host.content_version
             self.host.directory.clear()
             self.follower.stop()
         if self.host.state == "registered":
@@ -166,7 +168,8 @@ class Session:
             self.beat(now)
         else:
             self._next_beat(now)
-        if request[2] == self.views:       # else it shows the view before (R-REG-32)
+        # Else it shows the view before (R-REG-32).
+        if request[2] == self.views and body["content_version"] >= self.view_version:
             self.follower.acked(now, body)
 
     def _take_news(self, body):

@@ -3,6 +3,7 @@ import unittest
 
 from .. import codes as c
 from .. import wire
+from ..errors import Dropped
 from ..follow import PULL_RESEND
 from .fake_hms import PAGE_ROWS, SERVER, FakeHms, content
 from .test_host import A, times
@@ -220,6 +221,26 @@ class Discovering(unittest.TestCase):
             rounds[data] = rounds.get(data, 0) + 1
         self.assertGreater(len(rounds), 2)
         self.assertEqual(set(list(rounds.values())[:-1]), {3})
+
+    def test_of_a_search_only_the_key_is_refused(self):
+        w = World()
+        hms = FakeHms(A)
+        hms.reject = {"code": "full", "value": 30000}
+        w.add_hms(hms)
+        host = w.add_host("anna", 1, [])
+        w.run(2)
+        self.assertNotIn("refused for now", [e["event"] for e in w.events[host]])
+        hms.reject = None
+        w.run(8)
+        self.assertEqual(host.state, "registered")
+
+    def test_a_challenge_counts_once_in_a_contact(self):
+        host = World().add_host("anna", 1, [A])
+        for process, number in ((1, 5), (2, 1), (1, 6)):
+            host.challenge_is_news({"incarnation": process, "number": number})
+        for process, number in ((1, 5), (2, 1), (1, 6)):
+            with self.assertRaises(Dropped):
+                host.challenge_is_news({"incarnation": process, "number": number})
 
     def test_announce_is_probed_only_when_not_registered(self):
         w = World()
