@@ -119,8 +119,8 @@ impl Server {
     /// Who was not heard meanwhile was not told anything either (R-REG-46).
     fn defer(&mut self, now: Instant, by: Duration) {
         self.registry.defer(now, by);
-        self.tell_until = self.tell_until + by;
-        self.list_until = self.list_until + by;
+        self.tell_until += by;
+        self.list_until += by;
     }
 
     /// Wall-clock time, for display only.

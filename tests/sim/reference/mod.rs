@@ -237,8 +237,8 @@ impl Reference {
     /// The process did nothing, or lost what came, for so long until now.
     pub fn stood_still(&mut self, now: Instant, length: Duration) {
         self.stalls.push((now, length));
-        self.settled = self.settled + noticed(length);
-        self.settled_late = self.settled_late + length;
+        self.settled += noticed(length);
+        self.settled_late += length;
     }
 
     /// How long the process stood still since `from`.
