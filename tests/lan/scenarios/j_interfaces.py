@@ -45,7 +45,7 @@ def interfaces(t, families, dad):
     t.step("interface of the HMS replaced, another address")
     world.server.detach()
     until("hms status shows that it is gone", lambda: "eth0" not in shown(world), 5)
-    check("interface eth0 is gone" in world.hms.process.text("err"), "the HMS does not say so")
+    until("the HMS says so", lambda: "interface eth0 is gone" in world.hms.process.text("err"), 2)
     address = f"{world.lan.v4[77]}/24" if families == "4" else f"{world.lan.v6[77]}/64"
     world.server.attach(world.lan, addresses=[address], device="lan7")
     host = join_again(t, world, "after-replace", time.time())
