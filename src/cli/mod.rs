@@ -103,7 +103,8 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
     }
 }
 
-/// `HMS_LOG` wins over `-v`; without both only warnings are shown.
+/// `HMS_LOG` wins over `-v`; without both only warnings are shown. Empty is the same as not set: to the library it
+/// would mean errors only.
 fn start_log(verbose: u8) {
     let level = match verbose {
         0 => "warn",
@@ -112,8 +113,13 @@ fn start_log(verbose: u8) {
         _ => "trace",
     };
     let environment = env_logger::Env::new().filter_or("HMS_LOG", level).write_style("HMS_LOG_STYLE");
+    let mut log = env_logger::Builder::from_env(environment);
+    if std::env::var_os("HMS_LOG").is_some_and(|filter| filter.is_empty()) {
+        log.parse_filters(level);
+    }
+    log.format_target(false);
     // A second start in one process (tests) is no reason to end.
-    let _ = env_logger::Builder::from_env(environment).format_target(false).try_init();
+    let _ = log.try_init();
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! DISCOVER and OFFER (spec chapter 5), and ANNOUNCE.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Server;
 use super::answer::Ask;
@@ -30,7 +30,9 @@ impl Server {
             self.list_until = now + self.settings.expiry();
         }
         for old in std::mem::replace(&mut self.interfaces, interfaces) {
-            if !self.interfaces.iter().any(|one| one.name == old.name) {
+            // Loopback is only used where nothing else is.
+            let spare = old.addresses.iter().all(IpAddr::is_loopback);
+            if !spare && !self.interfaces.iter().any(|one| one.name == old.name) {
                 self.log(Level::Warn, &format!("interface {} is gone, or has no address any more", old.name));
             }
         }

@@ -54,10 +54,12 @@ impl World {
 
     fn command(&self, state: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hms"));
-        for name in ["HMS_CONFIG", "HMS_TOKEN", "HMS_LOG", "XDG_RUNTIME_DIR"] {
+        for name in ["HMS_CONFIG", "HMS_TOKEN", "XDG_RUNTIME_DIR"] {
             command.env_remove(name);
         }
+        // Empty is the same as not set.
         command
+            .env("HMS_LOG", "")
             .env("HMS_STATE", self.path(state))
             .env("RUNTIME_DIRECTORY", self.path(&format!("{state}.run")));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

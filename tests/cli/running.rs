@@ -37,6 +37,14 @@ fn until(world: &World, state: &str, arguments: &[&str], fits: impl Fn(&Value) -
 }
 
 #[test]
+fn warnings_are_on_the_screen() {
+    let world = World::new();
+    world.write("hms/hms.toml", "[[realm]]\nname = \"nope\"\nmax_hosts = 5\n");
+    let hms = world.start("hms", &["serve", "--listen", "127.0.0.1:0"]);
+    hms.line("there is no realm nope");
+}
+
+#[test]
 fn hosts_join_see_each_other_change_and_leave() {
     let world = World::new();
     let hms = world.serve("hms", SETTINGS);

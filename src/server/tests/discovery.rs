@@ -137,6 +137,33 @@ fn the_server_announces_itself() {
     assert_eq!(world.server.status(world.now).role, "stopping");
 }
 
+/// Loopback is in use while there is nothing else: when it is no longer, nothing was lost.
+#[test]
+fn a_lost_interface_is_told_loopback_is_not() {
+    let mut world = lan();
+    let interface = |name: &str, address: &str| Interface {
+        index: 2,
+        name: name.into(),
+        addresses: vec![address.parse().expect("an address")],
+    };
+    let mut told = |interfaces: Vec<Interface>| {
+        world.server.set_interfaces(world.now, interfaces);
+        let mut texts = Vec::new();
+        while let Some(event) = world.server.poll_event() {
+            if let Event::Log { text, .. } = event {
+                texts.push(text);
+            }
+        }
+        texts
+    };
+    told(vec![interface("eth0", "10.0.0.1")]);
+    assert_eq!(
+        told(vec![interface("lo", "127.0.0.1")]),
+        ["interface eth0 is gone, or has no address any more"]
+    );
+    assert!(told(vec![interface("eth0", "10.0.0.1")]).is_empty());
+}
+
 #[test]
 fn hosts_are_told_of_a_new_address() {
     let mut world = lan();
