@@ -177,7 +177,7 @@ impl Host {
             Answer::Left(_) => self.left(true),
             Answer::Retry(short) if request.asked == Asked::Leave => self.retry(now, request, delay(short)),
             // Whatever else is said of a heartbeat that was on its way is of no interest any more.
-            _ => {}
+            _ => self.requests.close(request.sequence),
         }
     }
 

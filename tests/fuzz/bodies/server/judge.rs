@@ -179,15 +179,24 @@ impl Judge {
     }
 }
 
-/// A RETRY leaves all as it was, but that the row at this source was heard (R-SEC-05).
+/// A RETRY leaves what the row says as it was; but the row at this source was heard, also if it has just been proven to
+/// be there, which takes the address from whoever had it (R-SEC-05, R-REG-25).
 fn put_off_only(from: SocketAddr, before: &[HostRow], after: &[HostRow]) {
-    let mut expected = before.to_vec();
-    let of_source = expected.iter_mut().zip(after).filter(|(row, _)| row.address == Some(from.to_string()));
-    for (row, heard) in of_source.filter(|(_, heard)| heard.age_ms == 0) {
-        (row.age_ms, row.status, row.revision) = (0, heard.status, heard.revision);
-        assert!(row.status == "up", "heard, and {}", row.status);
+    assert_eq!(before.len(), after.len(), "put off, and there are other rows");
+    let here = Some(from.to_string());
+    for (old, new) in before.iter().zip(after) {
+        let mut expected = old.clone();
+        if old.address == here && new.address.is_none() {
+            assert!(after.iter().any(|row| row.address == here), "an address is lost to nobody");
+            continue;
+        }
+        if new.address == here && new.age_ms == 0 {
+            assert!(new.status == "up", "heard, and {}", new.status);
+            (expected.age_ms, expected.status, expected.revision) = (0, new.status, new.revision);
+            (expected.address, expected.observed) = (here.clone(), new.observed.clone());
+        }
+        assert_eq!(*new, expected, "put off, and something changed");
     }
-    assert_eq!(after, expected, "put off, and something changed");
 }
 
 /// What was accepted once creates, extends, moves and resurrects nothing when it comes again; only an unconfirmed row
