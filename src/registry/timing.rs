@@ -60,7 +60,7 @@ impl Timing {
 }
 
 /// Stalls kept; they are joined when they lie close together. Twelve check times back none is counted any more.
-const KEPT: usize = 128;
+const KEPT: usize = 512;
 
 /// Stalls close together, as one.
 struct Stall {

@@ -247,7 +247,7 @@ impl Plan {
                     }
                 }
                 _ => {
-                    self.at(at, Action::Vanish { share: if self.crowd() { 95 } else { 30 } });
+                    self.at(at, Action::Vanish { share: self.vanishing() });
                     break;
                 }
             }

@@ -1,8 +1,8 @@
 //! The simulator: whole worlds in virtual time, each from a seed. `CONTRIBUTING.md` says how to use it.
 //!
 //! `HMS_SIM_SEED=n` plays one world (with `HMS_SIM_TRACE=1` line by line), `HMS_SIM_SEEDS=n` or `a..b` many, until
-//! `HMS_SIM_CPU_MINUTES` are used up; `HMS_SIM_FIGURES` names a file for what happened. With the feature `planted` it
-//! hunts for bugs that are there, `HMS_SIM_BUG=name` for one.
+//! `HMS_SIM_CPU_MINUTES` are used up; a run that takes longer than `HMS_SIM_SECONDS` fails; `HMS_SIM_FIGURES` names a
+//! file for what happened. With the feature `planted` it hunts for bugs that are there, `HMS_SIM_BUG=name` for one.
 #![allow(clippy::disallowed_methods, reason = "it tells how long it took")]
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, reason = "a test")]
 
@@ -133,6 +133,11 @@ fn report(sum: &Sum, single: bool, took: std::time::Duration) -> ExitCode {
     let missing = tally.missing();
     if !single && seeds >= SEEDS && !missing.is_empty() {
         println!("\nnever occurred: {}", missing.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let limit = std::env::var("HMS_SIM_SECONDS").ok().and_then(|text| text.parse::<f64>().ok());
+    if let Some(limit) = limit.filter(|limit| took.as_secs_f64() > *limit) {
+        println!("\ntook more than {limit} s");
         return ExitCode::FAILURE;
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

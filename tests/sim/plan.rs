@@ -124,6 +124,13 @@ pub enum Action {
     Snapshot,
 }
 
+impl Action {
+    /// Whether the HMS itself has to do it: one that stands still does it later.
+    pub fn asks_the_hms(&self) -> bool {
+        matches!(self, Self::Revoke { .. } | Self::RevokeInsider | Self::Reload | Self::StopHms)
+    }
+}
+
 /// What a crash leaves of the snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
@@ -156,7 +163,10 @@ pub const JOINED: u64 = 20;
 /// When somebody says again what was said in the beginning.
 pub const HOURS: u64 = 2 * 3600;
 /// The last second of faults.
-pub const WAR: u64 = 420;
+pub const WAR: u64 = 520;
+
+/// A realm of which 30 % are more than the brake lets go at once.
+const LARGE: usize = 200;
 
 impl Plan {
     pub fn new(seed: u64) -> Self {
@@ -175,9 +185,10 @@ impl Plan {
             UpdateMode::OnRequest,
         ]);
         let push = !dice.one_in(4);
-        // The brake against mass expiry needs more than fifty.
+        // The brake against mass expiry needs more than fifty that vanish.
         let crowd = faults[0] == Fault::Vanishing && !harmless;
-        let users = [if crowd { 64 } else { 15 + dice.below(4) }, 5 + dice.below(3)];
+        let few = 15 + dice.below(4);
+        let users = [if crowd { *dice.pick(&[64, 64, 120, LARGE]) } else { few }, 5 + dice.below(3)];
         let mut plan = Self {
             faults,
             harmless,
@@ -185,7 +196,7 @@ impl Plan {
             mode,
             push,
             cables: Faults::default(),
-            ports: 20 + dice.below(12) as u16,
+            ports: (20 + dice.below(12) + users[0].saturating_sub(20)) as u16,
             users,
             actions: Vec::new(),
             peace: Instant::from_secs(if hours { HOURS + 60 } else { WAR }),
@@ -205,6 +216,11 @@ impl Plan {
     /// So many that the brake may hold.
     pub fn crowd(&self) -> bool {
         self.users[0] > 50
+    }
+
+    /// How many of a hundred vanish at once.
+    pub fn vanishing(&self) -> usize {
+        if self.crowd() && self.users[0] < LARGE { 95 } else { 30 }
     }
 
     pub fn devices(&self) -> usize {

@@ -285,10 +285,17 @@ impl World {
         Violation { at: self.now, broken, before: self.trace.last.iter().cloned().collect() }
     }
 
+    fn later(&mut self, at: Instant, action: Action) {
+        let place = self.plan_actions.partition_point(|(then, _)| *then <= at);
+        self.plan_actions.insert(place, (at, action));
+    }
+
     fn step(&mut self) -> Checked {
         while self.plan_actions.front().is_some_and(|(at, _)| *at <= self.now) {
-            if let Some((_, action)) = self.plan_actions.pop_front() {
-                self.act(action)?;
+            let Some((_, action)) = self.plan_actions.pop_front() else { break };
+            match self.hms.paused_until.filter(|_| action.asks_the_hms()) {
+                Some(until) => self.later(until + Duration::from_millis(1), action),
+                None => self.act(action)?,
             }
         }
         while let Some(flight) = self.net.arrival(self.now) {

@@ -142,6 +142,8 @@ pub struct Reference {
     settled_late: Instant,
     /// The process stood still, in all.
     stalls: Vec<(Instant, Duration)>,
+    /// When the brake last held in a realm.
+    held: BTreeMap<RealmId, Instant>,
     number: u64,
     changes: rates::Changes,
     /// The stamp clock of the process.
@@ -180,6 +182,7 @@ impl Reference {
             removed: BTreeMap::new(),
             given: Vec::new(),
             stalls: Vec::new(),
+            held: BTreeMap::new(),
             number: 0,
             changes: rates::Changes::default(),
             clock: 0,
@@ -255,7 +258,7 @@ impl Reference {
         if age + Duration::from_millis(1) < earliest {
             return Err(format!("a row expired {age:?} after its last heartbeat, before {earliest:?}"));
         }
-        self.check_age(now, row)?;
+        self.check_age(now, who.0, row)?;
         let limit = self.rules.expiry(row.least) * limits::BRAKE_LIMIT;
         let braked = row.confirmed && age + Duration::from_millis(1) < limit;
         // Who could still be there after one check time, by the tenth of R-REG-41, need not be counted yet.
@@ -292,6 +295,7 @@ impl Reference {
             return Err(format!("a row is late after {age:?}, and only {silent} are silent"));
         }
         (row.late, row.braked) = (true, true);
+        self.held.insert(who.0, now);
         Ok(true)
     }
 
@@ -301,9 +305,15 @@ impl Reference {
         stalls.map(|(_, length)| noticed(*length)).sum()
     }
 
+    /// Whether the brake has the row. Of one that was late already, because its address was taken, nobody says so.
+    fn may_be_kept(&self, now: Instant, realm: RealmId, row: &Row) -> bool {
+        let held = self.held.get(&realm).is_some_and(|at| now.since(*at) < row.counts * 5 / 2);
+        row.braked || row.late && (held || self.silent(now, realm, Duration::ZERO) > self.brake(realm))
+    }
+
     /// A row that is still there must not be older than its expiry and a tenth of a check time.
-    fn check_age(&self, now: Instant, row: &Row) -> Result<(), String> {
-        let factor = if row.braked { limits::BRAKE_LIMIT } else { 1 };
+    fn check_age(&self, now: Instant, realm: RealmId, row: &Row) -> Result<(), String> {
+        let factor = if self.may_be_kept(now, realm, row) { limits::BRAKE_LIMIT } else { 1 };
         let latest = self.rules.expiry(row.counts) * factor + row.counts / 10 + self.stalled_since(row.last);
         let age = now.since(row.last);
         if age > latest + Duration::from_millis(5) {
@@ -314,7 +324,7 @@ impl Reference {
 
     pub fn check_ages(&self, now: Instant) -> Result<(), String> {
         self.rows.iter().try_for_each(|(who, row)| {
-            self.check_age(now, row).map_err(|wrong| format!("user {}: {wrong}", who.1))
+            self.check_age(now, who.0, row).map_err(|wrong| format!("user {}: {wrong}", who.1))
         })
     }
 
