@@ -277,19 +277,19 @@ fn stalls_close_together_are_one() {
 }
 
 #[test]
-fn of_many_stalls_the_last_128_count() {
+fn of_many_stalls_the_last_512_count() {
     let mut deferrals = Deferrals::default();
-    for end in 1..=128 {
+    for end in 1..=512 {
         deferrals.add(Instant::from_secs(end), Duration::from_millis(end), Duration::from_millis(1));
     }
     let sum = |from: u64, to: u64| Duration::from_millis((from..=to).sum());
-    assert_eq!(deferrals.since(Instant::ZERO), sum(1, 128));
-    for end in 129..=140 {
+    assert_eq!(deferrals.since(Instant::ZERO), sum(1, 512));
+    for end in 513..=524 {
         deferrals.add(Instant::from_secs(end), Duration::from_millis(end), Duration::from_millis(1));
     }
-    assert_eq!(deferrals.since(Instant::ZERO), sum(13, 140));
-    assert_eq!(deferrals.since(Instant::from_secs(5)), sum(13, 140));
-    assert_eq!(deferrals.since(Instant::from_secs(100)), sum(101, 140));
+    assert_eq!(deferrals.since(Instant::ZERO), sum(13, 524));
+    assert_eq!(deferrals.since(Instant::from_secs(5)), sum(13, 524));
+    assert_eq!(deferrals.since(Instant::from_secs(100)), sum(101, 524));
 }
 
 /// More rows are due than one turn looks at: the caller gets its turn back, and the deadline is still in the past.
