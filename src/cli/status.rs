@@ -37,6 +37,7 @@ struct View {
     drops: BTreeMap<String, u64>,
     listen: Vec<String>,
     interfaces: Vec<Interface>,
+    memory: Memory,
     message: Option<String>,
 }
 
@@ -45,6 +46,12 @@ struct View {
 struct Interface {
     name: String,
     addresses: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Memory {
+    resident_bytes: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +79,9 @@ fn show(view: &View, colours: bool) -> String {
     field("listening", view.listen.join(", "));
     field("multicast", interfaces(&view.interfaces));
     field("dropped", drops(&view.drops));
+    if let Some(bytes) = view.memory.resident_bytes {
+        field("memory", human::bytes(bytes));
+    }
     field("version", view.version.clone());
     if let Some(message) = &view.message {
         lines.push(Look::Yellow.paint(message, colours));
@@ -141,6 +151,7 @@ mod tests {
             "name": "atlas", "version": "0.1.0", "role": "standalone", "since": "2026-01-01T10:13:05Z", "elapsed_s": 185,
             "realms": ["7q2m"], "hosts": {"known": 3, "up": 2, "late": 0, "unconfirmed": 1}, "heartbeats_per_s": 0.1,
             "drops": {"tag": 3, "replay": 0}, "peers": [], "listen": ["[::]:6710"], "overridden": {}, "message": null,
+            "memory": {"live_bytes": 300_000, "resident_bytes": 9_961_472},
             "interfaces": [{"name": "eno1", "addresses": ["10.1.0.5", "fe80::5"]}, {"name": "eno2", "addresses": ["10.2.0.5"]}]
         }))
         .expect("a view");
@@ -154,6 +165,7 @@ atlas, standalone, up for 3 min 5 s (since 2026-01-01 10:13:05 UTC)
   listening   [::]:6710
   multicast   eno1 10.1.0.5 fe80::5, eno2 10.2.0.5
   dropped     3 with a wrong key
+  memory      9.5 MiB
   version     0.1.0"
         );
     }

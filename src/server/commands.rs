@@ -12,18 +12,21 @@ use crate::limits::REALM_NAME_MAX;
 use crate::planted::{Bug, planted};
 use crate::registry::{Reason, RowId};
 use crate::storage::{SnapshotHeader, SnapshotRow};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::AnnounceEvent;
 
 impl Server {
     /// Takes new settings in force at once; no host is lost by it. A check time that shrinks counts for a host only
     /// when every host that is reachable must have heard of it.
     pub fn reload(&mut self, now: Instant, settings: ServerSettings) {
-        let expiry = self.settings.expiry().max(settings.expiry());
+        // What came before counts as long as rows may still have it.
+        let before = if now < self.tell_until { self.longest } else { Duration::ZERO };
         let telling =
             settings.check_time != self.settings.check_time || settings.update != self.settings.update;
+        self.longest = before.max(self.settings.check_time).max(settings.check_time);
         self.settings = settings;
         if telling {
+            let expiry = self.longest.mul_f64(self.settings.expiry_factor);
             self.tell_until = self.tell_until.max(now + expiry);
         }
         self.registry.set_timing(self.settings.check_time, self.settings.expiry_factor);

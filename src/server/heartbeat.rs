@@ -7,7 +7,7 @@ use super::refusals::Verdict;
 use super::register::unfit;
 use super::session::Proof;
 use crate::auth::{ReadyKey, Window};
-use crate::limits::{DATAGRAM_MAX, TAG_LEN};
+use crate::limits::{DATAGRAM_MAX, TAG_LEN, TOLD_AGAIN};
 use crate::planted::{Bug, planted};
 use crate::registry::{FixedSignature, NewContent, RowId};
 use crate::time::{Duration, Instant};
@@ -168,11 +168,12 @@ impl Server {
         self.note_told(id, &difference, page.as_ref());
     }
 
-    /// What the host may not know yet. Steady ACKs carry nothing of it.
+    /// What the host may not know yet. Most steady ACKs carry nothing of it.
     fn settings_to_tell(&self, ask: &Ask, proof: Proof) -> Settings {
         let mut settings = Settings::default();
         let fresh = proof == Proof::Fresh;
-        if fresh || ask.now < self.tell_until {
+        let again = ask.header.sequence.is_multiple_of(TOLD_AGAIN);
+        if fresh || again || ask.now < self.tell_until {
             settings.check_time_ms = Some(self.settings.check_time_ms());
             settings.mode = Some(self.settings.update);
         }

@@ -43,7 +43,7 @@ use crate::discovery::OfferQueue;
 use crate::ident::{Name, RealmId, ServerId};
 use crate::net::Interface;
 use crate::registry::Registry;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use answer::Answers;
 use budget::Budgets;
 use clock::{StampClock, Wall};
@@ -102,6 +102,8 @@ pub struct Server {
     ticked: Instant,
     /// Until then ACKs carry check time and mode: by then every reachable host has heard of them.
     tell_until: Instant,
+    /// The longest check time that a row may have until then.
+    longest: Duration,
     /// Until then ACKs carry the addresses of this HMS, which changed.
     list_until: Instant,
     push_after: Instant,

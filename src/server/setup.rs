@@ -88,6 +88,7 @@ impl Server {
             turned: now,
             ticked: now,
             tell_until: now,
+            longest: Duration::ZERO,
             list_until: now,
             push_after: now,
             announce_due: None,
@@ -116,9 +117,9 @@ impl Server {
             }
         }
         // Hosts that the last process told other settings hear of these ones.
-        let expiry = longest.max(self.settings.check_time).mul_f64(self.settings.expiry_factor);
+        self.longest = longest.max(self.settings.check_time);
         if !longest.is_zero() {
-            self.tell_until = now + expiry;
+            self.tell_until = now + self.longest.mul_f64(self.settings.expiry_factor);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod files;
 pub mod interfaces;
 pub mod machine;
+pub mod memory;
 mod net;
 pub mod paths;
 pub mod server_daemon;

@@ -138,6 +138,7 @@ fn the_json_of_status_is_complete() {
         "peers",
         "listen",
         "interfaces",
+        "memory",
         "overridden",
         "message",
     ] {

@@ -132,7 +132,10 @@ impl World {
 
     pub fn check_quiet(&self, reply: &Reply<'_>) -> Checked {
         let always = self.hms.settings.update == hms::wire::UpdateMode::Always;
-        let wrong = self.quiet && !always && (reply.header.kind != Kind::Ack || reply.len != 68);
+        // Check time and mode again, now and then (R-REG-46).
+        let again = reply.header.sequence.is_multiple_of(hms::limits::TOLD_AGAIN);
+        let length = if again { 79 } else { 68 };
+        let wrong = self.quiet && !always && (reply.header.kind != Kind::Ack || reply.len != length);
         Rule::Quiet.demand(!wrong, || {
             format!("the HMS sends {} of {} bytes in quiet times", reply.header.kind, reply.len)
         })

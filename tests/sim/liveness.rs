@@ -27,7 +27,8 @@ impl World {
     /// Whether nothing kept a host from the HMS for so long but now and then a loss. That the HMS stood still, or had
     /// too much to do, does not count where nothing is lost besides: it has put its expiries off by that time.
     fn is_calm(&self, device: usize, since: Duration) -> bool {
-        let calm = |at: Instant| self.now.since(at) > since;
+        // While the HMS does nothing nobody is heard.
+        let calm = |at: Instant| self.now.since(at).saturating_sub(self.witness.stalled_since(at)) > since;
         let one = &self.devices[device];
         let cut = self.net.any_hms_cut() || self.net.is_cut(device);
         self.few_losses

@@ -115,7 +115,7 @@ impl Witness {
         self.stalls.push((end, length));
     }
 
-    fn stalled_since(&self, from: Instant) -> Duration {
+    pub fn stalled_since(&self, from: Instant) -> Duration {
         self.stalls.iter().filter(|(end, _)| *end >= from).map(|(_, length)| *length).sum()
     }
 

@@ -109,6 +109,26 @@ fn a_shorter_check_time_loses_nobody_and_counts_in_the_end() {
     assert!((12_500..13_100).contains(&left), "{left} ms");
 }
 
+/// Between two changes nobody was heard, so the row still has the check time before both.
+#[test]
+fn a_check_time_that_changes_twice_is_told_as_long_as_a_row_may_have_the_first() {
+    crate::shows!("R-REG-46");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1).viewing(View::None, false);
+    alice.join(&mut world);
+    for check_time in [10, 5] {
+        world.secs(5);
+        alice.beat(&mut world);
+        let check_time = Duration::from_secs(check_time);
+        world.server.reload(world.now, ServerSettings { check_time, ..settings() });
+    }
+    // Its row has 30 s until the end of the first time; it is heard for the last time shortly before.
+    world.secs(60);
+    assert_eq!(alice.beat(&mut world).settings.check_time_ms, Some(5_000));
+    world.secs(12);
+    assert_eq!(alice.beat(&mut world).settings.check_time_ms, Some(5_000), "as long as a row may have 30 s");
+}
+
 /// Nobody was heard while the HMS slept, so nobody was told.
 #[test]
 fn a_new_check_time_is_told_for_longer_by_what_the_hms_slept() {

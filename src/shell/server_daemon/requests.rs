@@ -6,6 +6,7 @@ use super::Daemon;
 use crate::server::CommandError;
 use crate::shell::control::{ControlError, EXIT_NO, PAGE_ROWS, Page, Request};
 use crate::shell::engine::unknown_request;
+use crate::shell::memory;
 
 impl From<CommandError> for ControlError {
     fn from(error: CommandError) -> Self {
@@ -95,6 +96,7 @@ impl Daemon<'_> {
     /// The machine's view, and beside it what went wrong with the sockets.
     fn status(&self) -> Value {
         let mut status = value(&self.server.status(self.engine.now()));
+        status["memory"] = value(&memory::memory());
         if let Some(failure) = self.snapshots.failure() {
             let said = status.get("message").and_then(Value::as_str).map(|said| format!("{said}; "));
             status["message"] = json!(format!("{}no snapshot: {failure}", said.unwrap_or_default()));

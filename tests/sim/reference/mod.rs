@@ -140,6 +140,8 @@ pub struct Reference {
     settled: Instant,
     /// At the latest.
     settled_late: Instant,
+    /// The longest check time that a row may have until then.
+    longest: Duration,
     /// The process stood still, in all.
     stalls: Vec<(Instant, Duration)>,
     /// When the brake last held in a realm.
@@ -173,6 +175,7 @@ impl Reference {
         let rows: BTreeMap<_, _> = snapshot.into_iter().map(|(who, row)| (who, restore(row))).collect();
         let longest = rows.values().map(|row| row.counts).fold(rules.check_time, Duration::max);
         Self {
+            longest,
             settled: now + rules.expiry(longest),
             settled_late: now + rules.expiry(longest),
             server,
@@ -224,7 +227,9 @@ impl Reference {
 
     /// New settings are in force.
     pub fn reload(&mut self, now: Instant, rules: Rules) {
-        let longest = self.rules.expiry(self.rules.check_time).max(rules.expiry(rules.check_time));
+        let before = if now < self.settled_late { self.longest } else { Duration::ZERO };
+        self.longest = before.max(self.rules.check_time).max(rules.check_time);
+        let longest = rules.expiry(self.longest);
         if rules.check_time != self.rules.check_time || rules.mode != self.rules.mode {
             self.settled = self.settled.max(now + longest);
             self.settled_late = self.settled_late.max(now + longest);
@@ -272,7 +277,10 @@ impl Reference {
     /// Rows of a realm that would expire within one check time, but for the last `but` of it.
     fn silent(&self, now: Instant, realm: RealmId, but: Duration) -> usize {
         let check = |row: &Row| if but.is_zero() { row.least } else { row.counts };
-        let near = |row: &Row| now.since(row.last) + check(row) >= self.rules.expiry(check(row)) + but;
+        // What the HMS slept through it puts off; at the least nothing of it.
+        let slept = |row: &Row| if but.is_zero() { but } else { self.stalled_since(row.last) };
+        let near =
+            |row: &Row| now.since(row.last) + check(row) >= self.rules.expiry(check(row)) + but + slept(row);
         self.rows.iter().filter(|(who, row)| who.0 == realm && row.confirmed && near(row)).count()
     }
 
