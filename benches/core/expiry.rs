@@ -11,10 +11,7 @@ use crate::hosts::{Fleet, serve, server};
 use crate::measure::{Report, What, median};
 
 /// Hosts that fall silent, whatever the number of all.
-const SILENT: usize = match option_env!("EXP") {
-    Some(_) => 100_000,
-    None => 1000,
-};
+const SILENT: usize = 1000;
 /// Which no loop would call a stall.
 const STEP: Duration = Duration::from_millis(250);
 /// Steps in one check time.

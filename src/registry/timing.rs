@@ -55,7 +55,8 @@ impl Timing {
 
     /// Silence after which the brake lets go of a row.
     pub(super) fn limit(&self, check_ms: u32) -> Duration {
-        self.expiry(check_ms) * BRAKE_LIMIT
+        let slack = Duration::from_millis(u64::from(check_ms)) / 10;
+        (self.expiry(check_ms) * BRAKE_LIMIT).saturating_sub(slack)
     }
 }
 

@@ -66,7 +66,10 @@ pub fn tell(reply: &Reply<'_>) -> String {
         Some(Answer::Page(message)) => page(&message.changes),
         _ => String::new(),
     };
-    format!("hms {} {} user {} to {} {what}", head.kind, head.sequence, head.user, reply.to)
+    format!(
+        "hms {} {} user {} in {} to {} {what}",
+        head.kind, head.sequence, head.user, head.session, reply.to
+    )
 }
 
 impl World {

@@ -56,6 +56,7 @@ impl World {
             let who = self.users[user].who;
             let generation = self.keys.generation(who.0, who.1);
             let key = self.keys.user_key(who.0, who.1, generation);
+            self.witness.rogue = Some(who);
             self.insider = Some(Insider {
                 user,
                 who,

@@ -58,6 +58,8 @@ pub struct Witness {
     /// Datagrams that were answered with something that only counts once.
     answered: HashMap<u64, (Kind, Stamp)>,
     ended: BTreeMap<(Who, SessionId), Ended>,
+    /// Whose key is in wrong hands.
+    pub rogue: Option<Who>,
     /// When users left, and with which stamp if this process knew it.
     left: BTreeMap<Who, (Instant, Option<Stamp>)>,
     pub live: BTreeMap<Who, Live>,
@@ -241,10 +243,17 @@ impl Witness {
         })
     }
 
+    /// Of an end that an earlier process saw the snapshot may not know. Who left does not say anything any more, unless
+    /// it means to: a key that fell into wrong hands may go on with its own session.
+    fn may_go_on(&self, who: Who, ended: Ended) -> bool {
+        let means_to = ended.how == How::Left && self.rogue == Some(who);
+        ended.process < self.process && (ended.how == How::Replaced || means_to)
+    }
+
     /// Ended sessions end for good. Only a process that did not see the replacement may find the old session.
     fn may_live(&self, who: Who, session: SessionId, kind: Kind) -> Checked {
         let Some(ended) = self.ended.get(&(who, session)) else { return Ok(()) };
-        if ended.how == How::Replaced && ended.process < self.process {
+        if self.may_go_on(who, *ended) {
             return Ok(());
         }
         Err(ended
@@ -317,8 +326,7 @@ impl Witness {
         // A snapshot may be older than the end.
         let earlier = ended.process < self.process;
         let from_disk = status == "unconfirmed" && earlier && ended.how != How::Revoked;
-        let reconfirmed = ended.how == How::Replaced && earlier;
-        if from_disk || reconfirmed {
+        if from_disk || self.may_go_on(who, *ended) {
             return Ok(());
         }
         Err(ended.rule().broken(format!("is {status} in session {session}, which ended: {ended:?}")))
@@ -327,8 +335,9 @@ impl Witness {
     /// A row that is there must not be older than its expiry and a tenth of a check time (R-REG-41).
     pub fn check_age(&self, now: Instant, who: Who, check: Duration, factor: f64, late: bool) -> Checked {
         let heard = self.live.get(&who).map_or(self.started, |live| live.last);
-        let times = if late { hms::limits::BRAKE_LIMIT } else { 1 };
-        let latest = check.mul_f64(factor) * times + check / 10 + self.stalled_since(heard);
+        let expiry = check.mul_f64(factor);
+        let latest = if late { expiry * hms::limits::BRAKE_LIMIT } else { expiry + check / 10 };
+        let latest = latest + self.stalled_since(heard);
         let age = now.since(heard);
         Rule::Removal.demand(age <= latest + Duration::from_millis(5), || {
             format!("is there {age:?} after its last heartbeat, past {latest:?}")

@@ -49,20 +49,20 @@ fn a_mass_of_silent_rows_turns_late_first() {
     };
     world.secs(10);
     for _ in 0..3 {
-        beat(&mut world, &mut hosts[..100]);
+        beat(&mut world, &mut hosts[..140]);
     }
     let counts = world.server.status(world.now).hosts;
-    assert_eq!((counts.known, counts.up, counts.late), (200, 100, 100));
+    assert_eq!((counts.known, counts.up, counts.late), (200, 140, 60));
     assert!(world.server.status(world.now).message.is_some_and(|m| m.contains("fell silent")));
     // One that speaks again is up again.
     hosts[150].beat(&mut world);
-    assert_eq!(world.server.status(world.now).hosts.late, 99);
+    assert_eq!(world.server.status(world.now).hosts.late, 59);
     // It has fallen silent again, and has more than a check time to come back when the brake lets go.
     for _ in 0..7 {
-        beat(&mut world, &mut hosts[..100]);
+        beat(&mut world, &mut hosts[..140]);
     }
     let counts = world.server.status(world.now).hosts;
-    assert_eq!((counts.known, counts.up, counts.late), (100, 100, 0));
+    assert_eq!((counts.known, counts.up, counts.late), (140, 140, 0));
 }
 
 #[test]

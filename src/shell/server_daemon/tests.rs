@@ -1,5 +1,7 @@
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -15,7 +17,8 @@ use crate::wire::{Content, View};
 struct Place {
     dir: tempfile::TempDir,
     notices: Vec<ServerNotice>,
-    settings: String,
+    /// The file; a test may change it while the HMS runs.
+    settings: Rc<RefCell<String>>,
 }
 
 impl Place {
@@ -24,7 +27,7 @@ impl Place {
         Self {
             dir,
             notices: Vec::new(),
-            settings: "[hms]\nname = \"atlas\"\ninterfaces = [\"lo\"]\n".to_owned(),
+            settings: Rc::new(RefCell::new("[hms]\nname = \"atlas\"\ninterfaces = [\"lo\"]\n".to_owned())),
         }
     }
 
@@ -32,7 +35,7 @@ impl Place {
     fn run(&mut self, test: impl FnOnce(&mut Daemon<'_>)) {
         let Self { dir, notices, settings } = self;
         let mut read = || {
-            let checked = crate::config::check(settings, "hms.toml");
+            let checked = crate::config::check(&settings.borrow(), "hms.toml");
             if checked.usable() { Ok(checked) } else { Err("hms.toml:1: broken".to_owned()) }
         };
         let options = ServeOptions {
@@ -156,7 +159,8 @@ fn what_cannot_be_stored_is_in_force_and_shown_and_a_torn_snapshot_is_left() {
 #[test]
 fn a_broken_file_changes_nothing_and_says_why() {
     let mut place = Place::new();
-    place.settings = "[hosts]\ncheck_time = \"7s\"\n[hms]\ninterfaces = [\"lo\"]\n".to_owned();
+    let file = Rc::clone(&place.settings);
+    file.replace("[hosts]\ncheck_time = \"7s\"\n[hms]\ninterfaces = [\"lo\"]\n".to_owned());
     place.run(|daemon| {
         let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
         assert_eq!(reloaded, json!({"changed": [], "restart": [], "warnings": [], "file": null}));
@@ -164,9 +168,15 @@ fn a_broken_file_changes_nothing_and_says_why() {
             ask(daemon, Socket::Observe, &json!({"cmd": "reload"})).expect_err("control only")["exit"],
             2
         );
+        file.replace("[hosts".to_owned());
+        let refused = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect_err("broken");
+        assert_eq!((&refused["exit"], &refused["message"]), (&json!(78), &json!("hms.toml:1: broken")));
+        assert_eq!(daemon.config.check_time.as_secs(), 7, "what was in force stays");
+        file.replace("[hosts]\ncheck_time = \"9s\"\n[hms]\ninterfaces = [\"lo\"]\n".to_owned());
+        ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("mended");
+        assert_eq!(daemon.config.check_time.as_secs(), 9);
     });
-    let mut broken = Place::new();
-    broken.settings = "[hosts".to_owned();
+    let broken = Place::new();
     let mut read = || Err("hms.toml:1: broken".to_owned());
     let options = ServeOptions {
         state: broken.dir.path().join("state"),
@@ -181,7 +191,7 @@ fn a_broken_file_changes_nothing_and_says_why() {
 #[test]
 fn limits_of_a_realm_that_is_not_there_are_no_secret() {
     let mut place = Place::new();
-    place.settings = "[[realm]]\nname = \"acem\"\nmax_hosts = 5\n".to_owned();
+    place.settings.replace("[[realm]]\nname = \"acem\"\nmax_hosts = 5\n".to_owned());
     place.run(|daemon| {
         let reloaded = ask(daemon, Socket::Control, &json!({"cmd": "reload"})).expect("reloaded");
         assert!(

@@ -1,6 +1,7 @@
 """Real hosts that find an HMS written from the specification by multicast, in a network namespace of their own."""
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -39,6 +40,7 @@ def group_socket():
 
 
 def inside(w):
+    found_by_ours(w)
     offering = w.python_hms(address=(HERE, 7710))
     named = w.python_hms(incarnation=9, address=(HERE, 7720), server_id=b"\x5f" * 8)
     offering.hear(group_socket())
@@ -46,6 +48,20 @@ def inside(w):
     named_only(w, offering, named)
     primary_first(w, offering, named)
     announced(w, offering)
+
+
+def found_by_ours(w):
+    """This host finds the real HMS by multicast alone, as a real one does, and they list each other."""
+    w.listen, w.interface = ["0.0.0.0:%d" % PORT], "d0"
+    w.serve()
+    ours = w.ours("olga", token=w.token("olga", "--multicast"), where=("--interface", "d0"))
+    theirs = w.theirs("tina", token=w.token("tina", "--multicast"), bind=None)
+    check("both are registered", w.until(lambda: sorted(h["user"] for h in w.hosts()) == ["olga", "tina"]), w.hosts())
+    check("ours lists both", w.until(lambda: ours.users() == ["olga", "tina"]), ours.text())
+    check("theirs lists both", w.until(lambda: sorted(shown(theirs)) == ["olga", "tina"]), shown(theirs))
+    for host in (ours, theirs):
+        host.stop()
+    w.kill_hms(signal.SIGTERM)
 
 
 def join(w, hms, user):

@@ -10,7 +10,7 @@ import time
 from .hms import Hms
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-CONFIG = '[hms]\nname = "testhms"\ninterfaces = ["lo"]\nstandalone = true\n[hosts]\n%s\n'
+CONFIG = '[hms]\nname = "testhms"\ninterfaces = ["%s"]\nstandalone = true\n[hosts]\n%s\n'
 
 
 def free_port():
@@ -24,13 +24,13 @@ class World:
         self.binary, self.folder, self.settings = binary, pathlib.Path(folder), settings
         self.folder.mkdir(parents=True)
         self.port = free_port()
-        self.listen = ["127.0.0.1:%d" % self.port]
+        self.listen, self.interface = ["127.0.0.1:%d" % self.port], "lo"
         self.processes, self.hms, self.count, self.extra, self.pythons = [], None, 0, "", []
 
     # ---- the HMS
 
     def serve(self):
-        (self.folder / "hms.toml").write_text(CONFIG % self.settings + self.extra)
+        (self.folder / "hms.toml").write_text(CONFIG % (self.interface, self.settings) + self.extra)
         log = open(self.folder / "serve.log", "a")
         words = [self.binary, "serve", "-v", "--state", self.state, "--config", str(self.folder / "hms.toml")]
         for listen in self.listen:
@@ -67,11 +67,11 @@ class World:
 
     # ---- hosts
 
-    def ours(self, user, *words, token=None, seconds=60):
+    def ours(self, user, *words, token=None, seconds=60, where=("--no-multicast", "--bind", "127.0.0.1")):
         self.count += 1
         path = self.folder / ("ours-%s-%d.jsonl" % (user, self.count))
-        command = [sys.executable, "-m", "host", "join", token or self.token(user), "--jsonl", "--no-multicast",
-                   "--bind", "127.0.0.1", "--for", str(seconds), *words]
+        command = [sys.executable, "-m", "host", "join", token or self.token(user), "--jsonl", "--for", str(seconds),
+                   *where, *words]
         return self._start(Ours, command, path)
 
     def theirs(self, user, *words, token=None, state=None, bind="127.0.0.1"):

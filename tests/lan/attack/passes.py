@@ -206,7 +206,7 @@ class Passes:
 
     def in_time(self, user, took):
         """An expiry and its slack, and what the watching takes; in check times."""
-        between(f"{user} gone", took, 2.5 * self.check_time - 0.1, 2.6 * self.check_time + 0.3)
+        between(f"{user} gone", took, 2.5 * self.check_time, 2.6 * self.check_time + 0.2)
         return round(took / self.check_time, 3)
 
     def back(self, users):

@@ -1,6 +1,7 @@
 """The wall clock jumps, under the HMS or under a host: nothing happens."""
 
 import glob
+import json
 import os
 import time
 
@@ -57,11 +58,13 @@ def o_clock(t):
                 until(f"{name} is answered twice after {offset}", lambda own=own, stepped=stepped: len(
                     [d for d in world.capture.of(wire.ACK, since=stepped) if d.target[0] == own]) >= 2, 5)
             if clock is of_hms and offset != "+0":
-                told = world.hms.json("status")["since"][:13]
+                told = hour_of_hms(world)
                 check(told != before_hour(before), f"the clock was not set: {told}")
             world["ann"].set(f"conference=board {number} {offset}")
             until("pushed", lambda offset=offset, number=number: world["dan"].listed()["ann"]["conference"]
                   == f"board {number} {offset}", 3)
+            if clock is of_host and offset != "+0":
+                until("the host notes another hour", lambda: hour_of_host(dan) != before_hour(before), 5)
     after = world.hms.rows()
     equal("rows", {user: (row["address"], row["status"]) for user, row in after.items()},
           {user: (row["address"], row["status"]) for user, row in before.items()})
@@ -82,6 +85,16 @@ def o_clock(t):
     world.hms.serve(prefix=of_hms.prefix())
     world.hms.wait_up(*world.hosts, within=10)
     world.equal(within=6)
+
+
+def hour_of_hms(world):
+    return world.hms.json("status")["since"][:13]
+
+
+def hour_of_host(host):
+    """It notes when it was answered last."""
+    with open(os.path.join(host.state, "host.json")) as file:
+        return time.strftime("%Y-%m-%dT%H", time.gmtime(json.load(file)["last_answer"] / 1000))
 
 
 def before_hour(rows):

@@ -46,7 +46,7 @@ def o_paused_host(t):
     paused = time.time()
     gone, _ = watch.wait("expire", "bob", 14)
     beats = world.capture.find(lambda d: d.type == wire.HEARTBEAT and d.source == source, before=paused + 0.1)
-    between("gone after its last heartbeat", gone - beats[-1].at, 2.5 * 5, 2.6 * 5 + 0.2)
+    between("gone after its last heartbeat", gone - beats[-1].at, 2.5 * 5, 2.6 * 5 + 0.1)
     time.sleep(max(0.0, paused + 30 - time.time()))
     os.kill(world["bob"].process.pid, signal.SIGCONT)
     back = time.time()

@@ -12,7 +12,7 @@ from harness import wire
 from harness.runner import scenario
 from harness.waiting import check, contains, equal
 
-T = 5.0
+T = 5
 # Of each of these periods, in seconds, the HMS has a tenth: what other programs take from it when its speed is
 # measured, and do not take later, must not make five times too much less than that.
 PERIOD, SHARE = 0.05, 0.1
@@ -43,7 +43,7 @@ class Slowed:
 @scenario("o-overload", "far more than the HMS can read, of all kinds: no host lost, drops shown", takes=45,
           alone=True)
 def o_overload(t):
-    flooded = Flooded(t, ["ann", "bob", *(f"user{number}" for number in range(10))])
+    flooded = Flooded(t, ["ann", "bob", *(f"user{number}" for number in range(10))], T)
     world, hms = flooded.world, flooded.world.hms
     able = flooded.send(50_000, 1)["per_second"]
     rate = int(able)
@@ -59,7 +59,7 @@ def o_overload(t):
     lost = counted.get("receive-buffer", 0)
     t.note(f"{report['sent']} in {took:.0f} s, the HMS read {able:.0f} a second before it was slowed down;"
            f" {lost} ({100 * lost / report['sent']:.0f} %) found no room; {counted}")
-    check(lost >= 0.5 * report["sent"], f"it was no overload: {counted} of {report['sent']}")
+    check(lost >= 0.8 * report["sent"], f"it was no overload: {counted} of {report['sent']}")
     contains("hms status", hms.cli("status").out, "too slow")
     said = world.capture.find(since=since)
     living = {host.node.v4 for host in world.hosts.values()}

@@ -2,7 +2,7 @@
 
 import time
 
-from attack.flood import Flooded, constant, reasons, size
+from attack.flood import Flooded, constant, reasons
 from attack.hour import kinds, say_again, totals
 from attack.life import ACTS, Life
 from attack.passes import Passes, forget
@@ -51,10 +51,10 @@ def attack_replay(t):
           takes=10, alone=True)
 def attack_flood(t):
     flooded = Flooded(t)
-    first = flooded.send(10_000, 1)  # what is made once is made now
-    small = size(flooded.pid)
+    first = flooded.send(100_000, 1)  # what is made once is made now
+    small = flooded.size()
     report = flooded.send(100_000, 2)
-    large = size(flooded.pid)
+    large = flooded.size()
     t.note(f"{report['sent']} datagrams in {report['seconds']:.1f} s; counted: "
            + ", ".join(f"{name} {number}" for name, number in sorted(report["drops"].items())))
     t.note(f"{report['hints_sent']} hints; before {small}, after {large}")
@@ -63,6 +63,7 @@ def attack_flood(t):
           - sum(flooded.drops.values()), first["sent"] + report["sent"])
     constant(small, large)
     flooded.unharmed()
+    t.note(f"heartbeats of the hosts: {flooded.heartbeats()}")
 
 
 @scenario("attack-nobody", "answers to addresses of the LAN that nobody has take nothing from hosts",

@@ -264,7 +264,7 @@ impl Reference {
             return Err(format!("a row expired {age:?} after its last heartbeat, before {earliest:?}"));
         }
         self.check_age(now, who.0, row)?;
-        let limit = self.rules.expiry(row.least) * limits::BRAKE_LIMIT;
+        let limit = self.rules.expiry(row.least) * limits::BRAKE_LIMIT - row.counts / 10;
         let braked = row.confirmed && age + Duration::from_millis(1) < limit;
         // Who could still be there after one check time, by the tenth of R-REG-41, need not be counted yet.
         if braked && self.silent(now, who.0, row.counts / 10) > self.brake(who.0) {
@@ -321,8 +321,9 @@ impl Reference {
 
     /// A row that is still there must not be older than its expiry and a tenth of a check time.
     fn check_age(&self, now: Instant, realm: RealmId, row: &Row) -> Result<(), String> {
-        let factor = if self.may_be_kept(now, realm, row) { limits::BRAKE_LIMIT } else { 1 };
-        let latest = self.rules.expiry(row.counts) * factor + row.counts / 10 + self.stalled_since(row.last);
+        let (expiry, kept) = (self.rules.expiry(row.counts), self.may_be_kept(now, realm, row));
+        let latest = if kept { expiry * limits::BRAKE_LIMIT } else { expiry + row.counts / 10 };
+        let latest = latest + self.stalled_since(row.last);
         let age = now.since(row.last);
         if age > latest + Duration::from_millis(5) {
             return Err(format!("a row is there {age:?} after its last heartbeat, past {latest:?}"));
