@@ -199,10 +199,10 @@ fn silence_has_three_lengths() {
         let timing = Timing::new(Duration::from_secs(30), factor);
         (timing.suspicion(30_000), timing.expiry(30_000), timing.limit(30_000))
     };
-    assert_eq!(of(2.5), (secs(45.0), secs(75.0), secs(225.0)));
-    assert_eq!(of(10.0), (secs(270.0), secs(300.0), secs(900.0)));
-    assert_eq!(of(1.5), (secs(37.5), secs(45.0), secs(135.0)));
-    assert_eq!(of(1.0), (secs(30.0), secs(30.0), secs(90.0)));
+    assert_eq!(of(2.5), (secs(45.0), secs(75.0), secs(222.0)));
+    assert_eq!(of(10.0), (secs(270.0), secs(300.0), secs(897.0)));
+    assert_eq!(of(1.5), (secs(37.5), secs(45.0), secs(132.0)));
+    assert_eq!(of(1.0), (secs(30.0), secs(30.0), secs(87.0)));
     let usual = Timing::default();
     assert_eq!((usual.expiry(1000), usual.check_time), (secs(2.5), secs(30.0)));
 }
