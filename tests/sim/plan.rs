@@ -127,7 +127,8 @@ pub enum Action {
 impl Action {
     /// Whether the HMS itself has to do it: one that stands still does it later.
     pub fn asks_the_hms(&self) -> bool {
-        matches!(self, Self::Revoke { .. } | Self::RevokeInsider | Self::Reload | Self::StopHms)
+        use Action::{Reload, Revoke, RevokeInsider, StepHms, StopHms};
+        matches!(self, Revoke { .. } | RevokeInsider | Reload | StepHms { .. } | StopHms)
     }
 }
 

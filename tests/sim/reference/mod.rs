@@ -292,13 +292,12 @@ impl Reference {
 
     /// The HMS says that a row is late: it was displaced, or the brake holds.
     pub fn late(&mut self, now: Instant, who: Who) -> Result<bool, String> {
-        let early = self.rules.check_time;
         let (silent, brake) = (self.silent(now, who.0, Duration::ZERO), self.brake(who.0));
         let Some(row) = self.rows.get_mut(&who) else { return Err("a row is late that is not there".into()) };
         if row.late {
             return Ok(false);
         }
-        let age = now.since(row.last);
+        let (age, early) = (now.since(row.last), row.least);
         if silent <= brake || age + Duration::from_millis(1) < early {
             return Err(format!("a row is late after {age:?}, and only {silent} are silent"));
         }
