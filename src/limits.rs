@@ -32,6 +32,8 @@ pub const BRAKE_ROWS: usize = 50;
 pub const BRAKE_PERCENT: usize = 15;
 /// Brake: a late row goes at this many expiries.
 pub const BRAKE_LIMIT: u32 = 3;
+/// Sessions that were left before they began, kept at most (R-REG-42).
+pub const UNBORN_KEPT: usize = 65_536;
 /// Check time and mode are in an ACK of every so many sequences (R-REG-46).
 pub const TOLD_AGAIN: u64 = 4;
 /// Come-backs per second after a restart (R-REG-37).

@@ -28,6 +28,7 @@ mod settings;
 mod setup;
 mod show;
 mod timing;
+mod unborn;
 mod view;
 
 #[cfg(test)]
@@ -53,6 +54,7 @@ use limiter::{HintLimit, Unverified};
 use rates::UserRates;
 use refusals::Refusals;
 use timing::Rate;
+use unborn::Unborn;
 
 pub use event::{Event, Level};
 pub use listing::HostCursor;
@@ -78,6 +80,7 @@ pub struct Server {
     registry: Registry,
     directory: Directory,
     offers: OfferQueue,
+    unborn: Unborn,
     answers: Answers,
     events: VecDeque<Event>,
 

@@ -109,6 +109,9 @@ impl Server {
         if let Some(id) = self.registry.by_session(session) {
             return self.registered_again(ask, id, &register.view);
         }
+        if self.unborn.has(ask.now, session) {
+            return self.dropped("replay");
+        }
         let registrant = self.registrant(ask);
         if !self.cookies.register_holds(ask.now, &registrant, register.cookie) {
             return self.challenge(ask, key);

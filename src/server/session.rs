@@ -195,7 +195,10 @@ impl Server {
         let key = self.session_key(ask, &user_key);
         let Some(verified) = open(&key, datagram) else { return self.old_key(ask, datagram) };
         match verified.request() {
-            Ok(Request::Leave(_)) => self.answers.short(ask, Kind::Left, 0, &key),
+            Ok(Request::Leave(_)) => {
+                self.unborn.note(ask.now, header.session);
+                self.answers.short(ask, Kind::Left, 0, &key);
+            }
             Ok(_) | Err(WireError { content: Some(_), .. }) => self.superseded_or_unknown(ask, &key),
             Err(error) => self.dropped(error.reason()),
         }

@@ -16,6 +16,7 @@ use super::rates::UserRates;
 use super::refusals::Refusals;
 use super::settings::ServerSettings;
 use super::timing::Rate;
+use super::unborn::Unborn;
 use crate::auth::{ClusterKey, CookieKey, Keyring};
 use crate::directory::{Directory, entry_digest};
 use crate::discovery::OfferQueue;
@@ -70,6 +71,7 @@ impl Server {
             registry: Registry::new(rng.next_u64(), entry_digest, now),
             directory: Directory::new(setup.server),
             offers: OfferQueue::new(),
+            unborn: Unborn::default(),
             answers: Answers::new(setup.incarnation),
             events: VecDeque::new(),
             start: now,

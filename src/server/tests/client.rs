@@ -152,8 +152,7 @@ impl Client {
     /// REGISTER with a cookie and its answer.
     pub(super) fn register_with(&mut self, world: &mut World, cookie: u64) -> Got {
         let bytes = self.register_bytes(cookie);
-        let session = self.key.session_id(self.nonce, cookie);
-        let before = self.session.replace((session, self.key.session_key(session)));
+        let before = self.session.replace(self.session_of(cookie));
         let sent = world.send(self.from, &bytes);
         let got = self.read(&sent);
         match &got {
@@ -165,6 +164,12 @@ impl Client {
             _ => self.session = before,
         }
         got
+    }
+
+    /// The session that this cookie begins, and its key.
+    pub(super) fn session_of(&self, cookie: u64) -> (SessionId, SessionKey) {
+        let session = self.key.session_id(self.nonce, cookie);
+        (session, self.key.session_key(session))
     }
 
     /// INIT, CHALLENGE, REGISTER.

@@ -199,6 +199,29 @@ fn a_cookie_from_before_a_leave_does_not_bring_the_row_back() {
     assert!(world.hosts().is_empty());
 }
 
+/// It gave up while its REGISTER was on its way, or on its way into somebody's recorder.
+#[test]
+fn a_leave_that_overtakes_its_registration_ends_it() {
+    crate::shows!("R-REG-42");
+    let mut world = World::new();
+    let mut alice = Client::new("alice", 1);
+    let Got::Challenge(cookie) = alice.init(&mut world) else { panic!("no challenge") };
+    let bytes = alice.register_bytes(cookie);
+    alice.session = Some(alice.session_of(cookie));
+    assert_eq!(alice.leave(&mut world), Got::Left);
+    for _ in 0..3 {
+        assert_eq!(alice.say(&mut world, &bytes), Got::Nothing);
+        world.secs(4);
+    }
+    assert_eq!(world.drops("replay"), 3);
+    world.secs(4);
+    assert!(matches!(alice.say(&mut world, &bytes), Got::Challenge(_)), "its cookie is too old by now");
+    assert!(world.hosts().is_empty());
+    // Another registration is another session.
+    alice.join(&mut world);
+    assert_eq!(world.hosts().len(), 1);
+}
+
 #[test]
 fn a_proven_address_is_taken_from_the_older_row() {
     crate::shows!("R-REG-25", "R-REG-26");

@@ -7,7 +7,7 @@ use hms::ident::{Incarnation, InstanceId, Revision, SessionId, Stamp};
 use hms::time::Instant;
 use hms::wire::{Header, Heartbeat, Kind, Pull, PullKind, Register, Request, Verified, View};
 
-use super::{Maybe, Reference, Shown, Who};
+use super::{Maybe, Reference, Shown, Who, limits};
 use crate::keys::{Age, Keys, Opened};
 
 /// What a request asked, in values of its own.
@@ -175,6 +175,9 @@ impl Reference {
                 _ => &[None],
             };
             return base.answers(header, allowed, "the row's own registration again").asking(asked(true));
+        }
+        if self.unborn.get(&session).is_some_and(|at| now.since(*at) < limits::REGISTER_COOKIE_SLOT * 2) {
+            return base.answers(header, &[None], "a registration that was left before");
         }
         let taken = row.is_some_and(|row| {
             !register.takeover && row.instance != register.instance && last_stamp < row.stamp

@@ -135,6 +135,8 @@ pub struct Reference {
     pub rows: BTreeMap<Who, Row>,
     /// And whether the host left.
     removed: BTreeMap<Who, (Stamp, Instant, bool)>,
+    /// Sessions that were left while there was no row of theirs.
+    unborn: BTreeMap<SessionId, Instant>,
     given: Vec<Given>,
     /// From then on every host has heard of the check time that holds.
     settled: Instant,
@@ -183,6 +185,7 @@ impl Reference {
             rules,
             rows,
             removed: BTreeMap::new(),
+            unborn: BTreeMap::new(),
             given: Vec::new(),
             stalls: Vec::new(),
             held: BTreeMap::new(),
@@ -334,6 +337,12 @@ impl Reference {
         self.rows.iter().try_for_each(|(who, row)| {
             self.check_age(now, who.0, row).map_err(|wrong| format!("user {}: {wrong}", who.1))
         })
+    }
+
+    /// A session without a row is left: a cookie from before must not begin it (R-REG-42).
+    fn left_before(&mut self, now: Instant, session: SessionId) {
+        self.unborn.retain(|_, at| now.since(*at) < limits::REGISTER_COOKIE_SLOT * 2);
+        self.unborn.entry(session).or_insert(now);
     }
 
     /// Forgets what cannot matter any more.

@@ -97,6 +97,8 @@ impl Reference {
             (Some(Answer::Left(_)), _) => {
                 if self.rows.get(&who).is_some_and(|row| row.session == header.session) {
                     self.remove(now, who, true);
+                } else {
+                    self.left_before(now, header.session);
                 }
                 Ok(())
             }
