@@ -214,7 +214,9 @@ impl World {
         self.note(|| "peace".into());
         self.net.heal();
         self.plan_actions.clear();
-        self.hms.paused_until = self.hms.paused_until.map(|_| self.now);
+        if self.hms.paused_until.is_some() {
+            self.wake_hms()?;
+        }
         for device in &mut self.devices {
             device.paused_until = device.paused_until.map(|_| self.now);
             device.troubled = self.now;

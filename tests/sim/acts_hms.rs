@@ -161,7 +161,15 @@ impl World {
         if self.hms.unstored {
             // Nobody has it on a disk: the next process cannot know.
             self.tally.count("revocation lost with the disk");
+            let before: Vec<_> =
+                self.users.iter().map(|user| self.keys.generation(user.who.0, user.who.1)).collect();
             self.keys.go_back(self.stored_generations.clone());
+            for (user, before) in before.into_iter().enumerate() {
+                let who = self.users[user].who;
+                if self.keys.generation(who.0, who.1) != before {
+                    self.once_revoked.insert(user);
+                }
+            }
             self.witness.unrevoked();
         }
         let held = self.hms.kill(self.now);

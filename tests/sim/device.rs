@@ -236,7 +236,7 @@ impl Device {
         let request = opened.request().map_err(malformed)?;
         Rule::Signed.demand((header.realm, header.user) == self.who, || "in another's name".into())?;
         self.spy.check_superseded(&header)?;
-        self.spy.check_once(&header, bytes)?;
+        self.spy.check_once(now, &header, bytes)?;
         self.spy.check_pace(now, &header, &request, opened.len())?;
         self.spy.check_target(now, &header, sent.transmit.to)?;
         Ok(header)

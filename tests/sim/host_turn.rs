@@ -160,7 +160,10 @@ impl World {
         let alone = self.users[user].devices.len() == 1 && !self.is_compromised(user);
         let right = match ended {
             Some(End::Superseded) => !alone,
-            Some(End::Refused(RejectCode::Revoked)) => token.generation != self.keys.generation(who.0, who.1),
+            // What a process said of a revocation that was lost with it may come later, or again.
+            Some(End::Refused(RejectCode::Revoked)) => {
+                token.generation != self.keys.generation(who.0, who.1) || self.once_revoked.contains(&user)
+            }
             Some(End::Refused(RejectCode::Taken)) => !alone,
             Some(End::Refused(_)) => false,
             Some(End::Left | End::Killed) | None => true,

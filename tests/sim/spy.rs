@@ -1,6 +1,6 @@
 //! Watches what a host says: what it must not send, must not repeat, and must say in time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use hms::ident::{SessionId, Stamp};
 use hms::net::Destination;
@@ -15,7 +15,7 @@ use crate::rule::{Checked, Rule};
 pub struct Spy {
     by_sequence: BTreeMap<(SessionId, u64), u64>,
     /// Requests that nobody answered yet.
-    open: BTreeSet<(SessionId, u64)>,
+    open: BTreeMap<(SessionId, u64), Instant>,
     by_nonce: BTreeMap<(u8, u64), u64>,
     /// Times of the last datagrams, and of the DISCOVERs to single addresses.
     sent: VecDeque<Instant>,
@@ -42,6 +42,8 @@ const STORM: usize = 120;
 const CALM: Duration = Duration::from_secs(5);
 /// By then the second heartbeat of an attempt is out; check times are 5 s and more here.
 const RESENT: Duration = Duration::from_millis(1010);
+/// Later a host takes no answer any more.
+const ANSWERED: Duration = Duration::from_secs(60);
 
 fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
@@ -83,7 +85,7 @@ impl Spy {
     }
 
     /// R-AUT-20: never two different datagrams under one sequence or nonce.
-    pub fn check_once(&mut self, header: &Header, bytes: &[u8]) -> Checked {
+    pub fn check_once(&mut self, now: Instant, header: &Header, bytes: &[u8]) -> Checked {
         let hash = fnv(bytes);
         if header.session == SessionId(0) {
             // A REGISTER changes when it answers another challenge; INIT and DISCOVER never.
@@ -93,7 +95,7 @@ impl Spy {
         }
         match self.by_sequence.insert((header.session, header.sequence), hash) {
             None if header.sequence > 0 => {
-                self.open.insert((header.session, header.sequence));
+                self.open.insert((header.session, header.sequence), now);
                 Ok(())
             }
             Some(known) if known == hash && header.kind == Kind::Leave => Ok(()),
@@ -147,7 +149,10 @@ impl Spy {
     pub fn heard(&mut self, now: Instant, header: &Header, answer: &Answer<'_>) {
         let asked = match answer {
             Answer::Registered(_) => self.by_nonce.contains_key(&(Kind::Register.code(), header.sequence)),
-            _ => self.open.remove(&(header.session, header.sequence)),
+            _ => {
+                let sent = self.open.remove(&(header.session, header.sequence));
+                sent.is_some_and(|at| now.since(at) <= ANSWERED)
+            }
         };
         if !asked {
             return;

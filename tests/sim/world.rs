@@ -75,6 +75,8 @@ pub struct World {
     /// Somebody on the path meddles with some of what hosts say.
     pub on_path: bool,
     pub insider: Option<Insider>,
+    /// Users whose revocation was lost with the process that knew it.
+    pub once_revoked: BTreeSet<usize>,
     /// The host to which a rogue passes on the OFFER that comes.
     pub relaying: Option<usize>,
     pub overload: Option<Overload>,
@@ -166,6 +168,7 @@ impl World {
             holding: false,
             on_path: false,
             insider: None,
+            once_revoked: BTreeSet::new(),
             relaying: None,
             overload: None,
             stored_generations: BTreeMap::new(),
