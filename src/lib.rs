@@ -23,4 +23,5 @@ pub mod shell;
 pub mod storage;
 pub mod time;
 pub mod token;
+pub mod transport;
 pub mod wire;

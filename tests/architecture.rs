@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("registry", &["ident", "limits", "planted", "time"]),
     ("auth", &["ident", "limits", "planted", "time", "wire"]),
     ("token", &["auth", "ident", "limits", "wire"]),
+    ("transport", &["auth", "ident", "time"]),
     ("storage", &["auth", "ident", "limits", "time", "token", "wire"]),
     ("directory", &["auth", "ident", "limits", "registry", "time", "wire"]),
     ("discovery", &["auth", "chance", "ident", "limits", "net", "time", "wire"]),

@@ -106,7 +106,7 @@ fn holds(slot: u64, cookie: u64, expected: impl Fn(u64) -> u64) -> bool {
 }
 
 /// An address in the form of spec 2.4, on the stack.
-struct Source {
+pub(crate) struct Source {
     buf: [u8; Self::MAX],
     len: usize,
 }
@@ -115,7 +115,7 @@ impl Source {
     /// Family, IPv6 address, port.
     const MAX: usize = 1 + 16 + 2;
 
-    fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         if planted(Bug::CookieForAnySource) {
             return Self { buf: [0; Self::MAX], len: Self::MAX };
         }
@@ -126,7 +126,7 @@ impl Source {
         Self { buf, len }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.buf.split_at(self.len).0
     }
 }

@@ -6,13 +6,14 @@
 
 mod cluster;
 mod cookie;
-mod hash;
+pub(crate) mod hash;
 mod keyring;
 mod keys;
 mod tag;
 mod window;
 
 pub use cluster::{ClusterKey, fixed_holds};
+pub(crate) use cookie::Source;
 pub use cookie::{CookieKey, Registrant};
 pub use keyring::{KeyError, Keyring, RealmInfo, Revocation};
 pub use keys::{DatagramKey, ReadyKey, RealmSecret, SessionKey, StoredKey, UserKey, user_id};

@@ -1,0 +1,380 @@
+//! One link, from the first HELLO or WELCOME to its end.
+
+mod incoming;
+mod outgoing;
+mod timers;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::congestion::Controller;
+use super::datagram::Head;
+use super::dial::Dial;
+use super::draws::Draws;
+use super::event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};
+use super::hello::{Hello, Welcome};
+use super::keys::{KeyId, LinkKeys, LinkSecret, Side};
+use super::limits::{CLOSING_PTOS, HANDSHAKE_TIME, LAST_WORDS, NUMBER_END, REASON_MAX, SKIP};
+use super::pacer::Pacer;
+use super::received::Received;
+use super::receiving::Receiving;
+use super::recovery::Recovery;
+use super::rtt::Rtt;
+use super::sending::Sending;
+use crate::ident::ServerId;
+use crate::time::{Duration, Instant};
+
+/// A datagram was written into the caller's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// How long it is.
+    pub len: usize,
+}
+
+/// What a link counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Datagrams sent.
+    pub sent: u64,
+    /// Bytes of them.
+    pub bytes_sent: u64,
+    /// DATA taken.
+    pub received: u64,
+    /// Eliciting packets that were lost.
+    pub lost: u64,
+    /// Probe timeouts.
+    pub probes: u64,
+}
+
+/// How far a link is (spec 9.3, state tables).
+enum Phase {
+    Dialing(Box<Dial>),
+    HalfOpen(Box<HalfOpen>),
+    Open,
+    Closing(Closing),
+    Drained,
+}
+
+/// A link that has sent WELCOME and heard nothing under its keys.
+struct HalfOpen {
+    secret: LinkSecret,
+    head: Head,
+    welcome: Welcome,
+    until: Instant,
+    due: bool,
+}
+
+/// A link that says CLOSE.
+struct Closing {
+    code: CloseCode,
+    reason: String,
+    until: Instant,
+    due: bool,
+    packets: u64,
+}
+
+/// One link: sans-I/O, driven by its [`Endpoint`](super::Endpoint).
+///
+/// After every call ask [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event) and
+/// [`poll_timeout`](Self::poll_timeout) until they have nothing.
+pub struct Connection {
+    side: Side,
+    phase: Phase,
+    remote: SocketAddr,
+    key: KeyId,
+    attempt: u64,
+    /// Session id in what goes out.
+    distant: u64,
+    peer: Option<Peer>,
+    keys: Option<LinkKeys>,
+    draws: Draws,
+    next_number: u64,
+    /// From here on only CLOSE is sent (R-TRN-12).
+    number_end: u64,
+    skip_at: u64,
+    skips: VecDeque<u64>,
+    received: Received,
+    recovery: Recovery,
+    pacer: Pacer,
+    pace_at: Option<Instant>,
+    outward: [Sending; 3],
+    inward: [Receiving; 3],
+    reading: [bool; 3],
+    credit_again: [bool; 3],
+    ping: bool,
+    heard: Instant,
+    opened: Option<Instant>,
+    bad_tags: u64,
+    silence: Duration,
+    /// Told by the next calls.
+    connected: bool,
+    unsound: bool,
+    end: Option<CloseReason>,
+    stats: Stats,
+}
+
+/// What both kinds of links begin with.
+pub(super) struct Begin {
+    pub(super) now: Instant,
+    pub(super) remote: SocketAddr,
+    pub(super) local: u64,
+    pub(super) seed: [u8; 32],
+    pub(super) silence: Duration,
+    pub(super) controller: Box<dyn Controller>,
+}
+
+impl Connection {
+    fn new(begin: Begin, side: Side, phase: Phase, key: KeyId, attempt: u64) -> Self {
+        let mut draws = Draws::new(&begin.seed);
+        let skip_at = draws.number() % SKIP.1;
+        Self {
+            side,
+            phase,
+            remote: begin.remote,
+            key,
+            attempt,
+            distant: 0,
+            peer: None,
+            keys: None,
+            draws,
+            next_number: 0,
+            number_end: NUMBER_END - LAST_WORDS,
+            skip_at: SKIP.0 + skip_at,
+            skips: VecDeque::new(),
+            received: Received::new(),
+            recovery: Recovery::new(begin.now, begin.controller),
+            pacer: Pacer::new(begin.now),
+            pace_at: None,
+            outward: Priority::ALL.map(Sending::new),
+            inward: Priority::ALL.map(Receiving::new),
+            reading: [true; 3],
+            credit_again: [false; 3],
+            ping: false,
+            heard: begin.now,
+            opened: None,
+            bad_tags: 0,
+            silence: begin.silence,
+            connected: false,
+            unsound: false,
+            end: None,
+            stats: Stats::default(),
+        }
+    }
+
+    /// A link that begins with this HELLO.
+    pub(super) fn dial(begin: Begin, secret: LinkSecret, hello: Hello) -> Self {
+        let dial = Dial::new(begin.now, secret, hello);
+        Self::new(begin, Side::Initiator, Phase::Dialing(Box::new(dial)), hello.key, hello.attempt)
+    }
+
+    /// A half-open link that answers this HELLO, whose cookie was accepted.
+    pub(super) fn answer(begin: Begin, secret: LinkSecret, hello: &Hello, welcome: Welcome) -> Self {
+        let until = begin.now + HANDSHAKE_TIME;
+        let keys = secret.link(hello.attempt, &hello.party, &welcome.party, Side::Responder);
+        let head = Head { key: hello.key, session: hello.party.session, attempt: hello.attempt };
+        let half = HalfOpen { secret, head, welcome, until, due: true };
+        let mut this =
+            Self::new(begin, Side::Responder, Phase::HalfOpen(Box::new(half)), hello.key, hello.attempt);
+        this.distant = hello.party.session;
+        let (server, incarnation) = (hello.party.server, hello.party.incarnation);
+        this.peer = Some(Peer { server, incarnation, key: hello.key, side: Side::Responder });
+        this.keys = Some(keys);
+        this
+    }
+
+    /// Takes a message whole, or nothing of it (R-TRN-63). Before the link is open it waits.
+    pub fn send(&mut self, priority: Priority, message: &[u8]) -> Result<(), SendError> {
+        if !matches!(self.phase, Phase::Open | Phase::Dialing(_)) {
+            return Err(SendError::Closed);
+        }
+        self.outward.get_mut(priority.index()).ok_or(SendError::Closed)?.push(message)
+    }
+
+    /// The longest message that [`send`](Self::send) would take now.
+    pub fn room(&self, priority: Priority) -> usize {
+        self.outward.get(priority.index()).map_or(0, Sending::room_for)
+    }
+
+    /// Asks `source` for bulk messages while there is room for a page of `largest` bytes (R-TRN-37), at most
+    /// [`MESSAGE_MAX`](super::limits::MESSAGE_MAX); it gets the room, and gives none when it has no more. What it
+    /// gives must fit.
+    pub fn pull_bulk(
+        &mut self,
+        largest: usize,
+        mut source: impl FnMut(usize) -> Option<Vec<u8>>,
+    ) -> Result<(), SendError> {
+        while self.room(Priority::Bulk) >= largest {
+            let Some(page) = source(self.room(Priority::Bulk)) else { break };
+            self.send(Priority::Bulk, &page)?;
+        }
+        Ok(())
+    }
+
+    /// Stops or goes on giving messages of a stream; while stopped the peer soon has no credit.
+    pub fn set_reading(&mut self, priority: Priority, reading: bool) {
+        if let Some(flag) = self.reading.get_mut(priority.index()) {
+            *flag = reading;
+        }
+    }
+
+    /// What happened next: messages by priority, the end last.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.connected) {
+            return self.peer.map(Event::Connected);
+        }
+        if matches!(self.phase, Phase::HalfOpen(_)) {
+            return None;
+        }
+        for (priority, (stream, reading)) in
+            Priority::ALL.into_iter().zip(self.inward.iter_mut().zip(self.reading))
+        {
+            if reading && let Some(message) = stream.message() {
+                self.unsound |= !stream.sound();
+                return Some(Event::Message(priority, message));
+            }
+        }
+        if matches!(self.phase, Phase::Open) {
+            let mut streams = Priority::ALL.into_iter().zip(self.outward.iter_mut());
+            let writable = streams.find_map(|(priority, stream)| stream.writable().then_some(priority));
+            if let Some(priority) = writable {
+                return Some(Event::Writable(priority));
+            }
+        }
+        self.end.take().map(Event::Closed)
+    }
+
+    /// Ends the link at once (R-TRN-71). The reason is cut to 200 bytes.
+    pub fn close(&mut self, now: Instant, code: CloseCode, reason: &str) {
+        match self.phase {
+            Phase::Open => {
+                let until = now + self.recovery.rtt.pto() * CLOSING_PTOS;
+                let within = |(start, c): &(usize, char)| start + c.len_utf8() <= REASON_MAX;
+                let reason = reason.char_indices().take_while(within).map(|(_, c)| c).collect();
+                self.phase = Phase::Closing(Closing { code, reason, until, due: true, packets: 0 });
+                self.forget();
+                self.end = Some(CloseReason::Here(code));
+            }
+            Phase::Dialing(_) => self.drain(CloseReason::Here(code)),
+            Phase::HalfOpen(_) => self.phase = Phase::Drained,
+            Phase::Closing(_) | Phase::Drained => {}
+        }
+    }
+
+    /// Ends the link without a word.
+    pub(super) fn drain(&mut self, reason: CloseReason) {
+        if matches!(self.phase, Phase::Dialing(_) | Phase::Open) {
+            self.end = Some(reason);
+        }
+        self.phase = Phase::Drained;
+        self.forget();
+    }
+
+    /// Lets go of what will not be sent any more.
+    fn forget(&mut self) {
+        self.outward = Priority::ALL.map(Sending::new);
+        self.pace_at = None;
+    }
+
+    /// Whether nothing is left to do or to tell.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Drained) && self.end.is_none()
+    }
+
+    /// Whether the peer has proven itself and nobody has closed.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    pub(super) const fn is_half_open(&self) -> bool {
+        matches!(self.phase, Phase::HalfOpen(_))
+    }
+
+    /// Who is at the other end, once that is known.
+    pub const fn peer(&self) -> Option<Peer> {
+        self.peer
+    }
+
+    pub(super) fn has_peer(&self, server: ServerId) -> bool {
+        self.peer.is_some_and(|peer| peer.server == server)
+    }
+
+    /// Which secret the link is made with.
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// Who began.
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
+    /// The peer's address.
+    pub const fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    pub(super) const fn distant(&self) -> u64 {
+        self.distant
+    }
+
+    pub(super) const fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
+    /// When the link opened.
+    pub const fn opened(&self) -> Option<Instant> {
+        self.opened
+    }
+
+    /// When something last came that the keys proved.
+    pub const fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    /// The round trip.
+    pub const fn rtt(&self) -> &Rtt {
+        &self.recovery.rtt
+    }
+
+    /// Bytes in flight, and how many may be.
+    pub fn window(&self) -> (u64, u64) {
+        (self.recovery.in_flight(), self.recovery.controller().window())
+    }
+
+    /// Bytes of a stream that the peer does not have yet, lengths included.
+    pub fn unacknowledged(&self, priority: Priority) -> u64 {
+        self.outward.get(priority.index()).map_or(0, Sending::unacknowledged)
+    }
+
+    /// Bytes on the heap: for sending, and for receiving (R-TRN-62).
+    pub fn memory(&self) -> (usize, usize) {
+        let sending = self.outward.iter().map(Sending::memory).sum::<usize>() + self.recovery.memory();
+        (sending, self.inward.iter().map(Receiving::memory).sum())
+    }
+
+    /// What was counted.
+    pub const fn stats(&self) -> Stats {
+        Stats { lost: self.recovery.lost_packets, ..self.stats }
+    }
+}
+
+impl Connection {
+    /// The peer is another process now: there is nobody to say CLOSE to (R-TRN-24).
+    pub(super) fn restarted(&mut self, _: Instant) {
+        self.drain(CloseReason::Restarted);
+    }
+}
+
+#[cfg(test)]
+impl Connection {
+    /// As if all numbers were used, or all but one bad tag had come.
+    pub(super) fn use_up(&mut self, numbers: bool) {
+        if numbers {
+            self.number_end = self.next_number;
+        } else {
+            self.bad_tags = super::limits::BAD_TAGS_MAX - 1;
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What a link has to send.
+
+use super::incoming::settle;
+use super::{Closing, Connection, Phase, Transmit};
+use crate::time::Instant;
+use crate::transport::datagram::DataHead;
+use crate::transport::event::{CloseCode, Priority};
+use crate::transport::frame::{CREDIT_LEN, Frame, MESSAGE_OVERHEAD, message_head};
+use crate::transport::limits::{
+    ACK_RANGES, DATA_HEADER, DATAGRAM_MAX, DATAGRAM_MIN, PIECES_MAX, SKIP, SKIPS_KEPT, TAG_LEN,
+};
+use crate::transport::recovery::Outcome;
+use crate::transport::sent::{Fate, Piece, Sent};
+
+/// Where the frames of a packet must end.
+const FRAMES_END: usize = DATAGRAM_MAX - TAG_LEN;
+/// Less of a stream is not worth a frame, unless it is all that there is.
+const PIECE_LEAST: usize = 16;
+
+impl Connection {
+    /// Writes the next datagram into `buf`, instead of what stands there.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        buf.clear();
+        if std::mem::take(&mut self.unsound) {
+            self.close(now, CloseCode::MESSAGE, "");
+        }
+        let written = match &mut self.phase {
+            Phase::Dialing(dial) => dial.transmit(now, buf),
+            Phase::HalfOpen(half) => {
+                let due = std::mem::take(&mut half.due);
+                if due {
+                    half.welcome.emit(&half.head, &half.secret, buf);
+                }
+                due
+            }
+            Phase::Open => self.packet(now, buf) || self.farewell(buf),
+            Phase::Closing(_) => self.farewell(buf),
+            Phase::Drained => false,
+        };
+        if !written {
+            return None;
+        }
+        self.stats.sent += 1;
+        self.stats.bytes_sent += buf.len() as u64;
+        Some(Transmit { to: self.remote, len: buf.len() })
+    }
+
+    /// Whether something eliciting waits.
+    fn has_work(&self) -> bool {
+        self.ping
+            || self.credit_again.contains(&true)
+            || self.outward.iter().any(|stream| stream.has_work())
+            || self.inward.iter().any(|stream| stream.credit().1)
+    }
+
+    /// Whether window and pacing allow a packet.
+    fn may_send(&mut self, now: Instant) -> bool {
+        if !self.recovery.window_open() {
+            self.recovery.limited = false;
+            return false;
+        }
+        let rate = self.recovery.controller().rate(self.recovery.rtt.smoothed());
+        self.pace_at = self.pacer.wait(now, rate);
+        if self.pace_at.is_some() {
+            self.recovery.limited = false;
+        }
+        self.pace_at.is_none()
+    }
+
+    /// Writes a DATA packet if there is reason to.
+    fn packet(&mut self, now: Instant, buf: &mut Vec<u8>) -> bool {
+        self.pace_at = None;
+        let probe = self.recovery.probes > 0;
+        let work = self.has_work();
+        if !work && !probe {
+            self.recovery.limited = true;
+        }
+        let eliciting = probe || (work && self.may_send(now));
+        let answer = self.received.due().is_some_and(|at| at <= now);
+        if !eliciting && !answer {
+            return false;
+        }
+        let number = self.number();
+        if number >= self.number_end {
+            self.close(now, CloseCode::USED_UP, "");
+            return false;
+        }
+        buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());
+        let mut space = [0; (ACK_RANGES - 1) * 8];
+        if let Some(ack) = self.received.frame(now, &mut space) {
+            Frame::Ack(ack).emit(buf);
+            self.received.answered();
+        }
+        let sent = eliciting.then(|| self.content(now, number, probe && !work, buf));
+        if !self.seal(number, buf) {
+            return false;
+        }
+        if let Some(mut sent) = sent {
+            sent.size = u16::try_from(buf.len()).unwrap_or(u16::MAX);
+            self.pacer.spend(sent.size.into());
+            self.recovery.sent(now, sent);
+        }
+        true
+    }
+
+    /// The next number; one is left out now and then (R-TRN-31).
+    fn number(&mut self) -> u64 {
+        if self.next_number == self.skip_at {
+            if self.skips.len() >= SKIPS_KEPT {
+                self.skips.pop_front();
+            }
+            self.skips.push_back(self.skip_at);
+            self.next_number += 1;
+            self.skip_at = self.next_number + SKIP.0 + self.draws.number() % SKIP.1;
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    /// Writes the eliciting frames; `empty`: a probe for which nothing waits.
+    fn content(&mut self, now: Instant, number: u64, empty: bool, buf: &mut Vec<u8>) -> Sent {
+        if empty && let Some(oldest) = self.recovery.oldest() {
+            settle(&mut self.outward, &mut self.credit_again, Outcome::Lost(&oldest));
+        }
+        let credits = self.credits(buf);
+        let pieces = self.pieces(buf);
+        if std::mem::take(&mut self.ping) || (credits == 0 && pieces == [None; PIECES_MAX]) {
+            Frame::Ping.emit(buf);
+        }
+        Sent { number, at: now, size: 0, fate: Fate::Flying, credits, pieces }
+    }
+
+    fn credits(&mut self, buf: &mut Vec<u8>) -> u8 {
+        let mut told = 0;
+        for (stream, (inward, again)) in
+            Priority::ALL.into_iter().zip(self.inward.iter_mut().zip(&mut self.credit_again))
+        {
+            let (limit, due) = inward.credit();
+            if (due || *again) && buf.len() + CREDIT_LEN < FRAMES_END {
+                Frame::Credit { stream, limit }.emit(buf);
+                inward.granted(limit);
+                *again = false;
+                told |= 1 << stream.code();
+            }
+        }
+        told
+    }
+
+    /// Fills the packet, the most urgent stream first (R-TRN-36).
+    fn pieces(&mut self, buf: &mut Vec<u8>) -> [Option<Piece>; PIECES_MAX] {
+        let mut pieces = [None; PIECES_MAX];
+        for slot in &mut pieces {
+            // One byte is left for a PING.
+            let room = FRAMES_END.saturating_sub(buf.len() + MESSAGE_OVERHEAD + 1);
+            if room < PIECE_LEAST {
+                break;
+            }
+            let mut streams = Priority::ALL.into_iter().zip(self.outward.iter_mut());
+            let Some((stream, outward)) = streams.find(|(_, outward)| outward.has_work()) else { break };
+            let Some((offset, len)) = outward.next(room) else { break };
+            message_head(buf, stream, offset, len.into());
+            let start = buf.len();
+            buf.resize(start + usize::from(len), 0);
+            if let Some(to) = buf.get_mut(start..) {
+                outward.read(offset, to);
+            }
+            *slot = Some(Piece { offset, len, stream });
+        }
+        pieces
+    }
+
+    /// Pads and encrypts what stands in `buf`.
+    fn seal(&mut self, number: u64, buf: &mut Vec<u8>) -> bool {
+        if buf.len() < DATAGRAM_MIN - TAG_LEN {
+            buf.resize(DATAGRAM_MIN - TAG_LEN, 0);
+        }
+        let Some((header, body)) = buf.split_at_mut_checked(DATA_HEADER) else { return false };
+        let Some(tag) = self.keys.as_mut().and_then(|keys| keys.send.seal(number, header, body)) else {
+            return false;
+        };
+        buf.extend_from_slice(&tag);
+        true
+    }
+
+    /// Writes CLOSE if it is due.
+    fn farewell(&mut self, buf: &mut Vec<u8>) -> bool {
+        let Phase::Closing(closing) = &mut self.phase else { return false };
+        if !std::mem::take(&mut closing.due) {
+            return false;
+        }
+        let number = self.number();
+        let Phase::Closing(Closing { code, reason, .. }) = &self.phase else { return false };
+        buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());
+        Frame::Close { code: code.0, reason }.emit(buf);
+        self.seal(number, buf)
+    }
+}

@@ -1,0 +1,71 @@
+//! What a link does when time passes.
+
+use super::incoming::settle;
+use super::{Connection, Phase};
+use crate::time::Instant;
+use crate::transport::event::CloseReason;
+use crate::transport::limits::PING_TIME;
+
+impl Connection {
+    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit) are wanted next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Dialing(dial) => Some(dial.deadline()),
+            Phase::HalfOpen(half) => Some(half.until),
+            Phase::Open => self.open_deadline(),
+            Phase::Closing(closing) => Some(closing.until),
+            Phase::Drained => None,
+        }
+    }
+
+    fn open_deadline(&self) -> Option<Instant> {
+        let ping = (!self.ping).then(|| self.recovery.last_eliciting() + PING_TIME);
+        let silent = Some(self.heard + self.silence);
+        let times = [self.received.due(), self.recovery.deadline(), self.pace_at, ping, silent];
+        times.into_iter().flatten().min()
+    }
+
+    /// Time has passed; a call too early or too often does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.phase {
+            Phase::Dialing(dial) => {
+                if dial.timeout(now) {
+                    self.drain(CloseReason::NoAnswer);
+                }
+            }
+            Phase::HalfOpen(half) => {
+                if now >= half.until {
+                    self.phase = Phase::Drained;
+                }
+            }
+            Phase::Open => self.open_timeout(now),
+            Phase::Closing(closing) => {
+                if now >= closing.until {
+                    self.phase = Phase::Drained;
+                }
+            }
+            Phase::Drained => {}
+        }
+    }
+
+    fn open_timeout(&mut self, now: Instant) {
+        if now >= self.heard + self.silence {
+            self.drain(CloseReason::Silent);
+            return;
+        }
+        if now >= self.recovery.last_eliciting() + PING_TIME {
+            self.ping = true;
+        }
+        let Self { recovery, outward, credit_again, .. } = self;
+        if recovery.timeout(now, |outcome| settle(outward, credit_again, outcome)) {
+            self.stats.probes += 1;
+        }
+    }
+
+    /// WELCOME is to be sent again (R-TRN-21).
+    pub(in crate::transport) fn welcome_again(&mut self) {
+        if let Phase::HalfOpen(half) = &mut self.phase {
+            half.due = true;
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! All links of one process over one socket: tells datagrams apart by session id, answers HELLO.
+
+mod accept;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::congestion::{Controller, NewReno};
+use super::connection::{Begin, Connection, Transmit};
+use super::cookie::CookieKey;
+use super::datagram::{Datagram, kind};
+use super::draws::Draws;
+use super::drops::{DropReason, Drops};
+use super::event::{CloseCode, CloseReason, Event, Priority, SendError};
+use super::hello::{Hello, Reset};
+use super::keys::{KeyId, LinkSecret, Party};
+use super::limits::{COOKIE_LEN, CROSSING, LINKS_MAX, REPLIES_MAX, SILENCE_MAX};
+use crate::ident::{Incarnation, ServerId};
+use crate::time::{Duration, Instant};
+
+/// A link of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(u64);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// What an endpoint is told when it begins.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This HMS.
+    pub server: ServerId,
+    /// This process.
+    pub incarnation: Incarnation,
+    /// Silence of a peer that ends a link.
+    pub silence: Duration,
+    /// Makes the congestion controller of a new link.
+    pub controller: fn() -> Box<dyn Controller>,
+}
+
+impl Config {
+    /// The defaults of the specification.
+    pub fn new(server: ServerId, incarnation: Incarnation) -> Self {
+        Self { server, incarnation, silence: SILENCE_MAX, controller: || Box::new(NewReno::default()) }
+    }
+}
+
+/// Why no link could be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialError {
+    /// There are as many links as there may be.
+    Full,
+    /// The secret is unknown.
+    Key,
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "too many links",
+            Self::Key => "unknown key id",
+        })
+    }
+}
+
+impl std::error::Error for DialError {}
+
+/// An answer without state.
+#[derive(Clone, Copy)]
+struct Reply {
+    to: SocketAddr,
+    bytes: [u8; COOKIE_LEN],
+    len: usize,
+}
+
+/// The links of one process. Sans-I/O: datagrams and time come in through the calls, randomness through the seed.
+pub struct Endpoint {
+    config: Config,
+    secrets: BTreeMap<KeyId, LinkSecret>,
+    cookie_key: CookieKey,
+    draws: Draws,
+    links: BTreeMap<u64, Connection>,
+    /// The link that sent last: the next one has its turn.
+    turn: u64,
+    replies: VecDeque<Reply>,
+    /// Where answers are made: nothing is allocated for whoever proves nothing.
+    scratch: Vec<u8>,
+    /// The running second, and RESETs in it.
+    resets: (u64, u32),
+    drops: Drops,
+}
+
+impl Endpoint {
+    /// An endpoint without links; `seed` are 32 random bytes, used for nothing else.
+    pub fn new(config: Config, seed: &[u8; 32]) -> Self {
+        let mut draws = Draws::new(seed);
+        Self {
+            config,
+            secrets: BTreeMap::new(),
+            cookie_key: CookieKey::new(&draws.bytes()),
+            draws,
+            links: BTreeMap::new(),
+            turn: 0,
+            replies: VecDeque::with_capacity(REPLIES_MAX),
+            scratch: Vec::with_capacity(COOKIE_LEN),
+            resets: (0, 0),
+            drops: Drops::default(),
+        }
+    }
+
+    /// Takes a secret: links may be made with it from now on.
+    pub fn add_secret(&mut self, secret: LinkSecret) {
+        self.secrets.insert(secret.id(), secret);
+    }
+
+    /// No new links with this secret; those that are there stay (R-TRN-13).
+    pub fn remove_secret(&mut self, id: KeyId) {
+        self.secrets.remove(&id);
+    }
+
+    /// Begins a link to `to`, where `server` is expected, if it is known.
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        to: SocketAddr,
+        server: Option<ServerId>,
+        key: KeyId,
+    ) -> Result<LinkId, DialError> {
+        let secret = self.secrets.get(&key).cloned().ok_or(DialError::Key)?;
+        if self.links.len() >= LINKS_MAX {
+            return Err(DialError::Full);
+        }
+        let begin = self.begin(now, to);
+        let local = begin.local;
+        let hello = Hello {
+            key,
+            attempt: self.draws.number(),
+            versions: (1, 1),
+            party: self.party(local),
+            target: server.unwrap_or_default(),
+            cookie: [0; 16],
+        };
+        self.links.insert(local, Connection::dial(begin, secret, hello));
+        Ok(LinkId(local))
+    }
+
+    fn begin(&mut self, now: Instant, to: SocketAddr) -> Begin {
+        let local = loop {
+            let drawn = self.draws.number();
+            if !self.links.contains_key(&drawn) {
+                break drawn;
+            }
+        };
+        let (seed, silence) = (self.draws.bytes(), self.config.silence);
+        let remote = normal(to);
+        Begin { now, remote, local, seed, silence, controller: (self.config.controller)() }
+    }
+
+    fn party(&mut self, session: u64) -> Party {
+        let Config { server, incarnation, .. } = self.config;
+        Party { server, incarnation, session, nonce: self.draws.bytes() }
+    }
+
+    /// Takes a datagram of types 0x20 to 0x24; it is decrypted where it stands. Says why it was dropped, if it was:
+    /// that is counted already.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+    ) -> Option<DropReason> {
+        let from = normal(from);
+        let result = Datagram::parse(bytes).and_then(|datagram| match datagram {
+            Datagram::Hello(head) => self.hello(now, from, &head, bytes),
+            Datagram::Cookie(head) | Datagram::Welcome(head) => self.pass(now, from, head.session, bytes),
+            Datagram::Data(head) => {
+                if self.links.contains_key(&head.session) {
+                    self.pass(now, from, head.session, bytes)
+                } else {
+                    self.reset(now, from, head.session, head.number);
+                    Err(DropReason::Session)
+                }
+            }
+            Datagram::Reset => self.take_reset(bytes),
+        });
+        let drop = result.err()?;
+        self.drops.count(drop);
+        Some(drop)
+    }
+
+    fn pass(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        local: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let link = self.links.get_mut(&local).ok_or(DropReason::Unasked)?;
+        let was_open = link.is_open();
+        link.handle_datagram(now, from, bytes)?;
+        if !was_open && link.opened() == Some(now) {
+            self.settle(now, local);
+        }
+        Ok(())
+    }
+
+    /// A link has opened: which others to the same server end (R-TRN-24).
+    fn settle(&mut self, now: Instant, local: u64) {
+        let Some(peer) = self.links.get(&local).and_then(Connection::peer) else { return };
+        let own_is_smaller = self.config.server < peer.server;
+        let mut yields = false;
+        for (_, other) in self.links.iter_mut().filter(|(id, link)| **id != local && link.is_open()) {
+            let Some(before) = other.peer().filter(|before| before.server == peer.server) else { continue };
+            if before.incarnation != peer.incarnation {
+                other.restarted(now);
+                continue;
+            }
+            let crossed =
+                before.side != peer.side && other.opened().is_some_and(|opened| now.since(opened) < CROSSING);
+            let other_stays = (before.side == super::keys::Side::Initiator) == own_is_smaller;
+            if crossed && other_stays {
+                yields = true;
+            } else {
+                other.close(now, CloseCode::REPLACED, "");
+            }
+        }
+        if yields && let Some(link) = self.links.get_mut(&local) {
+            link.close(now, CloseCode::REPLACED, "");
+        }
+    }
+
+    /// Time has passed; a call too early or too often does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.links.values_mut().for_each(|link| link.handle_timeout(now));
+        self.sweep();
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit) are wanted next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.links.values().filter_map(Connection::poll_timeout).min()
+    }
+
+    /// Writes the next datagram into `buf`, instead of what stands there; the links take turns.
+    pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        if let Some(reply) = self.replies.pop_front() {
+            buf.clear();
+            buf.extend(reply.bytes.iter().take(reply.len));
+            return Some(Transmit { to: reply.to, len: reply.len });
+        }
+        let turn = self.turn;
+        let (first, last) = (turn.saturating_add(1).., ..=turn);
+        for (id, link) in self.links.range_mut(first) {
+            if let Some(transmit) = link.poll_transmit(now, buf) {
+                self.turn = *id;
+                return Some(transmit);
+            }
+        }
+        for (id, link) in self.links.range_mut(last) {
+            if let Some(transmit) = link.poll_transmit(now, buf) {
+                self.turn = *id;
+                return Some(transmit);
+            }
+        }
+        None
+    }
+
+    /// What happened next, on any link.
+    pub fn poll_event(&mut self) -> Option<(LinkId, Event)> {
+        let next = self.links.iter_mut().find_map(|(id, link)| Some((LinkId(*id), link.poll_event()?)));
+        if matches!(next, Some((_, Event::Closed(_)))) {
+            self.sweep();
+        }
+        next
+    }
+
+    /// Forgets links that are over.
+    fn sweep(&mut self) {
+        self.links.retain(|_, link| !link.is_over());
+    }
+
+    /// Takes a message whole, or nothing of it.
+    pub fn send(&mut self, link: LinkId, priority: Priority, message: &[u8]) -> Result<(), SendError> {
+        self.links.get_mut(&link.0).ok_or(SendError::Closed)?.send(priority, message)
+    }
+
+    /// Ends a link at once.
+    pub fn close(&mut self, now: Instant, link: LinkId, code: CloseCode, reason: &str) {
+        if let Some(link) = self.links.get_mut(&link.0) {
+            link.close(now, code, reason);
+        }
+    }
+
+    /// A link, as long as it is not over.
+    pub fn link(&self, link: LinkId) -> Option<&Connection> {
+        self.links.get(&link.0)
+    }
+
+    /// The same, to be changed.
+    pub fn link_mut(&mut self, link: LinkId) -> Option<&mut Connection> {
+        self.links.get_mut(&link.0)
+    }
+
+    /// All links, half-open ones included.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &Connection)> {
+        self.links.iter().map(|(id, link)| (LinkId(*id), link))
+    }
+
+    /// What was dropped, by reason.
+    pub const fn drops(&self) -> &Drops {
+        &self.drops
+    }
+}
+
+/// Whether a datagram says that it is a HELLO: one that is dropped because of its tag may be answered by HINT.
+pub fn is_hello(bytes: &[u8]) -> bool {
+    bytes.get(1) == Some(&kind::HELLO)
+}
+
+/// The form in which addresses are compared.
+fn normal(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}

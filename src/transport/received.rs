@@ -1,0 +1,65 @@
+//! Which numbers came in, and when they are to be acknowledged (R-TRN-32, R-TRN-34, R-TRN-40).
+
+use super::ack::{AckFrame, AckSpace, ack_of};
+use super::limits::{ACK_DELAY, ACK_EVERY, ACK_RANGES};
+use super::ranges::Ranges;
+use crate::time::Instant;
+
+/// The numbers of one direction, as the receiver knows them.
+#[derive(Debug)]
+pub(super) struct Received {
+    numbers: Ranges,
+    /// All below counts as taken.
+    floor: u64,
+    /// The highest, and when it came.
+    largest: Option<(u64, Instant)>,
+    /// Eliciting packets since the last ACK.
+    unanswered: u32,
+    due: Option<Instant>,
+}
+
+impl Received {
+    pub(super) const fn new() -> Self {
+        Self { numbers: Ranges::new(), floor: 0, largest: None, unanswered: 0, due: None }
+    }
+
+    /// Whether the number was not taken before.
+    pub(super) fn is_new(&self, number: u64) -> bool {
+        number >= self.floor && !self.numbers.contains(number)
+    }
+
+    /// Takes a number.
+    pub(super) fn take(&mut self, now: Instant, number: u64, eliciting: bool) {
+        let follows = self.largest.map_or(number == 0, |(largest, _)| number == largest + 1);
+        self.numbers.insert(number, number + 1);
+        if self.numbers.len() > ACK_RANGES {
+            self.numbers.pop_first();
+            self.floor = self.numbers.first().map_or(self.floor, |(start, _)| start);
+        }
+        if self.largest.is_none_or(|(largest, _)| number > largest) {
+            self.largest = Some((number, now));
+        }
+        if eliciting {
+            self.unanswered += 1;
+            let at_once = !follows || self.unanswered >= ACK_EVERY;
+            let due = if at_once { now } else { now + ACK_DELAY };
+            self.due = Some(self.due.map_or(due, |before| before.min(due)));
+        }
+    }
+
+    /// When an ACK must go by itself.
+    pub(super) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The ACK to be sent now, if anything is unacknowledged.
+    pub(super) fn frame<'a>(&self, now: Instant, space: &'a mut AckSpace) -> Option<AckFrame<'a>> {
+        let (_, at) = self.largest.filter(|_| self.unanswered > 0)?;
+        ack_of(self.numbers.downwards(), now.since(at), space)
+    }
+
+    /// An ACK goes out.
+    pub(super) const fn answered(&mut self) {
+        (self.unanswered, self.due) = (0, None);
+    }
+}

@@ -1,0 +1,20 @@
+mod hostile;
+mod path;
+mod world;
+
+mod basic;
+mod bounds;
+mod congestion;
+mod forged;
+mod frames;
+mod handshake;
+mod keys;
+mod links;
+mod lossy;
+mod priorities;
+mod random;
+mod recovery;
+mod sharing;
+mod streams;
+mod vectors;
+mod violations;
