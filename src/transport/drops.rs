@@ -39,7 +39,7 @@ drops! {
     Key = "key";
     /// A HELLO for another server.
     Target = "target";
-    /// A HELLO from this server itself.
+    /// A HELLO from this process itself.
     Own = "self";
     /// Too many links, or too many answers that wait.
     Full = "full";

@@ -26,7 +26,7 @@ impl Endpoint {
         if !(hello.versions.0..=hello.versions.1).contains(&1) {
             return Err(DropReason::Version);
         }
-        if hello.party.server == self.config.server {
+        if (hello.party.server, hello.party.incarnation) == (self.config.server, self.config.incarnation) {
             return Err(DropReason::Own);
         }
         if hello.target.0 != 0 && hello.target != self.config.server {

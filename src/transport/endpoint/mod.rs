@@ -14,7 +14,7 @@ use super::draws::Draws;
 use super::drops::{DropReason, Drops};
 use super::event::{CloseCode, CloseReason, Event, Priority, SendError};
 use super::hello::{Hello, Reset};
-use super::keys::{KeyId, LinkSecret, Party};
+use super::keys::{KeyId, LinkSecret, Party, Side};
 use super::limits::{COOKIE_LEN, CROSSING, LINKS_MAX, REPLIES_MAX, SILENCE_MAX};
 use crate::ident::{Incarnation, ServerId};
 use crate::time::{Duration, Instant};
@@ -84,6 +84,8 @@ pub struct Endpoint {
     cookie_key: CookieKey,
     draws: Draws,
     links: BTreeMap<u64, Connection>,
+    /// Attempts so far.
+    attempts: u32,
     /// The link that sent last: the next one has its turn.
     turn: u64,
     replies: VecDeque<Reply>,
@@ -104,6 +106,7 @@ impl Endpoint {
             cookie_key: CookieKey::new(&draws.bytes()),
             draws,
             links: BTreeMap::new(),
+            attempts: 0,
             turn: 0,
             replies: VecDeque::with_capacity(REPLIES_MAX),
             scratch: Vec::with_capacity(COOKIE_LEN),
@@ -136,9 +139,12 @@ impl Endpoint {
         }
         let begin = self.begin(now, to);
         let local = begin.local;
+        // A process's attempts rise, so both ends know which of two is newer (R-TRN-24).
+        self.attempts = self.attempts.wrapping_add(1);
+        let attempt = u64::from(self.attempts) << 32 | self.draws.number() >> 32;
         let hello = Hello {
             key,
-            attempt: self.draws.number(),
+            attempt,
             versions: (1, 1),
             party: self.party(local),
             target: server.unwrap_or_default(),
@@ -202,7 +208,8 @@ impl Endpoint {
         let link = self.links.get_mut(&local).ok_or(DropReason::Unasked)?;
         let was_open = link.is_open();
         link.handle_datagram(now, from, bytes)?;
-        if !was_open && link.opened() == Some(now) {
+        // Not if the first DATA has ended it as well (R-TRN-24).
+        if !was_open && link.is_open() {
             self.settle(now, local);
         }
         Ok(())
@@ -210,8 +217,10 @@ impl Endpoint {
 
     /// A link has opened: which others to the same server end (R-TRN-24).
     fn settle(&mut self, now: Instant, local: u64) {
-        let Some(peer) = self.links.get(&local).and_then(Connection::peer) else { return };
-        let own_is_smaller = self.config.server < peer.server;
+        let Some(new) = self.links.get(&local) else { return };
+        let (Some(peer), attempt) = (new.peer(), new.attempt()) else { return };
+        let own_is_smaller =
+            (self.config.server, self.config.incarnation) < (peer.server, peer.incarnation);
         let mut yields = false;
         for (_, other) in self.links.iter_mut().filter(|(id, link)| **id != local && link.is_open()) {
             let Some(before) = other.peer().filter(|before| before.server == peer.server) else { continue };
@@ -219,10 +228,13 @@ impl Endpoint {
                 other.restarted(now);
                 continue;
             }
-            let crossed =
-                before.side != peer.side && other.opened().is_some_and(|opened| now.since(opened) < CROSSING);
-            let other_stays = (before.side == super::keys::Side::Initiator) == own_is_smaller;
-            if crossed && other_stays {
+            let other_stays = if before.side == peer.side {
+                other.attempt() > attempt
+            } else {
+                let crossed = other.opened().is_some_and(|opened| now.since(opened) < CROSSING);
+                crossed && (before.side == Side::Initiator) == own_is_smaller
+            };
+            if other_stays {
                 yields = true;
             } else {
                 other.close(now, CloseCode::REPLACED, "");

@@ -13,6 +13,7 @@ mod links;
 mod lossy;
 mod priorities;
 mod random;
+mod settling;
 mod recovery;
 mod sharing;
 mod streams;
