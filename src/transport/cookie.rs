@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::hello::{Cookie, bound};
 use super::limits::COOKIE_SLOT;
+use super::route::normal;
 use crate::auth::{Source, hash};
 use crate::time::Instant;
 
@@ -32,7 +33,7 @@ impl CookieKey {
     }
 
     fn of(&self, slot: u64, source: SocketAddr, signed: &[u8]) -> Cookie {
-        let source = Source::new(source);
+        let source = Source::new(normal(source));
         let parts: [&[u8]; 4] = [b"hms1 hc", &slot.to_be_bytes(), source.bytes(), bound(signed)];
         hash::first(&hash::mac(&self.0, &parts))
     }

@@ -94,7 +94,8 @@ impl Dial {
         let signed = self.open(head, datagram)?;
         let welcome = Welcome::parse(signed).ok_or(DropReason::Malformed)?;
         let asked = self.asked.ok_or(DropReason::Unasked)?;
-        let took = (!self.asked_again).then(|| now.since(asked));
+        // After a second cookie it may answer the HELLO before.
+        let took = (!self.asked_again && self.cookies == 1).then(|| now.since(asked));
         Ok(Answer { party: welcome.party, took })
     }
 

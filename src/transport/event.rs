@@ -87,6 +87,8 @@ impl CloseCode {
     pub const MESSAGE: Self = Self(6);
     /// Refused by the user of the transport.
     pub const REFUSED: Self = Self(7);
+    /// Nothing came for too long.
+    pub const SILENT: Self = Self(8);
 }
 
 impl fmt::Display for CloseCode {
@@ -100,6 +102,7 @@ impl fmt::Display for CloseCode {
             Self::USED_UP => "numbers or tags used up",
             Self::MESSAGE => "message too long",
             Self::REFUSED => "refused",
+            Self::SILENT => "silent for too long",
             Self(code) => return write!(f, "code {code}"),
         };
         f.write_str(text)
@@ -132,7 +135,9 @@ impl fmt::Display for CloseReason {
             Self::Restarted => f.write_str("the peer was restarted"),
             Self::Here(code) => write!(f, "closed here: {code}"),
             Self::There(code, text) if text.is_empty() => write!(f, "closed by the peer: {code}"),
-            Self::There(code, text) => write!(f, "closed by the peer: {code}: {text}"),
+            Self::There(code, text) => {
+                write!(f, "closed by the peer: {code}: {}", text.escape_debug())
+            }
         }
     }
 }

@@ -89,7 +89,7 @@ impl Hello {
     /// Reads what the tag covers.
     pub(super) fn parse(head: &Head, signed: &[u8]) -> Option<Self> {
         let (_, (versions, party, target, cookie)) = hello(body(signed)).ok()?;
-        let sound = versions.0 <= versions.1 && party.session != 0;
+        let sound = versions.0 <= versions.1 && party.session != 0 && party.server.0 != 0;
         sound.then_some(Self { key: head.key, attempt: head.attempt, versions, party, target, cookie })
     }
 }

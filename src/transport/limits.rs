@@ -39,8 +39,14 @@ pub const HALF_OPEN_PEER: usize = 4;
 pub const HALF_OPEN_MAX: usize = 16;
 /// Links in all.
 pub const LINKS_MAX: usize = 64;
+/// Links that were made under one invitation, closing ones included.
+pub const INVITATION_LINKS: usize = 4;
 /// RESETs a second.
 pub const RESETS_PER_SECOND: u32 = 100;
+/// RESETs a second to one source, by prefix.
+pub const RESETS_PER_SOURCE: u8 = 10;
+/// RESETs that wait to be sent.
+pub(super) const RESETS_WAITING: usize = 16;
 /// Answers without state that wait to be sent.
 pub(super) const REPLIES_MAX: usize = 64;
 /// How long two links of crossing HELLOs are judged by server id (R-TRN-24).

@@ -25,17 +25,19 @@ mod ranges;
 mod received;
 mod receiving;
 mod recovery;
+mod route;
 mod rtt;
 mod sending;
 mod sent;
 mod store;
 
 pub use congestion::{Controller, NewReno};
-pub use connection::{Connection, Stats, Transmit};
+pub use connection::{Connection, Stats};
 pub use drops::{DropReason, Drops};
 pub use endpoint::{Config, DialError, Endpoint, LinkId, is_hello};
 pub use event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};
 pub use keys::{KeyId, LinkSecret, Side};
+pub use route::{Route, Transmit};
 pub use rtt::Rtt;
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Node {
                 Event::Writable(_) => {}
             }
         }
-        while let Some(transmit) = self.endpoint.poll_transmit(now, buf) {
+        while let Some(transmit) = self.endpoint.poll_output(now, buf) {
             // What the socket does not take is lost, like anything else.
             let _ = self.socket.send_to(buf, transmit.to);
             busy = true;

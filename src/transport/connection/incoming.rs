@@ -1,7 +1,5 @@
 //! What a link does with a datagram.
 
-use std::net::SocketAddr;
-
 use super::{Connection, Phase};
 use crate::time::Instant;
 use crate::transport::ack::AckFrame;
@@ -13,17 +11,18 @@ use crate::transport::keys::Side;
 use crate::transport::limits::{BAD_TAGS_MAX, DATA_HEADER, NUMBER_END};
 use crate::transport::receiving::Refused;
 use crate::transport::recovery::Outcome;
+use crate::transport::route::Route;
 
 impl Connection {
     /// Takes a datagram that names this link's session. What is decrypted stands in `bytes` afterwards.
-    pub fn handle_datagram(
+    pub(in crate::transport) fn handle_datagram(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Route,
         bytes: &mut [u8],
     ) -> Result<(), DropReason> {
         let datagram = Datagram::parse(bytes)?;
-        if from != self.remote {
+        if !self.route.is(from) {
             return Err(DropReason::Address);
         }
         match datagram {
@@ -89,9 +88,11 @@ impl Connection {
             }
             _ => {}
         }
-        self.heard = now;
         self.stats.received += 1;
-        self.frames(now, head.number, plain)
+        self.frames(now, head.number, plain)?;
+        // Not if it was refused: its number is free then, and a replay would keep the link from being silent.
+        self.heard = now;
+        Ok(())
     }
 
     fn frames(&mut self, now: Instant, number: u64, plain: &[u8]) -> Result<(), DropReason> {

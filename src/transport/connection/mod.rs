@@ -19,19 +19,11 @@ use super::pacer::Pacer;
 use super::received::Received;
 use super::receiving::Receiving;
 use super::recovery::Recovery;
+use super::route::Route;
 use super::rtt::Rtt;
 use super::sending::Sending;
 use crate::ident::ServerId;
 use crate::time::{Duration, Instant};
-
-/// A datagram was written into the caller's buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transmit {
-    /// Where it goes.
-    pub to: SocketAddr,
-    /// How long it is.
-    pub len: usize,
-}
 
 /// What a link counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,14 +69,15 @@ struct Closing {
 
 /// One link: sans-I/O, driven by its [`Endpoint`](super::Endpoint).
 ///
-/// After every call ask [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event) and
-/// [`poll_timeout`](Self::poll_timeout) until they have nothing.
+/// Its user sends, pulls and reads here; datagrams, time and events go through the endpoint.
 pub struct Connection {
     side: Side,
     phase: Phase,
-    remote: SocketAddr,
+    route: Route,
     key: KeyId,
     attempt: u64,
+    /// Of the HELLO that was answered.
+    nonce: [u8; 32],
     /// Session id in what goes out.
     distant: u64,
     peer: Option<Peer>,
@@ -118,7 +111,7 @@ pub struct Connection {
 /// What both kinds of links begin with.
 pub(super) struct Begin {
     pub(super) now: Instant,
-    pub(super) remote: SocketAddr,
+    pub(super) route: Route,
     pub(super) local: u64,
     pub(super) seed: [u8; 32],
     pub(super) silence: Duration,
@@ -132,9 +125,10 @@ impl Connection {
         Self {
             side,
             phase,
-            remote: begin.remote,
+            route: begin.route,
             key,
             attempt,
+            nonce: [0; 32],
             distant: 0,
             peer: None,
             keys: None,
@@ -177,7 +171,7 @@ impl Connection {
         let half = HalfOpen { secret, head, welcome, until, due: true };
         let mut this =
             Self::new(begin, Side::Responder, Phase::HalfOpen(Box::new(half)), hello.key, hello.attempt);
-        this.distant = hello.party.session;
+        (this.distant, this.nonce) = (hello.party.session, hello.party.nonce);
         let (server, incarnation) = (hello.party.server, hello.party.incarnation);
         this.peer = Some(Peer { server, incarnation, key: hello.key, side: Side::Responder });
         this.keys = Some(keys);
@@ -220,17 +214,21 @@ impl Connection {
     }
 
     /// What happened next: messages by priority, the end last.
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
         if std::mem::take(&mut self.connected) {
             return self.peer.map(Event::Connected);
         }
         if matches!(self.phase, Phase::HalfOpen(_)) {
             return None;
         }
+        let ended = self.end.is_some();
         for (priority, (stream, reading)) in
             Priority::ALL.into_iter().zip(self.inward.iter_mut().zip(self.reading))
         {
-            if reading && let Some(message) = stream.message() {
+            // The end follows: what is whole comes before it, asked for or not.
+            if (reading || ended)
+                && let Some(message) = stream.message()
+            {
                 self.unsound |= !stream.sound();
                 return Some(Event::Message(priority, message));
             }
@@ -242,11 +240,18 @@ impl Connection {
                 return Some(Event::Writable(priority));
             }
         }
-        self.end.take().map(Event::Closed)
+        let end = self.end.take()?;
+        self.inward = Priority::ALL.map(Receiving::new);
+        Some(Event::Closed(end))
     }
 
     /// Ends the link at once (R-TRN-71). The reason is cut to 200 bytes.
-    pub fn close(&mut self, now: Instant, code: CloseCode, reason: &str) {
+    pub(super) fn close(&mut self, now: Instant, code: CloseCode, reason: &str) {
+        self.end_with(now, code, reason, CloseReason::Here(code));
+    }
+
+    /// Says CLOSE, and tells the user `end`.
+    fn end_with(&mut self, now: Instant, code: CloseCode, reason: &str, end: CloseReason) {
         match self.phase {
             Phase::Open => {
                 let until = now + self.recovery.rtt.pto() * CLOSING_PTOS;
@@ -254,9 +259,9 @@ impl Connection {
                 let reason = reason.char_indices().take_while(within).map(|(_, c)| c).collect();
                 self.phase = Phase::Closing(Closing { code, reason, until, due: true, packets: 0 });
                 self.forget();
-                self.end = Some(CloseReason::Here(code));
+                self.end = Some(end);
             }
-            Phase::Dialing(_) => self.drain(CloseReason::Here(code)),
+            Phase::Dialing(_) => self.drain(end),
             Phase::HalfOpen(_) => self.phase = Phase::Drained,
             Phase::Closing(_) | Phase::Drained => {}
         }
@@ -269,6 +274,13 @@ impl Connection {
         }
         self.phase = Phase::Drained;
         self.forget();
+    }
+
+    /// Ends the link if it is not open yet: its key was taken away.
+    pub(super) fn abandon(&mut self) {
+        if matches!(self.phase, Phase::Dialing(_) | Phase::HalfOpen(_)) {
+            self.drain(CloseReason::Here(CloseCode::REFUSED));
+        }
     }
 
     /// Lets go of what will not be sent any more.
@@ -312,7 +324,14 @@ impl Connection {
 
     /// The peer's address.
     pub const fn remote(&self) -> SocketAddr {
-        self.remote
+        self.route.remote
+    }
+
+    /// Whether it was made by this very HELLO from there (R-TRN-21).
+    pub(super) fn answers(&self, from: Route, hello: &Hello) -> bool {
+        let own = (self.distant, self.attempt, self.key, self.nonce);
+        let asked = (hello.party.session, hello.attempt, hello.key, hello.party.nonce);
+        self.side == Side::Responder && own == asked && self.route.is(from)
     }
 
     pub(super) const fn distant(&self) -> u64 {
@@ -357,13 +376,6 @@ impl Connection {
     /// What was counted.
     pub const fn stats(&self) -> Stats {
         Stats { lost: self.recovery.lost_packets, ..self.stats }
-    }
-}
-
-impl Connection {
-    /// The peer is another process now: there is nobody to say CLOSE to (R-TRN-24).
-    pub(super) fn restarted(&mut self, _: Instant) {
-        self.drain(CloseReason::Restarted);
     }
 }
 

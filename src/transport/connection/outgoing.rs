@@ -1,7 +1,7 @@
 //! What a link has to send.
 
 use super::incoming::settle;
-use super::{Closing, Connection, Phase, Transmit};
+use super::{Closing, Connection, Phase};
 use crate::time::Instant;
 use crate::transport::datagram::DataHead;
 use crate::transport::event::{CloseCode, Priority};
@@ -10,6 +10,7 @@ use crate::transport::limits::{
     ACK_RANGES, DATA_HEADER, DATAGRAM_MAX, DATAGRAM_MIN, PIECES_MAX, SKIP, SKIPS_KEPT, TAG_LEN,
 };
 use crate::transport::recovery::Outcome;
+use crate::transport::route::Transmit;
 use crate::transport::sent::{Fate, Piece, Sent};
 
 /// Where the frames of a packet must end.
@@ -19,7 +20,7 @@ const PIECE_LEAST: usize = 16;
 
 impl Connection {
     /// Writes the next datagram into `buf`, instead of what stands there.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+    pub(in crate::transport) fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         buf.clear();
         if std::mem::take(&mut self.unsound) {
             self.close(now, CloseCode::MESSAGE, "");
@@ -42,7 +43,7 @@ impl Connection {
         }
         self.stats.sent += 1;
         self.stats.bytes_sent += buf.len() as u64;
-        Some(Transmit { to: self.remote, len: buf.len() })
+        Some(Transmit { to: self.route.remote, socket: self.route.socket, len: buf.len() })
     }
 
     /// Whether something eliciting waits.

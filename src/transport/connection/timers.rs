@@ -3,12 +3,12 @@
 use super::incoming::settle;
 use super::{Connection, Phase};
 use crate::time::Instant;
-use crate::transport::event::CloseReason;
+use crate::transport::event::{CloseCode, CloseReason};
 use crate::transport::limits::PING_TIME;
 
 impl Connection {
-    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit) are wanted next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_output`](Self::poll_output) are wanted next.
+    pub(in crate::transport) fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Dialing(dial) => Some(dial.deadline()),
             Phase::HalfOpen(half) => Some(half.until),
@@ -26,7 +26,7 @@ impl Connection {
     }
 
     /// Time has passed; a call too early or too often does nothing.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub(in crate::transport) fn handle_timeout(&mut self, now: Instant) {
         match &mut self.phase {
             Phase::Dialing(dial) => {
                 if dial.timeout(now) {
@@ -50,7 +50,8 @@ impl Connection {
 
     fn open_timeout(&mut self, now: Instant) {
         if now >= self.heard + self.silence {
-            self.drain(CloseReason::Silent);
+            // Perhaps only the way to here is cut: then the other end need not wait as well.
+            self.end_with(now, CloseCode::SILENT, "", CloseReason::Silent);
             return;
         }
         if now >= self.recovery.last_eliciting() + PING_TIME {

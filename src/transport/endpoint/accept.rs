@@ -1,14 +1,13 @@
 //! What an endpoint says to those that it has no link with.
 
-use std::net::SocketAddr;
-
-use super::{CloseReason, Connection, DropReason, Endpoint, KeyId, Reply, Reset};
+use super::{CloseReason, Connection, DropReason, Endpoint, KeyId, Reply, Reset, Route};
 use crate::time::Instant;
 use crate::transport::datagram::Head;
 use crate::transport::hello::{CookieMessage, Hello, Welcome};
 use crate::transport::keys::{LinkSecret, Side};
 use crate::transport::limits::{
-    COOKIE_LEN, HALF_OPEN_MAX, HALF_OPEN_PEER, LINKS_MAX, REPLIES_MAX, RESETS_PER_SECOND,
+    COOKIE_LEN, HALF_OPEN_MAX, HALF_OPEN_PEER, INVITATION_LINKS, LINKS_MAX, REPLIES_MAX, RESET_LEN,
+    RESETS_WAITING,
 };
 
 impl Endpoint {
@@ -16,7 +15,7 @@ impl Endpoint {
     pub(super) fn hello(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Route,
         head: &Head,
         bytes: &[u8],
     ) -> Result<(), DropReason> {
@@ -32,14 +31,14 @@ impl Endpoint {
         if hello.target.0 != 0 && hello.target != self.config.server {
             return Err(DropReason::Target);
         }
-        if self.cookie_key.holds(now, from, signed, &hello.cookie) {
+        if self.cookie_key.holds(now, from.remote, signed, &hello.cookie) {
             let secret = secret.clone();
             return self.accept(now, from, secret, &hello);
         }
         let message = CookieMessage {
             incarnation: self.config.incarnation,
             server: self.config.server,
-            cookie: self.cookie_key.make(now, from, signed),
+            cookie: self.cookie_key.make(now, from.remote, signed),
         };
         let head = Head { session: hello.party.session, ..*head };
         self.scratch.clear();
@@ -50,16 +49,11 @@ impl Endpoint {
     fn accept(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Route,
         secret: LinkSecret,
         hello: &Hello,
     ) -> Result<(), DropReason> {
-        let same = |link: &Connection| {
-            link.side() == Side::Responder
-                && (link.distant(), link.attempt(), link.key())
-                    == (hello.party.session, hello.attempt, hello.key)
-        };
-        if let Some(link) = self.links.values_mut().find(|link| same(link)) {
+        if let Some(link) = self.links.values_mut().find(|link| link.answers(from, hello)) {
             if !link.is_half_open() {
                 return Err(DropReason::Replay);
             }
@@ -67,7 +61,10 @@ impl Endpoint {
             return Ok(());
         }
         self.make_room(hello);
-        if self.links.len() >= LINKS_MAX {
+        let invited = |link: &&Connection| link.key() == hello.key && link.side() == Side::Responder;
+        let many =
+            hello.key != KeyId::CLUSTER && self.links.values().filter(invited).count() >= INVITATION_LINKS;
+        if many || self.links.len() >= LINKS_MAX {
             return Err(DropReason::Full);
         }
         let begin = self.begin(now, from);
@@ -80,11 +77,16 @@ impl Endpoint {
     /// Lets the oldest half-open link go where there are too many (R-TRN-21).
     fn make_room(&mut self, hello: &Hello) {
         let half = || self.links.iter().filter(|(_, link)| link.is_half_open());
-        let of_peer = || half().filter(|(_, link)| link.has_peer(hello.party.server));
-        let oldest = if of_peer().count() >= HALF_OPEN_PEER {
-            of_peer().min_by_key(|(_, link)| link.heard())
+        // One for each invitation: whose holder may claim to be anybody.
+        let cluster = hello.key == KeyId::CLUSTER;
+        let most = if cluster { HALF_OPEN_PEER } else { 1 };
+        let rival =
+            |link: &Connection| link.key() == hello.key && (!cluster || link.has_peer(hello.party.server));
+        let rivals = || half().filter(|(_, link)| rival(link));
+        let oldest = if rivals().count() >= most {
+            rivals().min_by_key(|(_, link)| (link.heard(), link.attempt()))
         } else if half().count() >= HALF_OPEN_MAX {
-            half().min_by_key(|(_, link)| link.heard())
+            half().min_by_key(|(_, link)| (link.heard(), link.attempt()))
         } else {
             None
         };
@@ -94,7 +96,7 @@ impl Endpoint {
     }
 
     /// Sends what stands in the scratch buffer.
-    fn reply(&mut self, to: SocketAddr) -> Result<(), DropReason> {
+    fn reply(&mut self, to: Route) -> Result<(), DropReason> {
         if self.replies.len() >= REPLIES_MAX {
             return Err(DropReason::Full);
         }
@@ -105,16 +107,12 @@ impl Endpoint {
     }
 
     /// Says that a session is unknown here (R-TRN-25).
-    pub(super) fn reset(&mut self, now: Instant, to: SocketAddr, session: u64, number: u64) {
+    pub(super) fn reset(&mut self, now: Instant, to: Route, session: u64, number: u64) {
         let Some(secret) = self.secrets.get(&KeyId::CLUSTER) else { return };
-        let second = now.micros() / 1_000_000;
-        if self.resets.0 != second {
-            self.resets = (second, 0);
-        }
-        if self.resets.1 >= RESETS_PER_SECOND {
+        let waiting = self.replies.iter().filter(|reply| reply.len == RESET_LEN).count();
+        if waiting >= RESETS_WAITING || !self.resets.allow(now, to.remote) {
             return;
         }
-        self.resets.1 += 1;
         let (incarnation, server) = (self.config.incarnation, self.config.server);
         self.scratch.clear();
         Reset { incarnation, session, server, number }.emit(secret, &mut self.scratch);

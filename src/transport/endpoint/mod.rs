@@ -1,13 +1,15 @@
-//! All links of one process over one socket: tells datagrams apart by session id, answers HELLO.
+//! All links of one process, over all its sockets: tells datagrams apart by session id, answers HELLO.
 
 mod accept;
+mod resets;
+mod settle;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
 
+use self::resets::Resets;
 use super::congestion::{Controller, NewReno};
-use super::connection::{Begin, Connection, Transmit};
+use super::connection::{Begin, Connection};
 use super::cookie::CookieKey;
 use super::datagram::{Datagram, kind};
 use super::draws::Draws;
@@ -15,7 +17,8 @@ use super::drops::{DropReason, Drops};
 use super::event::{CloseCode, CloseReason, Event, Priority, SendError};
 use super::hello::{Hello, Reset};
 use super::keys::{KeyId, LinkSecret, Party, Side};
-use super::limits::{COOKIE_LEN, CROSSING, LINKS_MAX, REPLIES_MAX, SILENCE_MAX};
+use super::limits::{COOKIE_LEN, LINKS_MAX, REPLIES_MAX, SILENCE_MAX};
+use super::route::{Route, Transmit};
 use crate::ident::{Incarnation, ServerId};
 use crate::time::{Duration, Instant};
 
@@ -72,7 +75,7 @@ impl std::error::Error for DialError {}
 /// An answer without state.
 #[derive(Clone, Copy)]
 struct Reply {
-    to: SocketAddr,
+    to: Route,
     bytes: [u8; COOKIE_LEN],
     len: usize,
 }
@@ -91,8 +94,7 @@ pub struct Endpoint {
     replies: VecDeque<Reply>,
     /// Where answers are made: nothing is allocated for whoever proves nothing.
     scratch: Vec<u8>,
-    /// The running second, and RESETs in it.
-    resets: (u64, u32),
+    resets: Resets,
     drops: Drops,
 }
 
@@ -100,6 +102,7 @@ impl Endpoint {
     /// An endpoint without links; `seed` are 32 random bytes, used for nothing else.
     pub fn new(config: Config, seed: &[u8; 32]) -> Self {
         let mut draws = Draws::new(seed);
+        let resets = Resets::new(draws.number());
         Self {
             config,
             secrets: BTreeMap::new(),
@@ -110,7 +113,7 @@ impl Endpoint {
             turn: 0,
             replies: VecDeque::with_capacity(REPLIES_MAX),
             scratch: Vec::with_capacity(COOKIE_LEN),
-            resets: (0, 0),
+            resets,
             drops: Drops::default(),
         }
     }
@@ -120,16 +123,19 @@ impl Endpoint {
         self.secrets.insert(secret.id(), secret);
     }
 
-    /// No new links with this secret; those that are there stay (R-TRN-13).
+    /// No new links with this secret, those that are on their way included; open ones stay (R-TRN-13).
     pub fn remove_secret(&mut self, id: KeyId) {
         self.secrets.remove(&id);
+        let of_key = |link: &&mut Connection| link.key() == id;
+        self.links.values_mut().filter(of_key).for_each(Connection::abandon);
+        self.sweep();
     }
 
     /// Begins a link to `to`, where `server` is expected, if it is known.
     pub fn connect(
         &mut self,
         now: Instant,
-        to: SocketAddr,
+        to: impl Into<Route>,
         server: Option<ServerId>,
         key: KeyId,
     ) -> Result<LinkId, DialError> {
@@ -137,7 +143,7 @@ impl Endpoint {
         if self.links.len() >= LINKS_MAX {
             return Err(DialError::Full);
         }
-        let begin = self.begin(now, to);
+        let begin = self.begin(now, to.into());
         let local = begin.local;
         // A process's attempts rise, so both ends know which of two is newer (R-TRN-24).
         self.attempts = self.attempts.wrapping_add(1);
@@ -154,7 +160,7 @@ impl Endpoint {
         Ok(LinkId(local))
     }
 
-    fn begin(&mut self, now: Instant, to: SocketAddr) -> Begin {
+    fn begin(&mut self, now: Instant, route: Route) -> Begin {
         let local = loop {
             let drawn = self.draws.number();
             if !self.links.contains_key(&drawn) {
@@ -162,8 +168,7 @@ impl Endpoint {
             }
         };
         let (seed, silence) = (self.draws.bytes(), self.config.silence);
-        let remote = normal(to);
-        Begin { now, remote, local, seed, silence, controller: (self.config.controller)() }
+        Begin { now, route, local, seed, silence, controller: (self.config.controller)() }
     }
 
     fn party(&mut self, session: u64) -> Party {
@@ -176,10 +181,10 @@ impl Endpoint {
     pub fn handle_datagram(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: impl Into<Route>,
         bytes: &mut [u8],
     ) -> Option<DropReason> {
-        let from = normal(from);
+        let from = from.into();
         let result = Datagram::parse(bytes).and_then(|datagram| match datagram {
             Datagram::Hello(head) => self.hello(now, from, &head, bytes),
             Datagram::Cookie(head) | Datagram::Welcome(head) => self.pass(now, from, head.session, bytes),
@@ -198,13 +203,7 @@ impl Endpoint {
         Some(drop)
     }
 
-    fn pass(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        local: u64,
-        bytes: &mut [u8],
-    ) -> Result<(), DropReason> {
+    fn pass(&mut self, now: Instant, from: Route, local: u64, bytes: &mut [u8]) -> Result<(), DropReason> {
         let link = self.links.get_mut(&local).ok_or(DropReason::Unasked)?;
         let was_open = link.is_open();
         link.handle_datagram(now, from, bytes)?;
@@ -215,64 +214,34 @@ impl Endpoint {
         Ok(())
     }
 
-    /// A link has opened: which others to the same server end (R-TRN-24).
-    fn settle(&mut self, now: Instant, local: u64) {
-        let Some(new) = self.links.get(&local) else { return };
-        let (Some(peer), attempt) = (new.peer(), new.attempt()) else { return };
-        let own_is_smaller =
-            (self.config.server, self.config.incarnation) < (peer.server, peer.incarnation);
-        let mut yields = false;
-        for (_, other) in self.links.iter_mut().filter(|(id, link)| **id != local && link.is_open()) {
-            let Some(before) = other.peer().filter(|before| before.server == peer.server) else { continue };
-            if before.incarnation != peer.incarnation {
-                other.restarted(now);
-                continue;
-            }
-            let other_stays = if before.side == peer.side {
-                other.attempt() > attempt
-            } else {
-                let crossed = other.opened().is_some_and(|opened| now.since(opened) < CROSSING);
-                crossed && (before.side == Side::Initiator) == own_is_smaller
-            };
-            if other_stays {
-                yields = true;
-            } else {
-                other.close(now, CloseCode::REPLACED, "");
-            }
-        }
-        if yields && let Some(link) = self.links.get_mut(&local) {
-            link.close(now, CloseCode::REPLACED, "");
-        }
-    }
-
     /// Time has passed; a call too early or too often does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.links.values_mut().for_each(|link| link.handle_timeout(now));
         self.sweep();
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_transmit`](Self::poll_transmit) are wanted next.
+    /// When [`handle_timeout`](Self::handle_timeout) and [`poll_output`](Self::poll_output) are wanted next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.links.values().filter_map(Connection::poll_timeout).min()
     }
 
     /// Writes the next datagram into `buf`, instead of what stands there; the links take turns.
-    pub fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+    pub fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         if let Some(reply) = self.replies.pop_front() {
             buf.clear();
             buf.extend(reply.bytes.iter().take(reply.len));
-            return Some(Transmit { to: reply.to, len: reply.len });
+            return Some(Transmit { to: reply.to.remote, socket: reply.to.socket, len: reply.len });
         }
         let turn = self.turn;
         let (first, last) = (turn.saturating_add(1).., ..=turn);
         for (id, link) in self.links.range_mut(first) {
-            if let Some(transmit) = link.poll_transmit(now, buf) {
+            if let Some(transmit) = link.poll_output(now, buf) {
                 self.turn = *id;
                 return Some(transmit);
             }
         }
         for (id, link) in self.links.range_mut(last) {
-            if let Some(transmit) = link.poll_transmit(now, buf) {
+            if let Some(transmit) = link.poll_output(now, buf) {
                 self.turn = *id;
                 return Some(transmit);
             }
@@ -330,9 +299,4 @@ impl Endpoint {
 /// Whether a datagram says that it is a HELLO: one that is dropped because of its tag may be answered by HINT.
 pub fn is_hello(bytes: &[u8]) -> bool {
     bytes.get(1) == Some(&kind::HELLO)
-}
-
-/// The form in which addresses are compared.
-fn normal(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

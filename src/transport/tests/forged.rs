@@ -65,7 +65,7 @@ fn a_capture_makes_nothing_at_a_restarted_or_another_process() {
             let from = world.nodes[*from].address;
             other.handle_datagram(world.now, from, &mut bytes.clone());
             let mut buf = Vec::new();
-            while let Some(transmit) = other.poll_transmit(world.now, &mut buf) {
+            while let Some(transmit) = other.poll_output(world.now, &mut buf) {
                 assert!(matches!(buf[1], kind::COOKIE | kind::RESET) && transmit.len <= bytes.len());
             }
         }

@@ -66,7 +66,7 @@ impl Hostile {
     pub(super) fn collect(&self, endpoint: &mut Endpoint, now: Instant) -> Vec<Vec<u8>> {
         let mut buf = Vec::new();
         let mut all = Vec::new();
-        while let Some(transmit) = endpoint.poll_transmit(now, &mut buf) {
+        while let Some(transmit) = endpoint.poll_output(now, &mut buf) {
             if transmit.to == self.from {
                 all.push(buf.clone());
             }

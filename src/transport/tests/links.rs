@@ -7,7 +7,7 @@ use crate::time::{Duration, Instant};
 use crate::transport::drops::DropReason;
 use crate::transport::frame::Frame;
 use crate::transport::hello::Reset;
-use crate::transport::limits::RESETS_PER_SECOND;
+use crate::transport::limits::{RESETS_PER_SECOND, RESETS_PER_SOURCE, RESETS_WAITING};
 use crate::transport::{CloseCode, CloseReason, LinkId, Priority, Side};
 
 /// Restarts a node: a new process with nothing of the old one.
@@ -160,20 +160,38 @@ fn unknown_sessions_get_at_most_100_resets_a_second_which_nobody_answers() {
     let (mut server, mut peer) = (endpoint(0, 1, 1), Hostile::new(9, 1, 77));
     peer.meet(&mut server, now);
     peer.theirs ^= 1;
-    let mut resets = 0;
-    for n in 0..1000 {
+    let mut resets = [0; 3];
+    for n in 0..3000 {
+        // Two seconds of many sources; then a junk source and, beside it, an honest one.
+        let now = now + Duration::from_secs(n / 1000);
+        let net = if n < 2000 { (n % 250) as u8 } else { u8::from(n % 100 == 99) };
+        peer.from = std::net::SocketAddr::from(([10, 9, net, 1], 1000));
         let mut packet = peer.packet(n, &[1]);
         let len = packet.len();
         assert_eq!(server.handle_datagram(now, peer.from, &mut packet), Some(DropReason::Session));
         for reset in peer.collect(&mut server, now) {
             assert!(reset.len() <= len);
-            resets += 1;
+            resets[n as usize / 1000] += 1;
             let mut other = endpoint(3, 1, 1);
             assert_eq!(other.handle_datagram(now, peer.from, &mut reset.clone()), Some(DropReason::Reset));
             assert_eq!(peer.collect(&mut other, now), Vec::<Vec<u8>>::new());
         }
     }
-    assert_eq!(resets, RESETS_PER_SECOND);
+    assert_eq!(resets, [RESETS_PER_SECOND, RESETS_PER_SECOND, 2 * u32::from(RESETS_PER_SOURCE)]);
+    // However many wait, HELLO is answered.
+    for n in 0..200u8 {
+        let from = std::net::SocketAddr::from(([10, n, 0, 1], 1000));
+        server.handle_datagram(
+            now + Duration::from_secs(9),
+            from,
+            &mut peer.packet(5000 + u64::from(n), &[1]),
+        );
+    }
+    let (mut buf, mut waiting) = (Vec::new(), 0);
+    while server.poll_output(now + Duration::from_secs(9), &mut buf).is_some() {
+        waiting += 1;
+    }
+    assert_eq!(waiting, RESETS_WAITING);
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn of_parallel_dials_one_link_stays() {
 /// All that an endpoint wants to send now.
 fn take(endpoint: &mut Endpoint) -> Vec<Vec<u8>> {
     let mut buf = Vec::new();
-    std::iter::from_fn(|| endpoint.poll_transmit(NOW, &mut buf).map(|_| buf.clone())).collect()
+    std::iter::from_fn(|| endpoint.poll_output(NOW, &mut buf).map(|_| buf.clone())).collect()
 }
 
 fn give(endpoint: &mut Endpoint, from: SocketAddr, datagrams: &[Vec<u8>]) {
@@ -116,9 +116,8 @@ fn of_two_links_with_one_initiator_both_ends_keep_the_same_in_whatever_order_the
             let last = last.expect("a link");
             assert_eq!(open_links(&a), [(last, Side::Initiator)], "{order:?}, {late_first}");
             assert_eq!(open_links(&b).len(), 1, "{order:?}, {late_first}");
-            let attempt = |(_, link): (LinkId, &crate::transport::Connection)| {
-                link.is_open().then(|| link.attempt())
-            };
+            let attempt =
+                |(_, link): (LinkId, &crate::transport::Connection)| link.is_open().then(|| link.attempt());
             let kept = (a.links().find_map(attempt), b.links().find_map(attempt));
             assert_eq!(kept.0, kept.1, "{order:?}, {late_first}");
         }

@@ -154,7 +154,7 @@ impl World {
                 continue;
             }
             self.nodes[node].tell(self.now);
-            while let Some(transmit) = self.nodes[node].endpoint.poll_transmit(self.now, &mut buf) {
+            while let Some(transmit) = self.nodes[node].endpoint.poll_output(self.now, &mut buf) {
                 assert_eq!(transmit.len, buf.len());
                 self.put(node, transmit.to, &buf);
             }
