@@ -79,10 +79,14 @@ pub(super) const PIECES_MAX: usize = 4;
 pub const ACK_RANGES: usize = 32;
 /// Ranges of one stream that a receiver keeps.
 pub const STREAM_RANGES: usize = 1024;
+/// Ranges of one stream that a sender keeps: of what arrived above a gap, and of what is lost.
+pub const SENDING_RANGES: usize = 768;
 /// What a range is counted as.
 pub(super) const RANGE_COST: usize = 64;
 /// Packets in flight.
 pub const SENT_MAX: usize = 3072;
+/// What a packet in flight is counted as.
+pub(super) const SENT_COST: usize = 96;
 /// Memory of a link in each direction.
 pub const MEMORY_MAX: usize = 4 << 20;
 /// Bytes in which streams are kept.
@@ -134,7 +138,9 @@ const _: () = {
     // Everything that a link keeps in one direction: blocks that windows touch; ranges; packets in flight.
     let windows = (WINDOWS[0] + WINDOWS[1] + WINDOWS[2]) as usize + 6 * BLOCK;
     assert!(windows + 3 * STREAM_RANGES * RANGE_COST <= MEMORY_MAX);
-    assert!(windows + SENT_MAX * RANGE_COST + SENT_MAX.next_power_of_two() * 96 <= MEMORY_MAX);
+    assert!(
+        windows + 6 * SENDING_RANGES * RANGE_COST + SENT_MAX.next_power_of_two() * SENT_COST <= MEMORY_MAX
+    );
     assert!(PING_TIME.as_secs() * 4 < SILENCE_MAX.as_secs());
     assert!(PROBE_WAIT_MAX.as_secs() * 3 < SILENCE_MAX.as_secs());
     assert!(HELLO_HEADER + 32 + TAG_LEN == COOKIE_LEN);

@@ -71,6 +71,18 @@ impl Ranges {
         start < end && before.is_none_or(|(_, &e)| e < start)
     }
 
+    /// The lowest range that has something of `start..end`.
+    pub(super) fn over(&self, start: u64, end: u64) -> Option<(u64, u64)> {
+        let before = self.map.range(..=start).next_back().filter(|&(_, &e)| e > start);
+        let next = before.or_else(|| self.map.range(start..).next());
+        next.map(|(&s, &e)| (s, e)).filter(|&(s, _)| s < end)
+    }
+
+    /// The end of the highest range that begins below.
+    pub(super) fn before(&self, start: u64) -> Option<u64> {
+        self.map.range(..start).next_back().map(|(_, &e)| e)
+    }
+
     /// The lowest range.
     pub(super) fn first(&self) -> Option<(u64, u64)> {
         self.map.first_key_value().map(|(&s, &e)| (s, e))
@@ -87,6 +99,7 @@ impl Ranges {
     }
 
     /// From the lowest to the highest.
+    #[cfg(test)]
     pub(super) fn upwards(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.map.iter().map(|(&s, &e)| (s, e))
     }

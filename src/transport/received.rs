@@ -11,6 +11,8 @@ pub(super) struct Received {
     numbers: Ranges,
     /// All below counts as taken.
     floor: u64,
+    /// The peer knows what came of all below.
+    told: u64,
     /// The highest, and when it came.
     largest: Option<(u64, Instant)>,
     /// Eliciting packets since the last ACK.
@@ -20,7 +22,7 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) const fn new() -> Self {
-        Self { numbers: Ranges::new(), floor: 0, largest: None, unanswered: 0, due: None }
+        Self { numbers: Ranges::new(), floor: 0, told: 0, largest: None, unanswered: 0, due: None }
     }
 
     /// Whether the number was not taken before.
@@ -55,7 +57,13 @@ impl Received {
     /// The ACK to be sent now, if anything is unacknowledged.
     pub(super) fn frame<'a>(&self, now: Instant, space: &'a mut AckSpace) -> Option<AckFrame<'a>> {
         let (_, at) = self.largest.filter(|_| self.unanswered > 0)?;
-        ack_of(self.numbers.downwards(), now.since(at), space)
+        let ranges = self.numbers.downwards().take_while(|(_, end)| *end >= self.told);
+        ack_of(ranges, now.since(at), space)
+    }
+
+    /// The peer has an ACK that told all below: ranges there need not be told again (RFC 9000, 13.2.4), only known.
+    pub(super) fn known_below(&mut self, told: u64) {
+        self.told = self.told.max(told);
     }
 
     /// An ACK goes out.

@@ -2,7 +2,7 @@
 
 use super::ack::AckFrame;
 use super::congestion::Controller;
-use super::limits::{PACKET_THRESHOLD, PERSISTENT, PROBE_WAIT_MAX, PROBES, SENT_MAX};
+use super::limits::{MSS, PACKET_THRESHOLD, PERSISTENT, PROBE_WAIT_MAX, PROBES, SENT_MAX};
 use super::rtt::Rtt;
 use super::sent::{Fate, Log, Sent};
 use crate::time::{Duration, Instant};
@@ -77,7 +77,12 @@ impl Recovery {
 
     /// Whether a full packet more may be in flight.
     pub(super) fn window_open(&self) -> bool {
-        self.in_flight + super::limits::MSS <= self.controller.window() && self.log.len() < SENT_MAX
+        !self.window_full() && self.log.len() < SENT_MAX
+    }
+
+    /// Whether it is the window that allows no full packet more.
+    pub(super) fn window_full(&self) -> bool {
+        self.in_flight + MSS > self.controller.window()
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -1,7 +1,7 @@
 //! One stream on its way out: what was not acknowledged yet is kept to be sent again.
 
 use super::event::{Priority, SendError};
-use super::limits::{BULK_WAITING, MESSAGE_HEADER, MESSAGE_MAX, RANGE_COST, WINDOWS};
+use super::limits::{BULK_WAITING, MESSAGE_HEADER, MESSAGE_MAX, RANGE_COST, SENDING_RANGES, WINDOWS};
 use super::ranges::Ranges;
 use super::store::Store;
 
@@ -83,7 +83,12 @@ impl Sending {
 
     /// Whether something may be sent now.
     pub(super) fn has_work(&self) -> bool {
-        !self.lost.is_empty() || self.fresh < self.end.min(self.limit)
+        !self.lost.is_empty() || (self.fresh < self.end.min(self.limit) && !self.in_crumbs())
+    }
+
+    /// Whether there are so many gaps that nothing new may be added (R-TRN-62).
+    fn in_crumbs(&self) -> bool {
+        self.acked.len() + self.lost.len() >= SENDING_RANGES
     }
 
     /// The next piece of at most `most` bytes, taken as sent: what is lost before what is new.
@@ -93,6 +98,9 @@ impl Sending {
             let end = end.min(start + most);
             self.lost.remove(start, end);
             return Some((start, u16::try_from(end - start).ok()?));
+        }
+        if self.in_crumbs() {
+            return None;
         }
         let end = self.end.min(self.limit).min(self.fresh + most);
         let len = u16::try_from(end.checked_sub(self.fresh)?).ok().filter(|len| *len > 0)?;
@@ -107,9 +115,14 @@ impl Sending {
 
     /// The peer has these bytes.
     pub(super) fn acknowledge(&mut self, start: u64, end: u64) {
-        self.lost.remove(start, end);
         if start > self.floor {
-            self.acked.insert(start, end);
+            // A peer that confirms crumbs only gets some of them again: what is kept of them is bounded.
+            if self.acked.len() < SENDING_RANGES || !self.acked.adds_one(start, end) {
+                self.lost.remove(start, end);
+                self.acked.insert(start, end);
+            } else {
+                self.lose(start, end);
+            }
             return;
         }
         self.floor = self.floor.max(end);
@@ -117,14 +130,29 @@ impl Sending {
             self.floor = self.floor.max(e);
             self.acked.remove(s, e);
         }
+        self.lost.remove(0, self.floor);
         self.store.release(self.floor);
     }
 
-    /// These bytes are to be sent again, as far as the peer does not have them (R-TRN-42).
+    /// These bytes are to be sent again, as far as the peer does not have them (R-TRN-42); where there are too many
+    /// gaps, what lies between two of them as well.
     pub(super) fn lose(&mut self, start: u64, end: u64) {
-        self.lost.insert(start.max(self.floor), end);
-        let known: Vec<_> = self.acked.upwards().filter(|(s, e)| *s < end && *e > start).collect();
-        known.into_iter().for_each(|(s, e)| self.lost.remove(s, e));
+        let mut at = start.max(self.floor);
+        while let Some((known, after)) = self.acked.over(at, end) {
+            self.lose_all(at, known);
+            at = after;
+        }
+        self.lose_all(at, end);
+    }
+
+    fn lose_all(&mut self, start: u64, end: u64) {
+        if self.lost.len() < SENDING_RANGES || !self.lost.adds_one(start, end) {
+            self.lost.insert(start, end);
+        } else if let Some(near) = self.lost.before(start) {
+            self.lost.insert(near, end);
+        } else if let Some((first, _)) = self.lost.first() {
+            self.lost.insert(start, first);
+        }
     }
 
     /// Takes CREDIT; lower ones are ignored.

@@ -31,8 +31,12 @@ pub(super) struct Sent {
     pub(super) fate: Fate,
     /// CREDIT for these streams was in it, a bit each.
     pub(super) credits: u8,
+    /// All numbers below this were told in its ACK, as far as they had come; 0: it had none.
+    pub(super) told: u64,
     pub(super) pieces: [Option<Piece>; PIECES_MAX],
 }
+
+const _: () = assert!(size_of::<Sent>() <= super::limits::SENT_COST);
 
 impl Sent {
     pub(super) fn pieces(&self) -> impl Iterator<Item = Piece> {

@@ -154,7 +154,14 @@ impl Connection {
             return;
         }
         let Self { recovery, outward, credit_again, .. } = self;
-        recovery.acknowledge(now, ack, |outcome| settle(outward, credit_again, outcome));
+        let mut told = 0;
+        recovery.acknowledge(now, ack, |outcome| {
+            if let Outcome::Acknowledged(packet) = outcome {
+                told = told.max(packet.told);
+            }
+            settle(outward, credit_again, outcome);
+        });
+        self.received.known_below(told);
     }
 }
 

@@ -57,7 +57,8 @@ impl Connection {
     /// Whether window and pacing allow a packet.
     fn may_send(&mut self, now: Instant) -> bool {
         if !self.recovery.window_open() {
-            self.recovery.limited = false;
+            // At the bound of the log it is not the window that holds the sender back.
+            self.recovery.limited &= !self.recovery.window_full();
             return false;
         }
         let rate = self.recovery.controller().rate(self.recovery.rtt.smoothed());
@@ -88,7 +89,9 @@ impl Connection {
         }
         buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());
         let mut space = [0; (ACK_RANGES - 1) * 8];
+        let mut told = 0;
         if let Some(ack) = self.received.frame(now, &mut space) {
+            told = ack.largest + 1;
             Frame::Ack(ack).emit(buf);
             self.received.answered();
         }
@@ -97,6 +100,7 @@ impl Connection {
             return false;
         }
         if let Some(mut sent) = sent {
+            sent.told = told;
             sent.size = u16::try_from(buf.len()).unwrap_or(u16::MAX);
             self.pacer.spend(sent.size.into());
             self.recovery.sent(now, sent);
@@ -129,7 +133,7 @@ impl Connection {
         if std::mem::take(&mut self.ping) || (credits == 0 && pieces == [None; PIECES_MAX]) {
             Frame::Ping.emit(buf);
         }
-        Sent { number, at: now, size: 0, fate: Fate::Flying, credits, pieces }
+        Sent { number, at: now, size: 0, fate: Fate::Flying, credits, told: 0, pieces }
     }
 
     fn credits(&mut self, buf: &mut Vec<u8>) -> u8 {

@@ -5,6 +5,7 @@ mod world;
 mod basic;
 mod bounds;
 mod congestion;
+mod evidence;
 mod forged;
 mod frames;
 mod handshake;

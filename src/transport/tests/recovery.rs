@@ -17,7 +17,7 @@ fn ms(millis: u64) -> Instant {
 }
 
 fn packet(number: u64, at: Instant) -> Sent {
-    Sent { number, at, size: 1200, fate: Fate::Flying, credits: 0, pieces: [None; 4] }
+    Sent { number, at, size: 1200, fate: Fate::Flying, credits: 0, told: 0, pieces: [None; 4] }
 }
 
 struct Sender(Recovery);
