@@ -18,6 +18,12 @@ const REFUSALS: usize = 1024;
 impl World {
     pub fn check_second(&mut self) -> Checked {
         for (number, device) in self.devices.iter().enumerate() {
+            // Two revocations later only the host itself can read what it hears.
+            let (who, generation) = (device.who, device.token.generation);
+            let current = generation == self.keys.generation(who.0, who.1);
+            if !current && !self.keys.is_previous(who, generation) {
+                continue;
+            }
             device.check_cadence(self.now).map_err(|wrong| of_device(number, wrong))?;
         }
         if self.hms.paused_until.is_some() || self.hms.server.is_none() {
