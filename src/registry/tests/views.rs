@@ -174,6 +174,9 @@ fn users_followed_by_name_are_shown_as_they_come_and_go() {
     assert_eq!((one, gone.user, gone.reason, other), (ids[0], named[1], Reason::Leave, newcomer));
     let later: Vec<_> = registry.changes_after(view, first, None).map(|(revision, _)| revision).collect();
     assert_eq!(later, [Revision(first.0 + 1), Revision(first.0 + 2)]);
+    let behind_it: Vec<_> =
+        registry.changes_after(view, gone.revision, None).map(|(_, change)| change).collect();
+    assert_eq!(behind_it, [Change::Row(newcomer)], "who has heard of a deletion is not told again");
     // A user that comes back is no deletion any more.
     add(&mut registry, 2, None);
     assert!(registry.changes_after(view, start, None).all(|(_, change)| matches!(change, Change::Row(_))));

@@ -140,6 +140,7 @@ class Passes:
             self.world.hms.kill()
             forget(self.world.hms)
         self.record()
+        before_start = time.time()
         self.world.hms.serve()
         started = next(line.at for line in self.world.hms.process.lines if "HMS ready" in line.text)
         watch = self.world.hms.watch()
@@ -148,7 +149,7 @@ class Passes:
         figures["drops"] = drops(self.world.hms)
         if snapshot:
             figures["gone_after_check_times"] = [
-                self.in_time(user, watch.wait("expire", user, 3)[0] - started) for user in users]
+                self.in_time(user, watch.wait("expire", user, 3)[0], started, before_start) for user in users]
         living = set(self.world.hosts) - set(users)
         self.world.equal(within=4 * self.check_time, users=living)
         left = {one for one in before if one in proven(self.world.hms)}
@@ -202,12 +203,14 @@ class Passes:
         at, _ = truth.watch.wait("expire", user, 3)
         last = max(one.at for one in self.first.values()
                    if one.type == wire.HEARTBEAT and not one.outgoing and one.source == source)
-        return self.in_time(user, at - last)
+        return self.in_time(user, at, last, last)
 
-    def in_time(self, user, took):
-        """An expiry and its slack, and what the watching takes; in check times."""
-        between(f"{user} gone", took, 2.5 * self.check_time, 2.6 * self.check_time + 0.2)
-        return round(took / self.check_time, 3)
+    def in_time(self, user, at, seen, earliest):
+        """An expiry and its slack, and what the watching takes, after something that was `seen` then and was
+        not before `earliest`; in check times."""
+        between(f"{user} gone", at - earliest, 2.5 * self.check_time, float("inf"))
+        between(f"{user} gone", at - seen, 0, 2.6 * self.check_time + 0.2)
+        return round((at - seen) / self.check_time, 3)
 
     def back(self, users):
         for user in users:

@@ -21,8 +21,8 @@ def d_killed(t):
     world.capture.wait("heartbeat of bob",
                        lambda d: d.type == wire.HEARTBEAT and d.source == source, 1.2 * T)
     world["bob"].kill()
-    last = world.capture.find(lambda d: d.type == wire.HEARTBEAT and d.source == source)[-1].at
     gone, event = watch.wait("expire", "bob", 2.6 * T + 1)
+    last = world.capture.find(lambda d: d.type == wire.HEARTBEAT and d.source == source)[-1].at
     t.note(f"expired {gone - last:.3f} s = {(gone - last) / T:.3f} T after its last heartbeat")
     between("expired after the last heartbeat", gone - last, 2.5 * T, 2.6 * T)
     equal("row of the event", event["row"]["user"], "bob")
