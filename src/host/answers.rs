@@ -113,7 +113,7 @@ impl Host {
             return Err("unasked");
         };
         let push = header.kind == Kind::Page && header.flags & flag::PUSH != 0;
-        let request = self.requests.get(header.sequence);
+        let request = self.requests.get(now, header.sequence);
         if push != (header.sequence == 0) || (request.is_none() && !push) {
             return Err("unasked");
         }

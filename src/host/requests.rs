@@ -32,6 +32,12 @@ pub(super) struct Request {
     pub(super) sent: Instant,
 }
 
+impl Request {
+    fn is_old(&self, now: Instant) -> bool {
+        now.since(self.sent) > KEPT
+    }
+}
+
 /// The open requests in the order of their sequences.
 #[derive(Debug, Default)]
 pub(super) struct Requests(VecDeque<Request>);
@@ -39,15 +45,15 @@ pub(super) struct Requests(VecDeque<Request>);
 impl Requests {
     /// Adds one that is sent now.
     pub(super) fn open(&mut self, request: Request) {
-        while self.0.len() >= MAX || self.0.front().is_some_and(|r| request.sent.since(r.sent) > KEPT) {
+        while self.0.len() >= MAX || self.0.front().is_some_and(|r| r.is_old(request.sent)) {
             self.0.pop_front();
         }
         self.0.push_back(request);
     }
 
-    /// The request with this sequence.
-    pub(super) fn get(&self, sequence: u64) -> Option<Request> {
-        self.0.iter().find(|r| r.sequence == sequence).copied()
+    /// The request with this sequence, if an answer that comes now is not too late.
+    pub(super) fn get(&self, now: Instant, sequence: u64) -> Option<Request> {
+        self.0.iter().find(|r| r.sequence == sequence && !r.is_old(now)).copied()
     }
 
     /// Closes one: it is answered.

@@ -111,6 +111,26 @@ fn a_push_has_its_flag_and_no_sequence() {
     }
 }
 
+/// What was said a minute ago and is said again does not make a host believe that its HMS is there.
+#[test]
+fn an_answer_that_comes_too_late_is_dropped() {
+    crate::shows!("R-AUT-22");
+    let mut rig = Rig::plain();
+    rig.register();
+    rig.settle();
+    let beats = [rig.until(Kind::Heartbeat), rig.until(Kind::Heartbeat)];
+    let late = beats.each_ref().map(|beat| rig.ack_bytes(beat, |_| ()));
+    // A minute and a microsecond after the first of them, and a second after it.
+    rig.run(Duration::from_micros(59_000_001));
+    rig.deliver(&late[0]);
+    assert_eq!(rig.dropped("unasked"), 1);
+    assert!(!rig.event(|event| matches!(event, Event::Back { .. })), "nobody is back");
+    rig.run(Duration::from_micros(999_999));
+    rig.deliver(&late[1]);
+    assert_eq!(rig.dropped("unasked"), 1);
+    assert!(rig.event(|event| matches!(event, Event::Back { .. })));
+}
+
 #[test]
 fn a_hosts_own_datagrams_and_answers_of_the_wrong_kind_are_dropped() {
     crate::shows!("R-FMT-03");

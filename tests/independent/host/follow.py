@@ -39,7 +39,7 @@ class Follower:
         self.session.timers.series("pull", now, PULL_RESEND, self._send_once, PULL_GIVE_UP, lambda t: self.stop())
 
     def _send_once(self, now):
-        self.session.request(c.PULL, self.pulling, self.pulling["kind"])
+        self.session.request(now, c.PULL, self.pulling, self.pulling["kind"])
 
     def stop(self):
         """Given up or done; the next ACK says how to go on."""

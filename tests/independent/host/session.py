@@ -10,6 +10,7 @@ LEAVE_RESEND, LEAVE_GIVE_UP = (0.25, 1.0), 2.0
 AFTER_OLD_STAMP, MOST_REDIRECTS = 1.0, 4        # R-REG-52
 MOST_ECHOES = 3                    # in a check time (R-REG-33)
 LONGEST_BACK_OFF = 120
+OUTSTANDING = 60                   # R-AUT-22
 ANY = {c.SUPERSEDED, c.REREGISTER, c.REJECT, c.RETRY, c.CHALLENGE}
 ANSWERS = {c.HEARTBEAT: ANY | {c.ACK, c.REDIRECT}, c.LEAVE: {c.LEFT, c.REJECT}, c.PULL: ANY | {c.PAGE, c.DIGESTS},
            c.FIND: ANY | {c.PAGE}}
@@ -21,7 +22,7 @@ class Session:
         self.target, self.round = target, []          # where heartbeats go; whom to try next in this round
         self.incarnations = {target: body["incarnation"]}
         self.answer = (body["incarnation"], body["number"])
-        self.sequence, self.outstanding = 0, {}       # sequence → (request type, address, what for)
+        self.sequence, self.outstanding = 0, {}       # sequence → (request type, address, what for, when)
         self.check_time = body["check_time_ms"] / 1000
         self.mode, self.granted = body["mode"] or "on-change", body["granted"]
         self.acked_version, self.observed = body["content_version"], body["observed"]
@@ -46,11 +47,11 @@ class Session:
 
     # ---- sending
 
-    def request(self, kind, body, purpose=None):
+    def request(self, now, kind, body, purpose=None):
         """Each datagram of a session has its own sequence (R-AUT-20)."""
         self.sequence += 1
-        self.outstanding[self.sequence] = (kind, self.target, purpose)
-        for old in [s for s in self.outstanding if s < self.sequence - 64]:
+        self.outstanding[self.sequence] = (kind, self.target, purpose, now)
+        for old in [s for s in self.outstanding if s <= self.sequence - 64]:
             del self.outstanding[old]
         self.host.send(wire.write(self.host.header(kind, self.id, self.sequence), body, self.key), self.target)
 
@@ -76,7 +77,7 @@ class Session:
         host, d = self.host, self.host.directory
         with_content = self.acked_version != host.content_version
         self.content_sent = with_content
-        self.request(c.HEARTBEAT, {
+        self.request(now, c.HEARTBEAT, {
             "content_version": host.content_version, "incarnation": self.incarnation,
             "revision": d.revision_for(self.incarnation), "digest": d.root, "cookie": self.cookie,
             "want": self.want, "content": host.content() if with_content else None,
@@ -130,7 +131,7 @@ class Session:
         if header.type == c.PAGE and header.flags & c.PUSH:
             return self._pushed(now, header, data)
         request = self.outstanding.get(header.sequence)
-        if request is None or header.type not in ANSWERS[request[0]]:
+        if request is None or now > request[3] + OUTSTANDING or header.type not in ANSWERS[request[0]]:
             raise Dropped("unasked")
         body = wire.read_body(header, data)
         del self.outstanding[header.sequence]
@@ -241,12 +242,12 @@ class Session:
 
     def find(self, now, kind, text, cursor=c.ZEROS):
         """kind: user or prefix.  The matches come as an event "found"."""
-        self.request(c.FIND, {"incarnation": self.incarnation, "cursor": cursor,
-                              "pattern": {"kind": kind, "text": text}}, (kind, text))
+        self.request(now, c.FIND, {"incarnation": self.incarnation, "cursor": cursor,
+                                   "pattern": {"kind": kind, "text": text}}, (kind, text))
 
     def leave(self, now):
         self.timers.cancel("beat", "pull")
-        self.timers.series("leave", now, LEAVE_RESEND, lambda t: self.request(c.LEAVE, {}), LEAVE_GIVE_UP,
+        self.timers.series("leave", now, LEAVE_RESEND, lambda t: self.request(t, c.LEAVE, {}), LEAVE_GIVE_UP,
                            lambda t: self.host.end("left", 0, answered=False))
 
     def _left(self, now, body, request):
