@@ -77,11 +77,11 @@ impl Server {
         }
         // A shorter check time counts when the host must have heard of it: not before it was told long enough.
         let wanted = self.settings.check_time;
-        if check_time != wanted && (wanted > check_time || ask.now >= self.tell_until) {
+        let changes = check_time != wanted && (wanted > check_time || ask.now >= self.tell_until);
+        if changes {
             self.registry.set_check_time(ask.now, id, wanted);
         }
-        let lacks_content = heartbeat.content.is_none() && heartbeat.content_version > held;
-        self.acknowledge(ask, id, key, heartbeat, proof, lacks_content);
+        self.acknowledge(ask, id, key, heartbeat, self.settings_to_tell(ask, proof, changes));
     }
 
     /// Tells a host that what it says of itself cannot be taken; its row stays as it is.
@@ -127,14 +127,12 @@ impl Server {
         id: RowId,
         key: &ReadyKey,
         heartbeat: &Heartbeat<'_>,
-        proof: Proof,
-        want_content: bool,
+        mut settings: Settings,
     ) {
         let follows = self.registry.row(id).is_some_and(|row| row.view().is_some());
         let view = if follows { self.granted_view(id) } else { None };
         let revision = self.named_revision(id, view, heartbeat);
         let difference = self.difference(ask, view, heartbeat, revision);
-        let mut settings = self.settings_to_tell(ask, proof);
         let refused = follows && view.is_none();
         let anew = follows && self.granted_since(id).is_some_and(|since| revision < since);
         if refused || anew || heartbeat.content.is_some() || difference == Difference::Resync {
@@ -143,7 +141,7 @@ impl Server {
         }
         let Some(row) = self.registry.row(id) else { return };
         let ack = Ack {
-            want_content,
+            want_content: heartbeat.content.is_none() && heartbeat.content_version > row.content_version(),
             resync: difference == Difference::Resync,
             equal: matches!(difference, Difference::Adopt(_)),
             incarnation: self.answers.incarnation(),
@@ -168,12 +166,13 @@ impl Server {
         self.note_told(id, &difference, page.as_ref());
     }
 
-    /// What the host may not know yet. Most steady ACKs carry nothing of it.
-    fn settings_to_tell(&self, ask: &Ask, proof: Proof) -> Settings {
+    /// What the host may not know yet; `changed` says that another check time counts for it from now on. Most steady
+    /// ACKs carry nothing of it.
+    fn settings_to_tell(&self, ask: &Ask, proof: Proof, changed: bool) -> Settings {
         let mut settings = Settings::default();
         let fresh = proof == Proof::Fresh;
         let again = ask.header.sequence.is_multiple_of(TOLD_AGAIN);
-        if fresh || again || ask.now < self.tell_until {
+        if fresh || again || changed || ask.now < self.tell_until {
             settings.check_time_ms = Some(self.settings.check_time_ms());
             settings.mode = Some(self.settings.update);
         }

@@ -129,6 +129,26 @@ fn a_check_time_that_changes_twice_is_told_as_long_as_a_row_may_have_the_first()
     assert_eq!(alice.beat(&mut world).settings.check_time_ms, Some(5_000), "as long as a row may have 30 s");
 }
 
+/// The brake keeps rows for longer than a new check time is told.
+#[test]
+fn a_late_row_is_told_the_check_time_that_counts_for_it() {
+    crate::shows!("R-REG-46");
+    let mut world = World::new();
+    let mut hosts: Vec<_> =
+        (0..60).map(|i| Client::new(&format!("user{i}"), i).viewing(View::None, false)).collect();
+    for host in &mut hosts {
+        host.join(&mut world);
+        host.beat(&mut world);
+    }
+    world.secs(5);
+    world.server.reload(world.now, ServerSettings { check_time: Duration::from_secs(5), ..settings() });
+    world.secs(100);
+    assert_eq!(world.server.status(world.now).hosts.late, 60);
+    let told = |world: &mut World, host: &mut Client| host.beat(world).settings.check_time_ms;
+    assert_eq!(told(&mut world, &mut hosts[0]), Some(5_000));
+    assert_eq!(told(&mut world, &mut hosts[0]), None, "once");
+}
+
 /// Nobody was heard while the HMS slept, so nobody was told.
 #[test]
 fn a_new_check_time_is_told_for_longer_by_what_the_hms_slept() {
