@@ -124,8 +124,11 @@ impl Reference {
             Request::Heartbeat(heartbeat) => self.judge_heartbeat(now, from, &header, &heartbeat, base),
             Request::Leave(_) => self.judge_leave(&header, base),
             Request::Pull(pull) => {
+                let row = self.rows.get(&(header.realm, header.user));
+                // Who follows nothing gets an empty copy, whatever it asked for while it did (R-DIR-07).
+                let follows = row.is_some_and(|row| row.view != View::None);
                 let answer = match pull.kind {
-                    PullKind::Digests => vec![None, Some(Kind::Digests)],
+                    PullKind::Digests if follows => vec![None, Some(Kind::Digests)],
                     _ => vec![None, Some(Kind::Page), Some(Kind::Digests)],
                 };
                 self.judge_lookup((now, from), &header, (pull.incarnation, Some(pull)), &answer, base)
