@@ -333,7 +333,14 @@ impl Reference {
         Ok(())
     }
 
-    pub fn check_ages(&self, now: Instant) -> Result<(), String> {
+    /// Once a second.
+    pub fn check_ages(&mut self, now: Instant) -> Result<(), String> {
+        let realms: BTreeSet<_> = self.rows.keys().map(|who| who.0).collect();
+        let held =
+            realms.into_iter().filter(|realm| self.silent(now, *realm, Duration::ZERO) > self.brake(*realm));
+        for realm in held.collect::<Vec<_>>() {
+            self.held.insert(realm, now);
+        }
         self.rows.iter().try_for_each(|(who, row)| {
             self.check_age(now, who.0, row).map_err(|wrong| format!("user {}: {wrong}", who.1))
         })
