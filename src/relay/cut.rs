@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::setting;
 use crate::time::{Duration, Instant};
 
 /// A direction through the relay.
@@ -61,7 +62,7 @@ impl FromStr for Cut {
 
     fn from_str(text: &str) -> Result<Self, CutError> {
         let span = |part: &str| {
-            humantime::parse_duration(part.trim())
+            setting::span(part.trim())
                 .map_err(|_| CutError(format!("\"{part}\" is not a duration in \"{text}\"")))
         };
         let (way, rest) = match text.split_once(':') {

@@ -3,7 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use super::tally::LinkTally;
+use super::bottleneck::Bottleneck;
+use super::tally::{Fate, LinkTally};
 use crate::time::{Duration, Instant};
 
 /// A probability in steps of 2^-32.
@@ -38,17 +39,8 @@ impl Chance {
     }
 }
 
-/// How fast a path is, and how much waits before more is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Bytes of UDP payload a second, at least 1.
-    pub bytes_per_second: u64,
-    /// Bytes that wait at most.
-    pub queue: u64,
-}
-
 /// What is wrong with a path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Faults {
     /// The datagram is lost.
     pub loss: Chance,
@@ -64,8 +56,30 @@ pub struct Faults {
     pub jitter: Duration,
     /// Longest time that a reordered datagram or a second copy is held back.
     pub reorder_by: Duration,
-    /// Bottleneck, none by default.
-    pub rate: Option<Rate>,
+    /// Bottleneck in bytes of UDP payload a second, at least 1; none by default. Loss and second copies happen behind it.
+    pub rate: Option<u64>,
+    /// Bytes that are in the bottleneck at most, the datagram being sent among them; an idle one takes any datagram.
+    pub queue: u64,
+    /// Datagrams with more bytes of payload vanish, as where a path is narrow and nobody is told.
+    pub max_size: Option<usize>,
+}
+
+impl Default for Faults {
+    /// None.
+    fn default() -> Self {
+        Self {
+            loss: Chance::NEVER,
+            duplicate: Chance::NEVER,
+            reorder: Chance::NEVER,
+            corrupt: Chance::NEVER,
+            delay: Duration::ZERO,
+            jitter: Duration::ZERO,
+            reorder_by: Duration::ZERO,
+            rate: None,
+            queue: 65_536,
+            max_size: None,
+        }
+    }
 }
 
 /// One copy of a datagram that arrives.
@@ -87,8 +101,7 @@ pub struct Link {
     rng: ChaCha8Rng,
     /// Latest arrival so far: jitter alone never overtakes.
     last: Instant,
-    /// When the bottleneck has sent all that was given to it.
-    busy: Instant,
+    bottleneck: Bottleneck,
     tally: LinkTally,
 }
 
@@ -96,10 +109,11 @@ impl Link {
     /// A path with these faults; equal seeds and equal calls give equal fates.
     pub fn new(seed: u64, faults: Faults) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        Self { faults, rng, last: Instant::ZERO, busy: Instant::ZERO, tally: LinkTally::default() }
+        let (bottleneck, tally) = (Bottleneck::default(), LinkTally::default());
+        Self { faults, rng, last: Instant::ZERO, bottleneck, tally }
     }
 
-    /// What is wrong with the path from now on.
+    /// What is wrong with the path for datagrams that enter from now on.
     pub const fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
     }
@@ -114,10 +128,14 @@ impl Link {
         &self.tally
     }
 
-    /// A datagram that a cut kept from the path.
-    pub(super) const fn cut(&mut self) {
-        self.tally.taken += 1;
-        self.tally.cut += 1;
+    pub(super) const fn tally_mut(&mut self) -> &mut LinkTally {
+        &mut self.tally
+    }
+
+    /// A datagram that does not even enter the path.
+    pub(super) fn turn_away(&mut self, len: usize, fate: Fate) {
+        self.tally.take(len);
+        *fate(&mut self.tally) += 1;
     }
 
     /// Decides the fate of a datagram of `len` bytes that enters the path at `now`.
@@ -125,8 +143,16 @@ impl Link {
         // The same number of draws for every datagram: changing one fault leaves the others as they were.
         let [loss, duplicate, reorder, corrupt] = [(); 4].map(|()| self.rng.next_u32());
         let [jitter, held, gap, bit] = [(); 4].map(|()| self.rng.next_u32());
-        self.tally.taken += 1;
-        let Some(sent) = self.bottleneck(now, len) else {
+        self.tally.take(len);
+        if self.faults.max_size.is_some_and(|max| len > max) {
+            self.tally.too_large += 1;
+            return [None, None];
+        }
+        let sent = match self.faults.rate {
+            None => Some(now),
+            Some(rate) => self.bottleneck.pass(now, len, rate, self.faults.queue),
+        };
+        let Some(sent) = sent else {
             self.tally.queue_full += 1;
             return [None, None];
         };
@@ -143,28 +169,14 @@ impl Link {
         }
         let flip = (len > 0 && self.faults.corrupt.hits(corrupt)).then(|| bit as usize % (len * 8));
         self.tally.corrupted += u64::from(flip.is_some());
-        self.tally.delivered += 1;
+        self.tally.deliver(len);
         let first = Some(Delivery { at, flip });
         if !self.faults.duplicate.hits(duplicate) {
             return [first, None];
         }
         self.tally.repeated += 1;
-        self.tally.delivered += 1;
+        self.tally.deliver(len);
         [first, Some(Delivery { at: at + share(self.faults.reorder_by, gap), flip })]
-    }
-
-    /// When the bottleneck has sent the datagram; none if it does not fit into its queue.
-    fn bottleneck(&mut self, now: Instant, len: usize) -> Option<Instant> {
-        let Some(rate) = self.faults.rate else { return Some(now) };
-        let rate_per_second = u128::from(rate.bytes_per_second.max(1));
-        let backlog = self.busy.since(now).as_micros() * rate_per_second / 1_000_000;
-        if backlog + len as u128 > u128::from(rate.queue) {
-            return None;
-        }
-        let micros = len as u128 * 1_000_000 / rate_per_second;
-        let takes = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        self.busy = self.busy.max(now) + takes;
-        Some(self.busy)
     }
 }
 

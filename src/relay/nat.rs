@@ -27,6 +27,8 @@ pub struct NatTally {
 #[derive(Debug)]
 struct Lease {
     client: SocketAddr,
+    /// Which of all that were given.
+    number: u64,
     used: Instant,
 }
 
@@ -54,6 +56,11 @@ impl Nat {
         }
     }
 
+    /// How long a client may send nothing from now on.
+    pub const fn set_idle(&mut self, idle: Duration) {
+        self.idle = idle;
+    }
+
     /// The port from which a datagram of `client` goes out.
     pub fn outward(&mut self, now: Instant, client: SocketAddr) -> Option<Port> {
         if let Some(port) = self.ports.get(&client) {
@@ -71,7 +78,7 @@ impl Nat {
         };
         self.tally.given += 1;
         self.ports.insert(client, port);
-        self.leases.insert(port, Lease { client, used: now });
+        self.leases.insert(port, Lease { client, number: self.tally.given, used: now });
         Some(port)
     }
 
@@ -85,6 +92,12 @@ impl Nat {
     /// The port that `client` holds now.
     pub fn port_of(&self, client: SocketAddr) -> Option<Port> {
         self.ports.get(&client).copied()
+    }
+
+    /// The port that `client` holds now, and which lease it is: a port may be given twice, a lease is not.
+    pub(super) fn lease_of(&self, client: SocketAddr) -> Option<(Port, u64)> {
+        let port = self.port_of(client)?;
+        self.leases.get(&port).map(|lease| (port, lease.number))
     }
 
     /// Takes the client's port back: its next datagram goes out from another one.

@@ -220,7 +220,12 @@ fn control() -> Vec<Vec<u8>> {
 
 fn relay() -> Vec<Vec<u8>> {
     let ops = ops("0 0 5 1 0 0 0 9 1 3 4 3 7 0 0 1 0 9 0 0 1 2 104 105 5 6 2 0 1 1 120");
-    ["10s+5s", "up:1m+2s/30s,down:0s+1s", "both:1s+1s", "1s", "1s+2s/1s"]
-        .map(|text| [text.as_bytes(), &[0], &ops].concat())
-        .to_vec()
+    let cuts = ["10s+5s", "up:1m+2s/30s,down:0s+1s", "both:1s+1s", "1s", "1s+2s/1s"];
+    let scripts = [
+        "0s both loss 20% delay 80ms # at once\n1s up cut\n\n2s open\n3s rebind report\n9s end",
+        "1ms down rate 1250000 queue 20000 max-size 1000\n1ms rebind-every 1ms idle 10ms\n1m30s rate none",
+        "5s reorder 0.5 reorder-by 50ms\n4s dup 1%",
+        "1s end\n2s corrupt 3% jitter 1ms",
+    ];
+    cuts.iter().chain(&scripts).map(|text| [text.as_bytes(), &[0], &ops].concat()).collect()
 }

@@ -1,13 +1,14 @@
-//! The relay that tests and `hms-relay` go through: the times of its cuts, and the machine under any faults.
+//! The relay that tests and `hms-relay` go through: the times of its cuts, its script, and the machine under any faults.
 
-use hms::relay::{Chance, Cut, Faults, LinkTally, Out, Port, Rate, Relay, Setup, Way};
+use hms::relay::{Chance, Cut, Faults, LinkTally, Out, Port, Relay, Script, Setup, Way};
 use hms::time::{Duration, Instant};
 
 use super::input::Input;
 
 pub(super) fn run(data: &[u8]) {
     let (text, ops) = data.split_at(data.iter().position(|b| *b == 0).unwrap_or(data.len()));
-    let cuts: Vec<Cut> = String::from_utf8_lossy(text).split(',').filter_map(cut).collect();
+    let text = String::from_utf8_lossy(text);
+    let cuts: Vec<Cut> = text.split(',').filter_map(cut).collect();
     let mut input = Input::new(ops.get(1..).unwrap_or_default());
     let start = Instant::from_millis(input.number());
     let setup = Setup {
@@ -17,6 +18,7 @@ pub(super) fn run(data: &[u8]) {
         rebind_every: input.one_in(3).then(|| input.span()),
         idle: input.span(),
         clients: input.u16() % 40,
+        script: script(&text),
     };
     machine(&mut input, start, setup);
 }
@@ -36,10 +38,20 @@ fn cut(text: &str) -> Option<Cut> {
     Some(cut)
 }
 
+fn script(text: &str) -> Script {
+    text.parse().unwrap_or_else(|error: hms::relay::ScriptError| {
+        assert!((1..=text.lines().count()).contains(&error.line), "{error}");
+        assert!(
+            error.to_string().contains("expected") || error.to_string().contains("for example"),
+            "{error}"
+        );
+        Script::default()
+    })
+}
+
 fn faults(input: &mut Input<'_>) -> Faults {
     let mut chance = || Chance::per_mille(u32::from(input.u16()) % 1001);
     let (loss, duplicate, reorder, corrupt) = (chance(), chance(), chance(), chance());
-    let rate = |input: &mut Input<'_>| Rate { bytes_per_second: input.number(), queue: input.number() };
     Faults {
         loss,
         duplicate,
@@ -48,7 +60,9 @@ fn faults(input: &mut Input<'_>) -> Faults {
         delay: input.span(),
         jitter: input.span(),
         reorder_by: input.span(),
-        rate: input.one_in(2).then(|| rate(input)),
+        rate: input.one_in(2).then(|| input.number()),
+        queue: input.number(),
+        max_size: input.one_in(3).then(|| usize::from(input.u16())),
     }
 }
 
@@ -74,20 +88,23 @@ fn machine(input: &mut Input<'_>, start: Instant, setup: Setup) {
             _ => now = pass(&mut relay, now, input.span()),
         }
         while relay.poll_closed().is_some() {}
+        while relay.poll_event().is_some() {}
         let tally = relay.tally();
         balanced(&tally.up);
         balanced(&tally.down);
         assert!(tally.clients as usize <= clients, "{} clients", tally.clients);
-        assert_eq!(tally.up.taken + tally.refused, sent[0]);
-        assert_eq!(tally.down.taken + tally.stale, sent[1]);
+        assert_eq!([tally.up.taken, tally.down.taken], sent);
         assert!(!tally.to_string().is_empty());
     }
 }
 
 /// What comes in goes somewhere.
 fn balanced(tally: &LinkTally) {
-    let LinkTally { taken, delivered, lost, repeated, cut, queue_full, .. } = *tally;
-    assert_eq!(taken + repeated, delivered + lost + cut + queue_full);
+    let sum = tally.delivered + tally.under_way + tally.dropped();
+    assert_eq!(tally.taken + tally.repeated, sum, "{tally}");
+    assert!(
+        tally.delivered <= tally.taken + tally.repeated && tally.delivered_bytes <= 2 * tally.taken_bytes
+    );
 }
 
 fn pass(relay: &mut Relay, now: Instant, span: Duration) -> Instant {
