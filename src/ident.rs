@@ -54,6 +54,32 @@ number! {
     /// Position in a realm's list of changes (R-DIR-01); 0 means none.
     Revision(u32), 1
 }
+number! {
+    /// One time line of HMSs: all that descends from one founding.
+    LineId(u64), 16
+}
+
+/// One process of one HMS: where a row is at home.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Process {
+    /// The HMS.
+    pub server: ServerId,
+    /// Its process.
+    pub incarnation: Incarnation,
+}
+
+/// What orders the sessions of one user between HMSs: the greater one is the later one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Order {
+    /// That of the key.
+    pub generation: Generation,
+    /// That of the registration.
+    pub stamp: Stamp,
+    /// The HMS that stamped.
+    pub server: ServerId,
+    /// The session; an HMS that starts again may give a stamp twice.
+    pub session: SessionId,
+}
 
 /// The first 8 bytes of a hash over realm and user name (spec 3.1).
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +92,11 @@ impl UserId {
     /// Which of the 128 digest buckets the user falls into (R-DIR-02).
     pub const fn bucket(self) -> usize {
         (self.0[0] >> 1) as usize
+    }
+
+    /// Which of the 4096 buckets of row digests the user falls into (R-PEE-76).
+    pub const fn sum_bucket(self) -> usize {
+        ((self.0[0] as usize) << 4) | (self.0[1] >> 4) as usize
     }
 
     /// The lowest id of a bucket.
@@ -239,5 +270,28 @@ mod tests {
         assert_eq!(UserId([0xff, 0, 0, 0, 0, 0, 0, 0]).bucket(), 127);
         assert_eq!(UserId([0x01, 0, 0, 0, 0, 0, 0, 0]).bucket(), 0);
         assert_eq!(UserId([0x02, 0, 0, 0, 0, 0, 0, 0]).bucket(), 1);
+    }
+
+    #[test]
+    fn buckets_of_sums_are_the_top_twelve_bits() {
+        shows!("R-PEE-76");
+        assert_eq!(UserId([0xff; 8]).sum_bucket(), 4095);
+        assert_eq!(UserId([0, 0x0f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).sum_bucket(), 0);
+        assert_eq!(UserId([0, 0x10, 0, 0, 0, 0, 0, 0]).sum_bucket(), 1);
+        assert_eq!(UserId([0xa5, 0xc3, 0, 0, 0, 0, 0, 0]).sum_bucket(), 0xa5c);
+        assert_eq!(UserId([0xa5, 0xc3, 0, 0, 0, 0, 0, 0]).sum_bucket() >> 5, 0xa5 >> 1, "within bucket()");
+    }
+
+    #[test]
+    fn sessions_are_ordered_by_generation_stamp_server_and_session() {
+        let order = |generation, stamp, server, session| Order {
+            generation: Generation(generation),
+            stamp: Stamp(stamp),
+            server: ServerId(server),
+            session: SessionId(session),
+        };
+        let rising =
+            [order(0, 0, 0, 9), order(0, 0, 1, 0), order(0, 0, 1, 1), order(0, 1, 0, 0), order(1, 0, 0, 0)];
+        assert!(rising.is_sorted_by(|a, b| a < b));
     }
 }

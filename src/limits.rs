@@ -89,6 +89,19 @@ pub const REALM_NAME_MAX: usize = 32;
 /// Longest service kind in bytes.
 pub const SERVICE_KIND_MAX: usize = 16;
 
+/// Buckets of the sums that HMSs compare (R-PEE-76).
+pub const SUM_BUCKETS: usize = 4096;
+/// Longest DELTA, PAGE and FACTS (R-PEE-07).
+pub const BATCH_MAX: usize = 16 << 10;
+/// Neighbours in one PING.
+pub const NEIGHBOURS_MAX: usize = 15;
+/// Addresses that an HMS tells of itself.
+pub const OWN_ADDRESSES_MAX: usize = 16;
+/// Lines left that an HMS remembers and tells.
+pub const LEFT_LINES_MAX: usize = 64;
+/// Longest reason of a REFUSE in bytes.
+pub const REASON_MAX: usize = 200;
+
 const _: () = {
     assert!(HEADER_LEN + 20 + TAG_LEN == SHORT_LEN);
     assert!(HEADER_LEN + 24 + 3 + BUCKETS * 8 + TAG_LEN <= DATAGRAM_MAX);
@@ -97,4 +110,6 @@ const _: () = {
     assert!(CLOCK_AHEAD.as_secs() >= 2 * CLOCK_STORED.as_secs());
     // A removed stamp outlives every registration cookie bound to an older one.
     assert!(REMOVED_STAMP_KEPT.as_millis() >= 2 * REGISTER_COOKIE_SLOT.as_millis());
+    // Buckets of sums lie within buckets of views.
+    assert!(SUM_BUCKETS.is_multiple_of(BUCKETS));
 };

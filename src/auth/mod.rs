@@ -6,6 +6,7 @@
 
 mod cluster;
 mod cookie;
+mod digest;
 pub(crate) mod hash;
 mod keyring;
 mod keys;
@@ -15,6 +16,7 @@ mod window;
 pub use cluster::{ClusterKey, fixed_holds};
 pub(crate) use cookie::Source;
 pub use cookie::{CookieKey, Registrant};
+pub use digest::{fact_digest, row_digest};
 pub use keyring::{KeyError, Keyring, RealmInfo, Revocation};
 pub use keys::{DatagramKey, ReadyKey, RealmSecret, SessionKey, StoredKey, UserKey, user_id};
 pub use tag::{checksum_holds, open, seal, seal_checksum};

@@ -1,22 +1,22 @@
-//! What is wrong with a datagram, and where.
+//! What is wrong with a datagram, or a message between HMSs, and where.
 
 use std::fmt;
 
 use super::tlv::tlv_code;
 use crate::ident::NameError;
 
-/// Why bytes are not a message, with the offset in the datagram at which it shows.
+/// Why bytes are not a message, with the offset at which it shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireError {
     /// What is wrong.
     pub problem: Problem,
-    /// Offset from the first byte of the datagram.
+    /// Offset from the first byte of the datagram; between HMSs: of the message.
     pub at: usize,
     /// The fault lies in what a host says of itself: in this content TLV, or (0) in no single one (R-FMT-09).
     pub content: Option<u8>,
 }
 
-/// What is wrong with a datagram.
+/// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// Shorter than header and tag, or longer than the longest datagram (R-FMT-01).
@@ -25,6 +25,8 @@ pub enum Problem {
     Version(u8),
     /// A type that is not in the table.
     Type(u8),
+    /// A message of this type does not belong to the stream on which it came (R-PEE-07).
+    Stream(u8),
     /// A flag that this type does not have (R-FMT-05).
     Flags(u8),
     /// Ends inside this field.
@@ -85,6 +87,7 @@ impl fmt::Display for WireError {
             Problem::Length => f.write_str("length outside 48 to 1200 bytes"),
             Problem::Version(v) => write!(f, "version {v} instead of 1"),
             Problem::Type(t) => write!(f, "unknown type 0x{t:02x}"),
+            Problem::Stream(t) => write!(f, "type 0x{t:02x} on another stream"),
             Problem::Flags(v) => write!(f, "unknown flags 0x{v:02x}"),
             Problem::Truncated(field) => write!(f, "ends inside {field}"),
             Problem::Value(field) => write!(f, "impossible value of {field}"),

@@ -3,6 +3,7 @@
 //! Reading has two steps. [`Unverified::parse`] looks at the header only; once `auth` has found that the tag holds it
 //! turns the datagram into a [`Verified`], whose body can then be read as a [`Request`] or an [`Answer`].
 //! Writing goes into the caller's buffer: [`Header::emit`], the message's `emit`, then `auth` appends the tag.
+//! What HMSs say to each other over a link is in [`peer`].
 
 mod ack;
 mod address;
@@ -21,6 +22,7 @@ mod leave;
 mod message;
 mod offer;
 mod page;
+pub mod peer;
 mod pull;
 mod register;
 mod registered;

@@ -68,7 +68,12 @@ impl<'a> Tlv<'a> {
 
     /// The value as a name of at most `limit` bytes (R-FMT-10).
     pub(crate) fn text(&self, limit: usize) -> Result<&'a str, WireError> {
-        let text = std::str::from_utf8(self.value).map_err(|_| self.error(Problem::Utf8))?;
+        self.name(self.value, limit)
+    }
+
+    /// The same of a part of the value.
+    pub(crate) fn name(&self, part: &'a [u8], limit: usize) -> Result<&'a str, WireError> {
+        let text = std::str::from_utf8(part).map_err(|_| self.error(Problem::Utf8))?;
         check_name(text, limit).map_err(|e| self.error(Problem::Name(e)))?;
         Ok(text)
     }
@@ -115,6 +120,13 @@ fn one(input: &[u8]) -> nom::IResult<&[u8], (u8, &[u8])> {
     Ok((rest, (code, value)))
 }
 
+/// The TLV at the head of `bytes`, which begin at offset `at`, and what follows it.
+pub(crate) fn first_tlv(bytes: &[u8], at: usize) -> Result<(&[u8], Tlv<'_>), WireError> {
+    let (rest, (code, value)) = one(bytes).map_err(|_| WireError::new(Problem::Truncated("TLV"), at))?;
+    let critical = code & tlv_code::CRITICAL != 0;
+    Ok((rest, Tlv { code: code & !tlv_code::CRITICAL, critical, value, at: at + 3 }))
+}
+
 impl<'a> Iterator for Tlvs<'a> {
     type Item = Result<Tlv<'a>, WireError>;
 
@@ -123,22 +135,23 @@ impl<'a> Iterator for Tlvs<'a> {
             return None;
         }
         let at = self.at;
-        let Ok((rest, (code, value))) = one(self.rest) else {
-            self.rest = &[];
-            return Some(Err(WireError::new(Problem::Truncated("TLV"), at)));
+        let (rest, tlv) = match first_tlv(self.rest, at) {
+            Ok(read) => read,
+            Err(error) => {
+                self.rest = &[];
+                return Some(Err(error));
+            }
         };
-        let critical = code & tlv_code::CRITICAL != 0;
-        let code = code & !tlv_code::CRITICAL;
         // ENTRY and GONE stand in the order of the page (R-FMT-08).
-        let rank = if code == tlv_code::GONE { tlv_code::ENTRY } else { code };
-        if rank < self.last || (rank == self.last && !repeats(code)) {
+        let rank = if tlv.code == tlv_code::GONE { tlv_code::ENTRY } else { tlv.code };
+        if rank < self.last || (rank == self.last && !repeats(tlv.code)) {
             self.rest = &[];
-            return Some(Err(WireError::new(Problem::TlvOrder(code), at)));
+            return Some(Err(WireError::new(Problem::TlvOrder(tlv.code), at)));
         }
         self.last = rank;
         self.at += self.rest.len() - rest.len();
         self.rest = rest;
-        Some(Ok(Tlv { code, critical, value, at: at + 3 }))
+        Some(Ok(tlv))
     }
 }
 

@@ -28,6 +28,9 @@ pub(crate) fn entries(target: &str) -> Vec<Entry> {
     if matches!(target, "wire" | "signed") {
         all.extend(golden(target));
     }
+    if target == "peer" {
+        all.extend(golden_messages());
+    }
     all
 }
 
@@ -53,14 +56,39 @@ fn found(target: &str) -> Vec<Entry> {
     paths.into_iter().map(entry).collect()
 }
 
+/// One file of golden vectors.
+fn vectors(file: &str) -> Value {
+    let path = folder().join("../../spec/vectors").join(file);
+    serde_json::from_str(&fs::read_to_string(path).expect("vectors")).expect("JSON")
+}
+
+/// The bytes of a vector, and what it is called.
+fn bytes_and_name(vector: &Value) -> (Vec<u8>, String) {
+    let bytes = HEXLOWER.decode(vector["bytes"].as_str().unwrap_or_default().as_bytes()).expect("hex");
+    (bytes, vector["name"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The golden messages behind the number of their stream, and rows; BUCKETS is too long for a corpus.
+fn golden_messages() -> Vec<Entry> {
+    let value = vectors("peering.json");
+    let messages = value["messages"].as_array().expect("messages").iter().map(|vector| {
+        let streams = ["control", "deltas", "bulk"];
+        (streams.iter().position(|stream| vector["stream"] == *stream).expect("a stream"), vector)
+    });
+    let rows = value["rows"]["rows"].as_array().expect("rows").iter().map(|row| (3, row));
+    let entry = |(how, vector): (usize, &Value)| {
+        let (bytes, name) = bytes_and_name(vector);
+        Entry { name, bytes: [&[how as u8], &bytes[..]].concat() }
+    };
+    messages.chain(rows).map(entry).filter(|entry| entry.bytes.len() < 4096).collect()
+}
+
 /// The golden datagrams as the targets take them: type, flags, body; for `wire` whole as well.
 fn golden(target: &str) -> Vec<Entry> {
-    let path = folder().join("../../spec/vectors/datagrams.json");
-    let value: Value = serde_json::from_str(&fs::read_to_string(path).expect("vectors")).expect("JSON");
+    let value = vectors("datagrams.json");
     let mut all = Vec::new();
     for vector in value["datagrams"].as_array().expect("datagrams") {
-        let bytes = HEXLOWER.decode(vector["bytes"].as_str().unwrap_or_default().as_bytes()).expect("hex");
-        let name = vector["name"].as_str().unwrap_or_default().to_owned();
+        let (bytes, name) = bytes_and_name(vector);
         let body = &bytes[32..bytes.len() - 16];
         if target == "signed" {
             // To an HMS and to a host: type, flags, how, length, body.

@@ -33,7 +33,7 @@ pub(crate) fn bare(datagram: &Unverified<'_>) -> Value {
     json!({ "server_id": hex(announce.server.0.to_be_bytes()), "event": announce.event.name(), "port": announce.port })
 }
 
-fn content(content: &ContentRef<'_>) -> Value {
+pub(crate) fn content(content: &ContentRef<'_>) -> Value {
     let ports = content.ports();
     json!({
         "user_name": content.user_name(), "host_name": content.host_name(),
@@ -45,7 +45,7 @@ fn content(content: &ContentRef<'_>) -> Value {
     })
 }
 
-fn view(view: &View, push: bool) -> Value {
+pub(crate) fn view(view: &View, push: bool) -> Value {
     let mut value = json!({ "kind": view.code(), "push": push });
     match view {
         View::Group(name) => value["group"] = json!(name.as_str()),

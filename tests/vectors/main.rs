@@ -2,6 +2,7 @@
 //! `HMS_WRITE=1 cargo test --test vectors` writes them anew; without it they must come out byte for byte.
 
 mod fields;
+mod peering;
 mod samples;
 
 use std::fs;
@@ -23,6 +24,11 @@ const COOKIE: u64 = 0x8899_aabb_ccdd_eeff;
 
 fn hex(bytes: impl AsRef<[u8]>) -> String {
     data_encoding::HEXLOWER.encode(bytes.as_ref())
+}
+
+/// An id of 64 bits.
+fn id(id: u64) -> String {
+    hex(id.to_be_bytes())
 }
 
 fn secret() -> RealmSecret {

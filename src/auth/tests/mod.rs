@@ -1,6 +1,7 @@
 //! Vectors and properties of chapter 3. The expected bytes of the key tree were computed by another program.
 
 mod cookies;
+mod digests;
 mod keyring;
 mod keys;
 mod primitives;

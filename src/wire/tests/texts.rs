@@ -11,6 +11,7 @@ fn every_problem_has_its_words() {
         (Problem::Length, "length outside 48 to 1200 bytes", "length"),
         (Problem::Version(3), "version 3 instead of 1", "version"),
         (Problem::Type(0xab), "unknown type 0xab", "type"),
+        (Problem::Stream(0x21), "type 0x21 on another stream", "malformed"),
         (Problem::Flags(0x40), "unknown flags 0x40", "flags"),
         (Problem::Truncated("ACK"), "ends inside ACK", "malformed"),
         (Problem::Value("PORTS"), "impossible value of PORTS", "malformed"),

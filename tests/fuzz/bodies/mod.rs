@@ -6,6 +6,7 @@ mod control;
 mod host;
 mod input;
 mod keys;
+mod peer;
 mod relay;
 mod secrets;
 mod server;
@@ -20,6 +21,7 @@ pub(crate) type Target = fn(&[u8]);
 /// All targets by name. Each has a shell in `tools/fuzz/fuzz_targets` and a corpus in `tests/fuzz/corpus`.
 pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("wire", wire::run),
+    ("peer", peer::run),
     ("signed", signed::run),
     ("server", server::run),
     ("host", host::run),
