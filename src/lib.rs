@@ -8,6 +8,7 @@ mod shows;
 pub mod auth;
 pub mod chance;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod directory;
 pub mod discovery;

@@ -99,6 +99,14 @@ pub const NEIGHBOURS_MAX: usize = 15;
 pub const OWN_ADDRESSES_MAX: usize = 16;
 /// Lines left that an HMS remembers and tells.
 pub const LEFT_LINES_MAX: usize = 64;
+/// Lines below this age are equally old (R-PEE-45).
+pub const LINE_YOUNG: Duration = Duration::from_secs(10);
+/// Ages that differ by less are equal (R-PEE-45).
+pub const LINES_EQUAL: Duration = Duration::from_secs(1);
+/// Silence after which a member is dialled anew beside (PEE-40).
+pub const PEER_SUSPECT: Duration = Duration::from_secs(6);
+/// Silence after which it is down (PEE-40).
+pub const PEER_DOWN: Duration = Duration::from_secs(10);
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 
@@ -110,6 +118,8 @@ const _: () = {
     assert!(CLOCK_AHEAD.as_secs() >= 2 * CLOCK_STORED.as_secs());
     // A removed stamp outlives every registration cookie bound to an older one.
     assert!(REMOVED_STAMP_KEPT.as_millis() >= 2 * REGISTER_COOKIE_SLOT.as_millis());
+    // A member is dialled anew before it is given up.
+    assert!(PEER_SUSPECT.as_millis() < PEER_DOWN.as_millis());
     // Buckets of sums lie within buckets of views.
     assert!(SUM_BUCKETS.is_multiple_of(BUCKETS));
 };

@@ -1,0 +1,17 @@
+//! How several HMSs are one: who is senior, which time line gives way, who is reached and leads (spec chapter 10).
+//!
+//! What is here so far judges: it is asked by numbers and answers by numbers, keeps no links and sends nothing.
+
+mod lines;
+mod reach;
+mod seat;
+mod twin;
+
+pub use lines::{Claim, LeftLines, Line, Side, gives_way};
+pub use reach::{Health, Reach, Reached, Way, health};
+pub use seat::{Seat, Standing};
+pub use twin::has_to_go;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
