@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::ident::LineId;
-use crate::limits::{LEFT_LINES_MAX, LINES_EQUAL, LINE_YOUNG};
+use crate::limits::{LEFT_LINES_MAX, LINE_YOUNG, LINES_EQUAL};
 use crate::time::{Duration, Instant};
 
 /// The line of an HMS, and how old it is.

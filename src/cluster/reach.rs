@@ -103,7 +103,8 @@ impl Reach {
     /// synchronises, but nobody of `asked` (PEE-85).
     pub fn successor(&self, asked: &[ServerId]) -> Option<Process> {
         let line = self.0.first()?.standing.line;
-        let near = self.0.iter().filter(|reached| reached.way == Way::Neighbour).map(|reached| reached.standing);
+        let near =
+            self.0.iter().filter(|reached| reached.way == Way::Neighbour).map(|reached| reached.standing);
         let of_line = near.filter(|one| one.line == line && !asked.contains(&one.process.server));
         let rank = |one: &Standing| match one.phase {
             Phase::Operating => Some(0),

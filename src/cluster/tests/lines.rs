@@ -53,10 +53,10 @@ fn three_lines_become_one_in_any_order_of_meeting() {
     let ages = [0, 5, 9, 10, 11, 12, 40];
     for combination in 0..ages.len().pow(3) {
         let age = |place: u32| secs(ages[combination / ages.len().pow(place) % ages.len()]);
-        let mut hmss: Vec<_> =
-            (0..3).map(|n| (LineId(n + 1), age(n as u32), LeftLines::default())).collect();
+        let mut hmss: Vec<_> = (0..3).map(|n| (LineId(n + 1), age(n as u32), LeftLines::default())).collect();
         let mut moves = 0;
-        while let Some((a, b)) = [(0, 1), (1, 2), (2, 0)].into_iter().find(|(a, b)| hmss[*a].0 != hmss[*b].0) {
+        while let Some((a, b)) = [(0, 1), (1, 2), (2, 0)].into_iter().find(|(a, b)| hmss[*a].0 != hmss[*b].0)
+        {
             let left: [Vec<_>; 2] = [a, b].map(|n: usize| hmss[n].2.iter().collect());
             let claim = |n: usize, left| Claim { line: hmss[n].0, age: hmss[n].1, left };
             let (loser, winner) = match gives_way(&claim(a, &left[0]), &claim(b, &left[1])) {
@@ -83,7 +83,10 @@ fn the_last_lines_left_are_remembered_and_the_one_that_is_joined_is_not() {
     left.change(LineId(LEFT_LINES_MAX as u64 + 1), LineId(1));
     assert!(left.iter().all(|line| line != LineId(1)));
     left.change(LineId(1), LineId(5));
-    assert_eq!((left.iter().filter(|line| *line == LineId(1)).count(), left.iter().last()), (1, Some(LineId(1))));
+    assert_eq!(
+        (left.iter().filter(|line| *line == LineId(1)).count(), left.iter().last()),
+        (1, Some(LineId(1)))
+    );
 }
 
 #[test]
@@ -97,5 +100,8 @@ fn a_line_ages_from_its_founding_whoever_counts() {
     let other = Line::join(joined, founder.id(), told);
     assert_eq!((other.id(), other.age(joined + secs(5))), (SMALL, secs(35)));
     assert_eq!(founder.age(joined + secs(5)), secs(35));
-    assert_eq!(Line::join(start, SMALL, u64::MAX).age(start + secs(1)), Duration::from_millis(u64::MAX) + secs(1));
+    assert_eq!(
+        Line::join(start, SMALL, u64::MAX).age(start + secs(1)),
+        Duration::from_millis(u64::MAX) + secs(1)
+    );
 }

@@ -13,12 +13,7 @@ const fn process(server: u64, incarnation: u32) -> Process {
 
 /// An operating HMS of a line.
 const fn standing(server: u64, line: u64, joined_at_ms: u64) -> Standing {
-    Standing {
-        process: process(server, 1),
-        phase: Phase::Operating,
-        line: Some(LineId(line)),
-        joined_at_ms,
-    }
+    Standing { process: process(server, 1), phase: Phase::Operating, line: Some(LineId(line)), joined_at_ms }
 }
 
 const fn secs(secs: u64) -> Duration {

@@ -93,10 +93,15 @@ fn who_stops_hands_over_to_the_most_senior_neighbour_that_can() {
     assert_eq!(successor(&[(C, &[]), (B, &[])], &[]), Some(2));
     assert_eq!(successor(&[(C, &[]), (B, &[])], &[ServerId(2)]), Some(1), "the next");
     let copying = Standing { phase: Phase::Synchronising, ..B };
-    assert_eq!(successor(&[(C, &[]), (copying, &[])], &[]), Some(1), "one that operates before one that copies");
+    assert_eq!(
+        successor(&[(C, &[]), (copying, &[])], &[]),
+        Some(1),
+        "one that operates before one that copies"
+    );
     assert_eq!(successor(&[(copying, &[])], &[]), Some(2));
     assert_eq!(successor(&[(copying, &[C])], &[ServerId(2)]), None, "no neighbour");
-    let useless = [Phase::Starting, Phase::Refused, Phase::Waking, Phase::Stopping].map(|phase| Standing { phase, ..B });
+    let useless = [Phase::Starting, Phase::Refused, Phase::Waking, Phase::Stopping]
+        .map(|phase| Standing { phase, ..B });
     for one in useless {
         assert_eq!(successor(&[(one, &[])], &[]), None, "{one:?}");
     }

@@ -14,7 +14,11 @@ fn goes((own, own_age): (Standing, u64), (other, other_age): (Standing, u64)) ->
 fn of_two_processes_with_one_server_id_one_has_to_go() {
     crate::shows!("R-PEE-23");
     assert_eq!(goes((OLD, 60), (NEW, 60)), Some(Side::Other), "the larger incarnation");
-    assert_eq!(goes((Standing { joined_at_ms: 101, ..OLD }, 60), (NEW, 60)), Some(Side::Own), "it joined later");
+    assert_eq!(
+        goes((Standing { joined_at_ms: 101, ..OLD }, 60), (NEW, 60)),
+        Some(Side::Own),
+        "it joined later"
+    );
     let starting = Standing { phase: Phase::Starting, line: None, ..OLD };
     assert_eq!(goes((starting, 0), (NEW, 60)), Some(Side::Own), "it only starts");
     let both = Standing { phase: Phase::Starting, line: None, ..NEW };

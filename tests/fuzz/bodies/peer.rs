@@ -3,7 +3,7 @@
 
 use hms::auth::{fact_digest, row_digest};
 use hms::limits::BATCH_MAX;
-use hms::wire::peer::{Item, Items, PeerKind, PeerMessage, Row, Stream};
+use hms::wire::peer::{Fact, Item, Items, PeerKind, PeerMessage, Row, Stream};
 use hms::wire::{Problem, WireError};
 
 pub(super) fn run(data: &[u8]) {
@@ -52,7 +52,7 @@ fn walk(message: &PeerMessage<'_>) {
         }
         PeerMessage::Ping(m) => assert!(m.neighbours().count() <= 15),
         PeerMessage::Facts(m) => {
-            m.facts().for_each(|fact| assert_eq!(fact_digest(&fact), fact_digest(&fact)))
+            m.facts().for_each(|one| fact(&one));
         }
         PeerMessage::Delta(m) => items(m.items(), true),
         PeerMessage::Page(m) => {
@@ -61,6 +61,14 @@ fn walk(message: &PeerMessage<'_>) {
         }
         _ => {}
     }
+}
+
+fn fact(fact: &Fact<'_>) {
+    let (mut tlv, mut hashed) = (Vec::new(), Vec::new());
+    fact.emit(&mut tlv);
+    fact.emit_hashed(&mut hashed);
+    assert_eq!(hashed, [&tlv[..1], &tlv[3..]].concat());
+    let _ = fact_digest(fact);
 }
 
 fn items(items: Items<'_>, roots: bool) {

@@ -1,33 +1,34 @@
 //! What holds of any bytes whatever.
 
+use std::ops::Range;
+
 use super::samples::*;
 use crate::wire::peer::tlvs::peer_code;
 use crate::wire::peer::*;
 use crate::wire::tlv::{first_tlv, put_bytes};
 
 /// Length of a type's fixed part, its reserved bytes, and the flags that it has in byte 1.
-fn layout(bytes: &[u8]) -> (usize, Vec<usize>, u8) {
-    let (length, reserved, flags): (usize, &[_], u8) = match PeerKind::from_code(bytes[0]) {
-        PeerKind::Intro => (68, &[4..8], 0xff),
-        PeerKind::Ping => (24, &[2..4], 0xff),
-        PeerKind::Refuse if bytes[1] == 4 => (32, &[3..4], 0xff),
-        PeerKind::Refuse => (32, &[2..32], 0xff),
-        PeerKind::Join => (16, &[1..8], 0),
-        PeerKind::Seat => (40, &[1..8], 0),
-        PeerKind::Admit => (72, &[1..8], 0),
-        PeerKind::Facts => (16, &[2..8], 1),
-        PeerKind::Stored => (16, &[2..8], 0xff),
-        PeerKind::Resume | PeerKind::Confirm | PeerKind::Done => (16, &[1..8], 0),
-        PeerKind::Compare => (16, &[1..4], 0),
-        PeerKind::Fetch => (544, &[1..4], 0),
-        PeerKind::Stop | PeerKind::StopAck => (8, &[1..8], 0),
-        PeerKind::Begin => (16, &[2..8], 1),
-        PeerKind::Delta => (16, &[2..8], 3),
-        PeerKind::Buckets => (32_784, &[1..4], 0),
-        PeerKind::Page => (32, &[2..4], 1),
+fn layout(bytes: &[u8]) -> (usize, Range<usize>, u8) {
+    match PeerKind::from_code(bytes[0]) {
+        PeerKind::Intro => (68, 4..8, 0xff),
+        PeerKind::Ping => (24, 2..4, 0xff),
+        PeerKind::Refuse if bytes[1] == 4 => (32, 3..4, 0xff),
+        PeerKind::Refuse => (32, 2..32, 0xff),
+        PeerKind::Join => (16, 1..8, 0),
+        PeerKind::Seat => (40, 1..8, 0),
+        PeerKind::Admit => (72, 1..8, 0),
+        PeerKind::Facts => (16, 2..8, 1),
+        PeerKind::Stored => (16, 2..8, 0xff),
+        PeerKind::Resume | PeerKind::Confirm | PeerKind::Done => (16, 1..8, 0),
+        PeerKind::Compare => (16, 1..4, 0),
+        PeerKind::Fetch => (544, 1..4, 0),
+        PeerKind::Stop | PeerKind::StopAck => (8, 1..8, 0),
+        PeerKind::Begin => (16, 2..8, 1),
+        PeerKind::Delta => (16, 2..8, 3),
+        PeerKind::Buckets => (32_784, 1..4, 0),
+        PeerKind::Page => (32, 2..4, 1),
         PeerKind::Unknown(code) => panic!("type {code}"),
-    };
-    (length, reserved.iter().cloned().flatten().collect(), flags)
+    }
 }
 
 /// The fixed part of a type, in bytes.
@@ -41,7 +42,7 @@ pub(super) fn settled(bytes: &[u8]) -> Vec<u8> {
     let (length, reserved, flags) = layout(bytes);
     let (mut fixed, mut tlvs) = (bytes[..length].to_vec(), bytes[length..].to_vec());
     fixed[1] &= flags;
-    reserved.into_iter().for_each(|at| fixed[at] = 0);
+    fixed[reserved].fill(0);
     if bytes[0] == PeerKind::Refuse.code() {
         let all = std::mem::take(&mut tlvs);
         let mut rest = all.as_slice();
