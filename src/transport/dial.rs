@@ -5,7 +5,7 @@ use super::drops::DropReason;
 use super::hello::{CookieMessage, Hello, Welcome};
 use super::keys::{LinkSecret, Party};
 use super::limits::{COOKIES_TAKEN, HANDSHAKE_TIME, HELLO_AT};
-use crate::ident::ServerId;
+use crate::ident::{Incarnation, ServerId};
 use crate::time::{Duration, Instant};
 
 /// An attempt to make a link.
@@ -16,16 +16,19 @@ pub(super) struct Dial {
     /// How many of the planned HELLOs went or are due.
     planned: usize,
     due: bool,
-    cookies: u8,
-    has_cookie: bool,
+    /// Whose cookies were taken, and when.
+    cookies: Vec<(Incarnation, Instant)>,
     /// When the HELLO with the cookie went, while it went only once.
     asked: Option<Instant>,
     asked_again: bool,
 }
 
-/// What a WELCOME says, and how long it took if that is known.
+/// What a WELCOME says.
 pub(super) struct Answer {
     pub(super) party: Party,
+    /// When that process was alive for certain: its cookie had come, and its WELCOME answers it.
+    pub(super) met: Instant,
+    /// How long it took, if that is known.
     pub(super) took: Option<Duration>,
 }
 
@@ -37,8 +40,7 @@ impl Dial {
             began: now,
             planned: 1,
             due: true,
-            cookies: 0,
-            has_cookie: false,
+            cookies: Vec::new(),
             asked: None,
             asked_again: false,
         }
@@ -68,7 +70,7 @@ impl Dial {
         if !std::mem::take(&mut self.due) {
             return false;
         }
-        if self.has_cookie {
+        if !self.cookies.is_empty() {
             self.asked_again = self.asked.is_some();
             self.asked = Some(now);
         }
@@ -77,15 +79,15 @@ impl Dial {
     }
 
     /// Takes a COOKIE.
-    pub(super) fn cookie(&mut self, head: &Head, datagram: &[u8]) -> Result<(), DropReason> {
+    pub(super) fn cookie(&mut self, now: Instant, head: &Head, datagram: &[u8]) -> Result<(), DropReason> {
         let signed = self.open(head, datagram)?;
         let message = CookieMessage::parse(signed).ok_or(DropReason::Malformed)?;
-        if self.cookies >= COOKIES_TAKEN || message.cookie == self.hello.cookie {
+        if self.cookies.len() >= COOKIES_TAKEN || message.cookie == self.hello.cookie {
             return Err(DropReason::Unasked);
         }
-        self.cookies += 1;
+        self.cookies.push((message.incarnation, now));
         self.hello.cookie = message.cookie;
-        (self.has_cookie, self.due, self.asked) = (true, true, None);
+        (self.due, self.asked) = (true, None);
         Ok(())
     }
 
@@ -95,8 +97,10 @@ impl Dial {
         let welcome = Welcome::parse(signed).ok_or(DropReason::Malformed)?;
         let asked = self.asked.ok_or(DropReason::Unasked)?;
         // After a second cookie it may answer the HELLO before.
-        let took = (!self.asked_again && self.cookies == 1).then(|| now.since(asked));
-        Ok(Answer { party: welcome.party, took })
+        let took = (!self.asked_again && self.cookies.len() == 1).then(|| now.since(asked));
+        let first = self.cookies.iter().find(|(incarnation, _)| *incarnation == welcome.party.incarnation);
+        let met = first.map_or(self.began, |(_, at)| *at);
+        Ok(Answer { party: welcome.party, met, took })
     }
 
     fn open<'a>(&self, head: &Head, datagram: &'a [u8]) -> Result<&'a [u8], DropReason> {

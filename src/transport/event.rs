@@ -81,7 +81,7 @@ impl CloseCode {
     pub const CREDIT: Self = Self(3);
     /// An ACK of what was not sent.
     pub const ACK: Self = Self(4);
-    /// Numbers or tags used up.
+    /// Numbers, offsets or tags used up.
     pub const USED_UP: Self = Self(5);
     /// A message that is too long.
     pub const MESSAGE: Self = Self(6);
@@ -99,7 +99,7 @@ impl fmt::Display for CloseCode {
             Self::MALFORMED => "malformed packet",
             Self::CREDIT => "beyond the credit",
             Self::ACK => "ACK of what was not sent",
-            Self::USED_UP => "numbers or tags used up",
+            Self::USED_UP => "numbers, offsets or tags used up",
             Self::MESSAGE => "message too long",
             Self::REFUSED => "refused",
             Self::SILENT => "silent for too long",
@@ -116,10 +116,12 @@ pub enum CloseReason {
     NoAnswer,
     /// Another server answered than the one asked for.
     AnotherServer(ServerId),
-    /// Nothing came for too long.
+    /// Nothing came for too long, or nothing that acknowledges.
     Silent,
     /// The peer is another process now.
     Restarted,
+    /// The peer does not know the link any more.
+    Forgotten,
     /// This side closed it.
     Here(CloseCode),
     /// The other side closed it.
@@ -133,6 +135,7 @@ impl fmt::Display for CloseReason {
             Self::AnotherServer(id) => write!(f, "server {id} answered instead"),
             Self::Silent => f.write_str("silent for too long"),
             Self::Restarted => f.write_str("the peer was restarted"),
+            Self::Forgotten => f.write_str("the peer does not know the link any more"),
             Self::Here(code) => write!(f, "closed here: {code}"),
             Self::There(code, text) if text.is_empty() => write!(f, "closed by the peer: {code}"),
             Self::There(code, text) => {
@@ -149,7 +152,7 @@ pub enum SendError {
     Full,
     /// Longer than a message may be.
     TooLong,
-    /// The link has ended.
+    /// The link has ended, or is about to: so many bytes went through it that none can be counted any more.
     Closed,
 }
 

@@ -1,5 +1,7 @@
 //! The frames of a DATA packet (spec 9.4).
 
+use std::fmt;
+
 use bytes::BufMut;
 use nom::Parser as _;
 use nom::bytes::complete::take;
@@ -95,15 +97,27 @@ fn one(input: &[u8]) -> Parsed<'_, Frame<'_>> {
 /// Walks the frames of a packet; ends after the first that is none.
 pub(super) struct Frames<'a> {
     rest: &'a [u8],
+    len: usize,
 }
 
 /// Not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(super) struct Malformed {
+    /// What it begins with.
+    pub(super) code: u8,
+    /// Where it begins, in bytes from the first frame on.
+    pub(super) at: usize,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "frame {:#04x} at byte {} cannot be read", self.code, self.at)
+    }
+}
 
 impl<'a> Frames<'a> {
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, len: bytes.len() }
     }
 }
 
@@ -111,12 +125,11 @@ impl<'a> Iterator for Frames<'a> {
     type Item = Result<Frame<'a>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
-            return None;
-        }
+        let code = *self.rest.first()?;
         let Ok((rest, frame)) = one(self.rest) else {
+            let at = self.len - self.rest.len();
             self.rest = &[];
-            return Some(Err(Malformed));
+            return Some(Err(Malformed { code, at }));
         };
         self.rest = rest;
         Some(Ok(frame))

@@ -30,7 +30,7 @@ pub(super) const HELLO_AT: [Duration; 5] = [
 /// When an attempt is given up, and a half-open link forgotten.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// New cookies that are answered at once in one attempt.
-pub(super) const COOKIES_TAKEN: u8 = 3;
+pub(super) const COOKIES_TAKEN: usize = 3;
 /// Slot of the cookie.
 pub const COOKIE_SLOT: Duration = Duration::from_millis(7_500);
 /// Half-open links of one server id.
@@ -75,6 +75,8 @@ pub const WINDOWS: [u64; 3] = [256 << 10, 1 << 20, 2 << 20];
 pub const BULK_WAITING: u64 = 128 << 10;
 /// MESSAGE frames in one packet.
 pub(super) const PIECES_MAX: usize = 4;
+/// Room in a packet that is worth another MESSAGE frame, in bytes of its content.
+pub(super) const PIECE_LEAST: usize = 16;
 /// Ranges that an ACK tells and a receiver remembers.
 pub const ACK_RANGES: usize = 32;
 /// Ranges of one stream that a receiver keeps.
@@ -100,6 +102,8 @@ pub(super) const ACK_EVERY: u32 = 2;
 pub const INITIAL_RTT: Duration = Duration::from_millis(333);
 /// Numbers after which a packet counts as lost.
 pub(super) const PACKET_THRESHOLD: u64 = 3;
+/// Numbers below the highest acknowledged for which a late ACK is still understood (R-TRN-44).
+pub(super) const LATE: u64 = 256;
 /// Shortest time that is told apart.
 pub(super) const GRANULARITY: Duration = Duration::from_millis(1);
 /// Longest wait for a probe, unless a PTO itself is longer.
@@ -126,6 +130,10 @@ pub(super) const BURST_TIME: Duration = Duration::from_millis(2);
 pub const PING_TIME: Duration = Duration::from_secs(2);
 /// Silence of the peer that ends a link.
 pub const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// The least that it may be set to: two PINGs may be lost.
+pub const SILENCE_MIN: Duration = Duration::from_secs(5);
+/// For so many silences what was sent may stay unacknowledged, though the peer is heard.
+pub(super) const UNANSWERED: u32 = 2;
 /// PTOs for which a closed link answers with CLOSE.
 pub(super) const CLOSING_PTOS: u32 = 3;
 /// Longest reason of a CLOSE in bytes.
@@ -142,6 +150,7 @@ const _: () = {
         windows + 6 * SENDING_RANGES * RANGE_COST + SENT_MAX.next_power_of_two() * SENT_COST <= MEMORY_MAX
     );
     assert!(PING_TIME.as_secs() * 4 < SILENCE_MAX.as_secs());
+    assert!(PING_TIME.as_secs() * 2 < SILENCE_MIN.as_secs());
     assert!(PROBE_WAIT_MAX.as_secs() * 3 < SILENCE_MAX.as_secs());
     assert!(HELLO_HEADER + 32 + TAG_LEN == COOKIE_LEN);
     assert!(RESET_LEN == DATAGRAM_MIN);

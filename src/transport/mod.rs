@@ -20,6 +20,7 @@ mod frame;
 mod hello;
 mod keys;
 pub mod limits;
+mod numbers;
 mod pacer;
 mod ranges;
 mod received;

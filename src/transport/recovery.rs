@@ -2,13 +2,10 @@
 
 use super::ack::AckFrame;
 use super::congestion::Controller;
-use super::limits::{MSS, PACKET_THRESHOLD, PERSISTENT, PROBE_WAIT_MAX, PROBES, SENT_MAX};
+use super::limits::{LATE, MSS, PACKET_THRESHOLD, PERSISTENT, PROBE_WAIT_MAX, PROBES, SENT_MAX};
 use super::rtt::Rtt;
 use super::sent::{Fate, Log, Sent};
 use crate::time::{Duration, Instant};
-
-/// Numbers below the highest acknowledged for which a late ACK is still understood.
-const LATE: u64 = 256;
 
 /// What became of packets, for whoever knows what was in them.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +26,8 @@ pub(super) struct Recovery {
     loss_at: Option<Instant>,
     backoff: u32,
     last_eliciting: Instant,
+    /// When something in flight was last acknowledged, or flew alone.
+    answered: Instant,
     first_sample: Option<Instant>,
     /// Probes that may go now.
     pub(super) probes: u8,
@@ -49,6 +48,7 @@ impl Recovery {
             loss_at: None,
             backoff: 0,
             last_eliciting: now,
+            answered: now,
             first_sample: None,
             probes: 0,
             limited: false,
@@ -96,6 +96,9 @@ impl Recovery {
 
     /// An eliciting packet goes out.
     pub(super) fn sent(&mut self, now: Instant, packet: Sent) {
+        if self.flying == 0 {
+            self.answered = now;
+        }
         self.in_flight += u64::from(packet.size);
         self.flying += 1;
         self.last_eliciting = now;
@@ -139,8 +142,7 @@ impl Recovery {
             self.first_sample.get_or_insert(now);
         }
         if anything {
-            self.backoff = 0;
-            self.probes = 0;
+            (self.backoff, self.probes, self.answered) = (0, 0, now);
             self.find_lost(now, tell);
         }
     }
@@ -191,14 +193,22 @@ impl Recovery {
         pto.saturating_mul(1 << self.backoff.min(16)).min(PROBE_WAIT_MAX.max(pto))
     }
 
-    /// Time has passed: what is lost by it is told, or probes are allowed; then the oldest packet in flight is given
-    /// to be sent again, in case nothing is new.
+    /// Since when nothing in flight was acknowledged, if something is.
+    pub(super) fn unanswered(&self) -> Option<Instant> {
+        (self.flying > 0).then_some(self.answered)
+    }
+
+    /// Time has passed: what is lost by it is told, or probes are allowed. Says whether it was time for probes.
     pub(super) fn timeout(&mut self, now: Instant, tell: impl FnMut(Outcome<'_>)) -> bool {
         if self.deadline().is_none_or(|at| at > now) {
             return false;
         }
         if self.loss_at.is_some() {
             self.find_lost(now, tell);
+            return false;
+        }
+        if self.probes > 0 {
+            // They wait to be sent: another call at this time is no second timeout.
             return false;
         }
         self.backoff = self.backoff.saturating_add(1);

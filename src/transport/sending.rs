@@ -1,7 +1,9 @@
 //! One stream on its way out: what was not acknowledged yet is kept to be sent again.
 
 use super::event::{Priority, SendError};
-use super::limits::{BULK_WAITING, MESSAGE_HEADER, MESSAGE_MAX, RANGE_COST, SENDING_RANGES, WINDOWS};
+use super::limits::{
+    BULK_WAITING, MESSAGE_HEADER, MESSAGE_MAX, NUMBER_END, RANGE_COST, SENDING_RANGES, WINDOWS,
+};
 use super::ranges::Ranges;
 use super::store::Store;
 
@@ -57,19 +59,23 @@ impl Sending {
         usize::try_from(room).map_or(MESSAGE_MAX, |room| room.min(MESSAGE_MAX))
     }
 
-    /// Takes a message whole, or nothing of it (R-TRN-63).
+    /// Takes a message whole, or nothing of it (R-TRN-63); the link has to end where no offsets are left (R-TRN-12).
     pub(super) fn push(&mut self, message: &[u8]) -> Result<(), SendError> {
         if message.len() > MESSAGE_MAX {
             return Err(SendError::TooLong);
         }
-        if (message.len() + MESSAGE_HEADER) as u64 > self.room() {
+        let taken = (message.len() + MESSAGE_HEADER) as u64;
+        if self.end + taken >= NUMBER_END {
+            return Err(SendError::Closed);
+        }
+        if taken > self.room() {
             self.refused = true;
             return Err(SendError::Full);
         }
         let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
         self.store.write(self.end, &length.to_be_bytes());
         self.store.write(self.end + MESSAGE_HEADER as u64, message);
-        self.end += (message.len() + MESSAGE_HEADER) as u64;
+        self.end += taken;
         Ok(())
     }
 
@@ -168,5 +174,15 @@ impl Sending {
     /// Bytes on the heap, ranges counted by what they take.
     pub(super) fn memory(&self) -> usize {
         self.store.allocated() + (self.acked.len() + self.lost.len()) * RANGE_COST
+    }
+}
+
+#[cfg(test)]
+impl Sending {
+    /// As if all bytes but so many had been sent and acknowledged.
+    pub(super) fn use_up(&mut self, left: u64) {
+        let at = NUMBER_END - 1 - left;
+        (self.floor, self.fresh, self.end, self.limit) = (at, at, at, NUMBER_END - 1);
+        self.store.release(at);
     }
 }

@@ -80,7 +80,7 @@ impl Log {
         self.packets.iter().find(|packet| packet.fate == Fate::Flying)
     }
 
-    /// Forgets from the front what is settled; of what was lost the newest `keep` numbers stay for late ACKs.
+    /// Forgets from the front what is settled; what was lost stays for late ACKs from this number on.
     pub(super) fn trim(&mut self, keep_lost_from: u64) {
         while self.packets.front().is_some_and(|packet| match packet.fate {
             Fate::Flying => false,

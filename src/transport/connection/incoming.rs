@@ -27,7 +27,7 @@ impl Connection {
         }
         match datagram {
             Datagram::Cookie(head) => match &mut self.phase {
-                Phase::Dialing(dial) => dial.cookie(&head, bytes),
+                Phase::Dialing(dial) => dial.cookie(now, &head, bytes),
                 _ => Err(DropReason::Unasked),
             },
             Datagram::Welcome(head) => self.welcome(now, &head, bytes),
@@ -45,7 +45,7 @@ impl Connection {
             return Ok(());
         }
         self.keys = Some(dial.secret.link(head.attempt, &dial.hello.party, &party, Side::Initiator));
-        self.distant = party.session;
+        (self.distant, self.met) = (party.session, answer.met);
         let (server, incarnation) = (party.server, party.incarnation);
         self.peer = Some(Peer { server, incarnation, key: self.key, side: Side::Initiator });
         if let Some(took) = answer.took {
@@ -101,8 +101,8 @@ impl Connection {
         for frame in Frames::new(plain) {
             match frame {
                 Ok(frame) => eliciting |= frame.eliciting(),
-                Err(_) => {
-                    self.close(now, CloseCode::MALFORMED, "");
+                Err(malformed) => {
+                    self.close(now, CloseCode::MALFORMED, &malformed.to_string());
                     return Ok(());
                 }
             }
@@ -148,8 +148,7 @@ impl Connection {
     }
 
     fn ack(&mut self, now: Instant, ack: &AckFrame<'_>) {
-        let left_out = |low, high| self.skips.iter().any(|skip| (low..=high).contains(skip));
-        if ack.largest >= self.next_number || ack.ranges().any(|(low, high)| left_out(low, high)) {
+        if !ack.ranges().all(|(low, high)| self.numbers.were_sent(low, high)) {
             self.close(now, CloseCode::ACK, "");
             return;
         }

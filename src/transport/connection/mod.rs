@@ -3,26 +3,22 @@
 mod incoming;
 mod outgoing;
 mod timers;
-
-use std::collections::VecDeque;
-use std::net::SocketAddr;
+mod view;
 
 use super::congestion::Controller;
 use super::datagram::Head;
 use super::dial::Dial;
-use super::draws::Draws;
 use super::event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};
 use super::hello::{Hello, Welcome};
 use super::keys::{KeyId, LinkKeys, LinkSecret, Side};
-use super::limits::{CLOSING_PTOS, HANDSHAKE_TIME, LAST_WORDS, NUMBER_END, REASON_MAX, SKIP};
+use super::limits::{CLOSING_PTOS, HANDSHAKE_TIME, REASON_MAX};
+use super::numbers::Numbers;
 use super::pacer::Pacer;
 use super::received::Received;
 use super::receiving::Receiving;
 use super::recovery::Recovery;
 use super::route::Route;
-use super::rtt::Rtt;
 use super::sending::Sending;
-use crate::ident::ServerId;
 use crate::time::{Duration, Instant};
 
 /// What a link counts.
@@ -82,12 +78,7 @@ pub struct Connection {
     distant: u64,
     peer: Option<Peer>,
     keys: Option<LinkKeys>,
-    draws: Draws,
-    next_number: u64,
-    /// From here on only CLOSE is sent (R-TRN-12).
-    number_end: u64,
-    skip_at: u64,
-    skips: VecDeque<u64>,
+    numbers: Numbers,
     received: Received,
     recovery: Recovery,
     pacer: Pacer,
@@ -98,12 +89,14 @@ pub struct Connection {
     credit_again: [bool; 3],
     ping: bool,
     heard: Instant,
+    met: Instant,
     opened: Option<Instant>,
     bad_tags: u64,
     silence: Duration,
     /// Told by the next calls.
     connected: bool,
-    unsound: bool,
+    /// Why the next call ends the link.
+    fault: Option<CloseCode>,
     end: Option<CloseReason>,
     stats: Stats,
 }
@@ -120,8 +113,6 @@ pub(super) struct Begin {
 
 impl Connection {
     fn new(begin: Begin, side: Side, phase: Phase, key: KeyId, attempt: u64) -> Self {
-        let mut draws = Draws::new(&begin.seed);
-        let skip_at = draws.number() % SKIP.1;
         Self {
             side,
             phase,
@@ -132,11 +123,7 @@ impl Connection {
             distant: 0,
             peer: None,
             keys: None,
-            draws,
-            next_number: 0,
-            number_end: NUMBER_END - LAST_WORDS,
-            skip_at: SKIP.0 + skip_at,
-            skips: VecDeque::new(),
+            numbers: Numbers::new(&begin.seed),
             received: Received::new(),
             recovery: Recovery::new(begin.now, begin.controller),
             pacer: Pacer::new(begin.now),
@@ -147,11 +134,12 @@ impl Connection {
             credit_again: [false; 3],
             ping: false,
             heard: begin.now,
+            met: begin.now,
             opened: None,
             bad_tags: 0,
             silence: begin.silence,
             connected: false,
-            unsound: false,
+            fault: None,
             end: None,
             stats: Stats::default(),
         }
@@ -183,7 +171,11 @@ impl Connection {
         if !matches!(self.phase, Phase::Open | Phase::Dialing(_)) {
             return Err(SendError::Closed);
         }
-        self.outward.get_mut(priority.index()).ok_or(SendError::Closed)?.push(message)
+        let result = self.outward.get_mut(priority.index()).ok_or(SendError::Closed)?.push(message);
+        if result == Err(SendError::Closed) {
+            self.fault = Some(CloseCode::USED_UP);
+        }
+        result
     }
 
     /// The longest message that [`send`](Self::send) would take now.
@@ -229,7 +221,9 @@ impl Connection {
             if (reading || ended)
                 && let Some(message) = stream.message()
             {
-                self.unsound |= !stream.sound();
+                if !stream.sound() {
+                    self.fault = Some(CloseCode::MESSAGE);
+                }
                 return Some(Event::Message(priority, message));
             }
         }
@@ -276,6 +270,19 @@ impl Connection {
         self.forget();
     }
 
+    /// Ends a link that has just opened for the sake of another, of which it is a `rival` or the past (R-TRN-24). Its
+    /// user was told nothing of it, nor is now but, of an attempt from here, the end.
+    pub(super) fn withdraw(&mut self, now: Instant, rival: bool) {
+        if rival {
+            self.close(now, CloseCode::REPLACED, "");
+        } else {
+            self.drain(CloseReason::Restarted);
+        }
+        self.connected = false;
+        self.inward = Priority::ALL.map(Receiving::new);
+        self.end = self.end.take().filter(|_| self.side == Side::Initiator);
+    }
+
     /// Ends the link if it is not open yet: its key was taken away.
     pub(super) fn abandon(&mut self) {
         if matches!(self.phase, Phase::Dialing(_) | Phase::HalfOpen(_)) {
@@ -288,105 +295,22 @@ impl Connection {
         self.outward = Priority::ALL.map(Sending::new);
         self.pace_at = None;
     }
-
-    /// Whether nothing is left to do or to tell.
-    pub(super) const fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Drained) && self.end.is_none()
-    }
-
-    /// Whether the peer has proven itself and nobody has closed.
-    pub const fn is_open(&self) -> bool {
-        matches!(self.phase, Phase::Open)
-    }
-
-    pub(super) const fn is_half_open(&self) -> bool {
-        matches!(self.phase, Phase::HalfOpen(_))
-    }
-
-    /// Who is at the other end, once that is known.
-    pub const fn peer(&self) -> Option<Peer> {
-        self.peer
-    }
-
-    pub(super) fn has_peer(&self, server: ServerId) -> bool {
-        self.peer.is_some_and(|peer| peer.server == server)
-    }
-
-    /// Which secret the link is made with.
-    pub const fn key(&self) -> KeyId {
-        self.key
-    }
-
-    /// Who began.
-    pub const fn side(&self) -> Side {
-        self.side
-    }
-
-    /// The peer's address.
-    pub const fn remote(&self) -> SocketAddr {
-        self.route.remote
-    }
-
-    /// Whether it was made by this very HELLO from there (R-TRN-21).
-    pub(super) fn answers(&self, from: Route, hello: &Hello) -> bool {
-        let own = (self.distant, self.attempt, self.key, self.nonce);
-        let asked = (hello.party.session, hello.attempt, hello.key, hello.party.nonce);
-        self.side == Side::Responder && own == asked && self.route.is(from)
-    }
-
-    pub(super) const fn distant(&self) -> u64 {
-        self.distant
-    }
-
-    pub(super) const fn attempt(&self) -> u64 {
-        self.attempt
-    }
-
-    /// When the link opened.
-    pub const fn opened(&self) -> Option<Instant> {
-        self.opened
-    }
-
-    /// When something last came that the keys proved.
-    pub const fn heard(&self) -> Instant {
-        self.heard
-    }
-
-    /// The round trip.
-    pub const fn rtt(&self) -> &Rtt {
-        &self.recovery.rtt
-    }
-
-    /// Bytes in flight, and how many may be.
-    pub fn window(&self) -> (u64, u64) {
-        (self.recovery.in_flight(), self.recovery.controller().window())
-    }
-
-    /// Bytes of a stream that the peer does not have yet, lengths included.
-    pub fn unacknowledged(&self, priority: Priority) -> u64 {
-        self.outward.get(priority.index()).map_or(0, Sending::unacknowledged)
-    }
-
-    /// Bytes on the heap: for sending, and for receiving (R-TRN-62).
-    pub fn memory(&self) -> (usize, usize) {
-        let sending = self.outward.iter().map(Sending::memory).sum::<usize>() + self.recovery.memory();
-        (sending, self.inward.iter().map(Receiving::memory).sum())
-    }
-
-    /// What was counted.
-    pub const fn stats(&self) -> Stats {
-        Stats { lost: self.recovery.lost_packets, ..self.stats }
-    }
 }
 
 #[cfg(test)]
 impl Connection {
-    /// As if all numbers were used, or all but one bad tag had come.
-    pub(super) fn use_up(&mut self, numbers: bool) {
-        if numbers {
-            self.number_end = self.next_number;
-        } else {
-            self.bad_tags = super::limits::BAD_TAGS_MAX - 1;
-        }
+    /// As if all numbers were used.
+    pub(super) fn use_up_numbers(&mut self) {
+        self.numbers.use_up();
+    }
+
+    /// As if all bad tags but one had come.
+    pub(super) fn use_up_tags(&mut self) {
+        self.bad_tags = super::limits::BAD_TAGS_MAX - 1;
+    }
+
+    /// As if the stream had carried all bytes but these.
+    pub(super) fn use_up_offsets(&mut self, stream: Priority, left: u64) {
+        self.outward[stream.index()].use_up(left);
     }
 }

@@ -7,23 +7,22 @@ use crate::transport::datagram::DataHead;
 use crate::transport::event::{CloseCode, Priority};
 use crate::transport::frame::{CREDIT_LEN, Frame, MESSAGE_OVERHEAD, message_head};
 use crate::transport::limits::{
-    ACK_RANGES, DATA_HEADER, DATAGRAM_MAX, DATAGRAM_MIN, PIECES_MAX, SKIP, SKIPS_KEPT, TAG_LEN,
+    ACK_RANGES, DATA_HEADER, DATAGRAM_MAX, DATAGRAM_MIN, PIECE_LEAST, PIECES_MAX, TAG_LEN,
 };
 use crate::transport::recovery::Outcome;
 use crate::transport::route::Transmit;
+use crate::transport::sending::Sending;
 use crate::transport::sent::{Fate, Piece, Sent};
 
 /// Where the frames of a packet must end.
 const FRAMES_END: usize = DATAGRAM_MAX - TAG_LEN;
-/// Less of a stream is not worth a frame, unless it is all that there is.
-const PIECE_LEAST: usize = 16;
 
 impl Connection {
     /// Writes the next datagram into `buf`, instead of what stands there.
     pub(in crate::transport) fn poll_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
         buf.clear();
-        if std::mem::take(&mut self.unsound) {
-            self.close(now, CloseCode::MESSAGE, "");
+        if let Some(code) = self.fault.take() {
+            self.close(now, code, "");
         }
         let written = match &mut self.phase {
             Phase::Dialing(dial) => dial.transmit(now, buf),
@@ -50,7 +49,7 @@ impl Connection {
     fn has_work(&self) -> bool {
         self.ping
             || self.credit_again.contains(&true)
-            || self.outward.iter().any(|stream| stream.has_work())
+            || self.outward.iter().any(Sending::has_work)
             || self.inward.iter().any(|stream| stream.credit().1)
     }
 
@@ -82,11 +81,11 @@ impl Connection {
         if !eliciting && !answer {
             return false;
         }
-        let number = self.number();
-        if number >= self.number_end {
+        if self.numbers.used_up() {
             self.close(now, CloseCode::USED_UP, "");
             return false;
         }
+        let number = self.numbers.take();
         buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());
         let mut space = [0; (ACK_RANGES - 1) * 8];
         let mut told = 0;
@@ -95,7 +94,7 @@ impl Connection {
             Frame::Ack(ack).emit(buf);
             self.received.answered();
         }
-        let sent = eliciting.then(|| self.content(now, number, probe && !work, buf));
+        let sent = eliciting.then(|| self.content(now, number, probe, buf));
         if !self.seal(number, buf) {
             return false;
         }
@@ -108,24 +107,10 @@ impl Connection {
         true
     }
 
-    /// The next number; one is left out now and then (R-TRN-31).
-    fn number(&mut self) -> u64 {
-        if self.next_number == self.skip_at {
-            if self.skips.len() >= SKIPS_KEPT {
-                self.skips.pop_front();
-            }
-            self.skips.push_back(self.skip_at);
-            self.next_number += 1;
-            self.skip_at = self.next_number + SKIP.0 + self.draws.number() % SKIP.1;
-        }
-        let number = self.next_number;
-        self.next_number += 1;
-        number
-    }
-
-    /// Writes the eliciting frames; `empty`: a probe for which nothing waits.
-    fn content(&mut self, now: Instant, number: u64, empty: bool, buf: &mut Vec<u8>) -> Sent {
-        if empty && let Some(oldest) = self.recovery.oldest() {
+    /// Writes the eliciting frames; a probe for which no bytes wait takes those of the oldest packet (R-TRN-43).
+    fn content(&mut self, now: Instant, number: u64, probe: bool, buf: &mut Vec<u8>) -> Sent {
+        let again = probe && !self.outward.iter().any(Sending::has_work);
+        if again && let Some(oldest) = self.recovery.oldest() {
             settle(&mut self.outward, &mut self.credit_again, Outcome::Lost(&oldest));
         }
         let credits = self.credits(buf);
@@ -194,7 +179,7 @@ impl Connection {
         if !std::mem::take(&mut closing.due) {
             return false;
         }
-        let number = self.number();
+        let number = self.numbers.take();
         let Phase::Closing(Closing { code, reason, .. }) = &self.phase else { return false };
         buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());
         Frame::Close { code: code.0, reason }.emit(buf);

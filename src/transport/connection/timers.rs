@@ -4,7 +4,7 @@ use super::incoming::settle;
 use super::{Connection, Phase};
 use crate::time::Instant;
 use crate::transport::event::{CloseCode, CloseReason};
-use crate::transport::limits::PING_TIME;
+use crate::transport::limits::{PING_TIME, UNANSWERED};
 
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) and [`poll_output`](Self::poll_output) are wanted next.
@@ -20,9 +20,17 @@ impl Connection {
 
     fn open_deadline(&self) -> Option<Instant> {
         let ping = (!self.ping).then(|| self.recovery.last_eliciting() + PING_TIME);
-        let silent = Some(self.heard + self.silence);
-        let times = [self.received.due(), self.recovery.deadline(), self.pace_at, ping, silent];
+        let times =
+            [self.received.due(), self.recovery.deadline(), self.pace_at, ping, Some(self.silent_at())];
         times.into_iter().flatten().min()
+    }
+
+    /// When the link ends if nothing comes, or nothing that acknowledges what was sent (R-TRN-70).
+    fn silent_at(&self) -> Instant {
+        let unheard = self.heard + self.silence;
+        self.recovery
+            .unanswered()
+            .map_or(unheard, |since| unheard.min(since + self.silence.saturating_mul(UNANSWERED)))
     }
 
     /// Time has passed; a call too early or too often does nothing.
@@ -49,7 +57,7 @@ impl Connection {
     }
 
     fn open_timeout(&mut self, now: Instant) {
-        if now >= self.heard + self.silence {
+        if now >= self.silent_at() {
             // Perhaps only the way to here is cut: then the other end need not wait as well.
             self.end_with(now, CloseCode::SILENT, "", CloseReason::Silent);
             return;

@@ -60,7 +60,7 @@ impl Endpoint {
             link.welcome_again();
             return Ok(());
         }
-        self.make_room(hello);
+        self.make_room(hello)?;
         let invited = |link: &&Connection| link.key() == hello.key && link.side() == Side::Responder;
         let many =
             hello.key != KeyId::CLUSTER && self.links.values().filter(invited).count() >= INVITATION_LINKS;
@@ -74,8 +74,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Lets the oldest half-open link go where there are too many (R-TRN-21).
-    fn make_room(&mut self, hello: &Hello) {
+    /// Lets a half-open link go where there are too many; fails if the new one is the first to go (R-TRN-21).
+    fn make_room(&mut self, hello: &Hello) -> Result<(), DropReason> {
         let half = || self.links.iter().filter(|(_, link)| link.is_half_open());
         // One for each invitation: whose holder may claim to be anybody.
         let cluster = hello.key == KeyId::CLUSTER;
@@ -83,16 +83,26 @@ impl Endpoint {
         let rival =
             |link: &Connection| link.key() == hello.key && (!cluster || link.has_peer(hello.party.server));
         let rivals = || half().filter(|(_, link)| rival(link));
-        let oldest = if rivals().count() >= most {
-            rivals().min_by_key(|(_, link)| (link.heard(), link.attempt()))
+        let goes = if rivals().count() >= most {
+            // Of one process those that its own end would keep stay, in whatever order they came (R-TRN-24).
+            let older = |link: &Connection| match link.is_of(&hello.party) {
+                false => (false, link.met().micros()),
+                true => (true, link.attempt()),
+            };
+            let goes = rivals().min_by_key(|(_, link)| older(link));
+            if goes.is_some_and(|(_, link)| older(link) > (true, hello.attempt)) {
+                return Err(DropReason::Full);
+            }
+            goes
         } else if half().count() >= HALF_OPEN_MAX {
-            half().min_by_key(|(_, link)| (link.heard(), link.attempt()))
+            half().min_by_key(|(_, link)| (link.met(), link.attempt()))
         } else {
             None
         };
-        if let Some(id) = oldest.map(|(id, _)| *id) {
+        if let Some(id) = goes.map(|(id, _)| *id) {
             self.links.remove(&id);
         }
+        Ok(())
     }
 
     /// Sends what stands in the scratch buffer.
@@ -120,18 +130,17 @@ impl Endpoint {
         let _ = self.reply(to);
     }
 
-    /// A peer does not know a session: it was restarted, or the RESET is of no use.
+    /// A peer does not know a session: it was restarted, or the link is gone there (R-TRN-25). It knew every session
+    /// before it named it, and knows none again: so the answer holds, however late it comes.
     pub(super) fn take_reset(&mut self, bytes: &[u8]) -> Result<(), DropReason> {
         let secret = self.secrets.get(&KeyId::CLUSTER).ok_or(DropReason::Key)?;
         let signed = secret.open(bytes).ok_or(DropReason::Tag)?;
         let reset = Reset::parse(signed).ok_or(DropReason::Malformed)?;
-        let link = self.links.values_mut().filter(|link| link.is_open()).find(|link| {
-            let peer = link.peer();
-            let other =
-                |p: &crate::transport::Peer| p.server == reset.server && p.incarnation != reset.incarnation;
-            link.distant() == reset.session && peer.as_ref().is_some_and(other)
-        });
-        link.ok_or(DropReason::Reset)?.drain(CloseReason::Restarted);
+        let mut open = self.links.values_mut().filter(|link| link.is_open());
+        let named = |link: &&mut Connection| link.distant() == reset.session && link.has_peer(reset.server);
+        let link = open.find(named).ok_or(DropReason::Reset)?;
+        let same = link.peer().is_some_and(|peer| peer.incarnation == reset.incarnation);
+        link.drain(if same { CloseReason::Forgotten } else { CloseReason::Restarted });
         Ok(())
     }
 }

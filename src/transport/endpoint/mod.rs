@@ -17,7 +17,7 @@ use super::drops::{DropReason, Drops};
 use super::event::{CloseCode, CloseReason, Event, Priority, SendError};
 use super::hello::{Hello, Reset};
 use super::keys::{KeyId, LinkSecret, Party, Side};
-use super::limits::{COOKIE_LEN, LINKS_MAX, REPLIES_MAX, SILENCE_MAX};
+use super::limits::{COOKIE_LEN, LINKS_MAX, REPLIES_MAX, SILENCE_MAX, SILENCE_MIN};
 use super::route::{Route, Transmit};
 use crate::ident::{Incarnation, ServerId};
 use crate::time::{Duration, Instant};
@@ -39,7 +39,8 @@ pub struct Config {
     pub server: ServerId,
     /// This process.
     pub incarnation: Incarnation,
-    /// Silence of a peer that ends a link.
+    /// Silence of a peer that ends a link; at least [`SILENCE_MIN`](super::limits::SILENCE_MIN), which less is taken
+    /// for.
     pub silence: Duration,
     /// Makes the congestion controller of a new link.
     pub controller: fn() -> Box<dyn Controller>,
@@ -100,7 +101,8 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// An endpoint without links; `seed` are 32 random bytes, used for nothing else.
-    pub fn new(config: Config, seed: &[u8; 32]) -> Self {
+    pub fn new(mut config: Config, seed: &[u8; 32]) -> Self {
+        config.silence = config.silence.max(SILENCE_MIN);
         let mut draws = Draws::new(seed);
         let resets = Resets::new(draws.number());
         Self {

@@ -6,45 +6,54 @@ use crate::transport::event::Peer;
 use crate::transport::limits::CROSSING;
 
 /// What a new link means for another that is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// Nothing.
     Apart,
     /// The other is of a process that is gone.
     Restarted,
+    /// The new one is of a process that is gone.
+    Late,
     /// The other closes.
     Replaced,
     /// The new one closes.
     Yields,
 }
 
+/// What is known of the link that has opened.
+struct New {
+    peer: Peer,
+    attempt: u64,
+    met: Instant,
+}
+
 impl Endpoint {
-    /// A link has opened: which others end.
+    /// A link has opened: which others end, or that it ends itself and no other.
     pub(super) fn settle(&mut self, now: Instant, local: u64) {
-        let Some(new) = self.links.get(&local) else { return };
-        let (Some(peer), attempt) = (new.peer(), new.attempt()) else { return };
+        let Some(link) = self.links.get(&local) else { return };
+        let Some(peer) = link.peer() else { return };
+        let new = New { peer, attempt: link.attempt(), met: link.met() };
         let own = (self.config.server, self.config.incarnation);
-        let mut yields = false;
+        let others = self.links.iter().filter(|(id, link)| **id != local && link.is_open());
+        let mut verdicts = others.map(|(_, other)| verdict(now, own, &new, other));
+        if let Some(verdict) = verdicts.find(|verdict| matches!(verdict, Verdict::Late | Verdict::Yields)) {
+            if let Some(link) = self.links.get_mut(&local) {
+                link.withdraw(now, verdict == Verdict::Yields);
+            }
+            return self.sweep();
+        }
         for (_, other) in self.links.iter_mut().filter(|(id, link)| **id != local && link.is_open()) {
-            match verdict(now, own, (peer, attempt), other) {
-                Verdict::Apart => {}
+            match verdict(now, own, &new, other) {
                 Verdict::Restarted => other.drain(CloseReason::Restarted),
                 Verdict::Replaced => other.close(now, CloseCode::REPLACED, ""),
-                Verdict::Yields => yields = true,
+                Verdict::Apart | Verdict::Late | Verdict::Yields => {}
             }
-        }
-        if yields && let Some(link) = self.links.get_mut(&local) {
-            link.close(now, CloseCode::REPLACED, "");
         }
     }
 }
 
-fn verdict(
-    now: Instant,
-    own: (ServerId, Incarnation),
-    (peer, attempt): (Peer, u64),
-    other: &Connection,
-) -> Verdict {
-    let Some(before) = other.peer() else { return Verdict::Apart };
+fn verdict(now: Instant, own: (ServerId, Incarnation), new: &New, other: &Connection) -> Verdict {
+    let (peer, Some(before)) = (new.peer, other.peer()) else { return Verdict::Apart };
     let same_key = before.key == peer.key;
     // Who holds an invitation only could claim to be any server: it ends no link but its own.
     if !same_key && peer.key != KeyId::CLUSTER {
@@ -56,12 +65,14 @@ fn verdict(
         return if one_only { Verdict::Replaced } else { Verdict::Apart };
     }
     if before.incarnation != peer.incarnation {
-        return Verdict::Restarted;
+        // A packet of the process before may come late, and open its link after that of the process that runs.
+        let late = same_key && other.met() > new.met;
+        return if late { Verdict::Late } else { Verdict::Restarted };
     }
     let other_stays = if !same_key {
         false
     } else if before.side == peer.side {
-        other.attempt() > attempt
+        other.attempt() > new.attempt
     } else {
         let crossed = other.opened().is_some_and(|opened| now.since(opened) < CROSSING);
         let own_is_smaller = own < (peer.server, peer.incarnation);

@@ -11,7 +11,7 @@ use crate::transport::ack::ack_of;
 use crate::transport::congestion::{Controller, NewReno};
 use crate::transport::drops::DropReason;
 use crate::transport::frame::{Frame, Frames};
-use crate::transport::limits::{MEMORY_MAX, MSS, SENDING_RANGES, SENT_MAX, WINDOW_MAX};
+use crate::transport::limits::{MEMORY_MAX, MSS, SENDING_RANGES, SENT_MAX, WINDOW_MAX, WINDOWS};
 use crate::transport::sending::Sending;
 use crate::transport::{Config, Endpoint, LinkSecret, Priority};
 
@@ -149,6 +149,48 @@ fn both_probes_carry_the_bytes_of_the_oldest_packet() {
         );
         assert!(carries, "{frames:?}");
     }
+}
+
+/// The limits that CREDIT says in these datagrams, and the number of the last datagram.
+fn credits(peer: &mut Hostile, datagrams: &[Vec<u8>]) -> (Vec<u64>, u64) {
+    let (mut limits, mut last) = (Vec::new(), 0);
+    for datagram in datagrams {
+        let (number, frames) = peer.open(datagram);
+        last = number;
+        limits.extend(Frames::new(&frames).flatten().filter_map(|frame| match frame {
+            Frame::Credit { limit, .. } => Some(limit),
+            _ => None,
+        }));
+    }
+    (limits, last)
+}
+
+#[test]
+fn credit_that_is_lost_is_sent_again() {
+    shows!("R-TRN-42", "R-TRN-61");
+    let mut server = endpoint(0, 1, 1);
+    let mut peer = Hostile::new(9, 1, 77);
+    let link = peer.meet(&mut server, NOW);
+    let message = [&65_536u32.to_be_bytes()[..], &[7; 65_536]].concat();
+    for (n, bytes) in (0..).zip(message.chunks(1000)) {
+        let frame = Frame::Message { stream: Priority::Control, offset: n * 1000, bytes };
+        let sent = peer.send(&mut server, NOW, &[frame]).expect("taken");
+        assert!(credits(&mut peer, &sent).0.is_empty());
+    }
+    assert!(server.poll_event().is_some());
+    let told = peer.collect(&mut server, NOW);
+    let (limits, lost) = credits(&mut peer, &told);
+    assert_eq!(limits, [WINDOWS[0] + 65_540]);
+    // Three packets more, which arrive.
+    for n in 1..=3 {
+        server.send(link, Priority::Control, b"x").expect("room");
+        let sent = peer.collect(&mut server, NOW);
+        assert_eq!(credits(&mut peer, &sent), (vec![], lost + n), "told once");
+    }
+    let mut space = [0; 248];
+    let ack = ack_of([(lost + 1, lost + 4)].into_iter(), Duration::ZERO, &mut space).expect("an ACK");
+    let again = peer.send(&mut server, NOW + Duration::from_millis(30), &[Frame::Ack(ack)]).expect("taken");
+    assert_eq!(credits(&mut peer, &again).0, limits);
 }
 
 #[test]

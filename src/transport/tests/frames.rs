@@ -31,9 +31,18 @@ fn frames_both_ways_and_every_prefix() {
         frame.emit(&mut bytes);
         assert_eq!(Frames::new(&bytes).collect::<Vec<_>>(), [Ok(frame)]);
         for end in 1..bytes.len() {
-            assert_eq!(Frames::new(&bytes[..end]).last(), Some(Err(Malformed)), "{end} bytes of {frame:?}");
+            let malformed = Malformed { code: bytes[0], at: 0 };
+            assert_eq!(Frames::new(&bytes[..end]).last(), Some(Err(malformed)), "{end} bytes of {frame:?}");
         }
     }
+}
+
+#[test]
+fn what_is_no_frame_is_named_with_its_place() {
+    shows!("R-TRN-72");
+    let bytes = [1, 0, 4, 2, 0, 0, 0, 0, 0, 1, 0x7f, 1];
+    let malformed = Frames::new(&bytes).last().expect("something").expect_err("no frame");
+    assert_eq!(malformed.to_string(), "frame 0x7f at byte 10 cannot be read");
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn everything_arrives_once_and_in_order_at_20_percent_loss_both_ways() {
     shows!("R-TRN-35", "R-TRN-42", "R-TRN-03");
     let mut world = talk(1, bad(20), 150, Duration::from_secs(600));
     for pair in [(0, 1), (1, 0)] {
-        let tally = world.path(pair.0, pair.1).tally;
+        let tally = world.path(pair.0, pair.1).tally();
         assert!(tally.lost > 0 && tally.copied > 0 && tally.held > 0 && tally.damaged > 0, "{tally:?}");
     }
 }

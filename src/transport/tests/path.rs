@@ -1,5 +1,6 @@
-//! One direction of a path, decided by a seed: loss, copies, delay, order, damage, a rate with a queue.
+//! One direction of a path, decided by a seed: the relay's faults, a cut, a hole for what is large.
 
+use crate::relay::{self, Chance, Delivery, Link, LinkTally};
 use crate::time::{Duration, Instant};
 
 /// What is wrong with a path; probabilities in percent.
@@ -16,6 +17,8 @@ pub(super) struct Faults {
     pub(super) rate: Option<(u64, u64)>,
     /// Nothing passes.
     pub(super) cut: bool,
+    /// Nothing passes that is longer.
+    pub(super) hole: Option<usize>,
 }
 
 impl Faults {
@@ -56,65 +59,64 @@ impl Dice {
     }
 }
 
+impl Faults {
+    fn of_relay(self) -> relay::Faults {
+        let percent = |percent: u64| Chance::per_mille(percent as u32 * 10);
+        relay::Faults {
+            loss: percent(self.loss),
+            duplicate: percent(self.duplicate),
+            reorder: percent(self.reorder),
+            corrupt: percent(self.corrupt),
+            delay: self.delay,
+            jitter: Duration::ZERO,
+            reorder_by: self.reorder_by,
+            rate: self.rate.map(|(bytes_per_second, _)| bytes_per_second),
+            queue: self.rate.map_or(0, |(_, queue)| queue),
+            max_size: None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Path {
     pub(super) faults: Faults,
-    pub(super) tally: Tally,
-    dice: Dice,
-    last: Instant,
-    busy: Instant,
+    link: Link,
+    /// Datagrams that a cut or a hole kept from the link.
+    swallowed: u64,
 }
 
 impl Path {
     pub(super) fn new(seed: u64, faults: Faults) -> Self {
-        Self { faults, tally: Tally::default(), dice: Dice(seed), last: Instant::ZERO, busy: Instant::ZERO }
+        Self { faults, link: Link::new(seed, faults.of_relay()), swallowed: 0 }
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        let LinkTally { taken, lost, repeated, held_back, corrupted, queue_full, .. } = *self.link.tally();
+        Tally {
+            taken: taken + self.swallowed,
+            lost: lost + self.swallowed,
+            full: queue_full,
+            copied: repeated,
+            held: held_back,
+            damaged: corrupted,
+        }
     }
 
     /// When copies of a datagram arrive, and as what.
     pub(super) fn pass(&mut self, now: Instant, bytes: &[u8]) -> Vec<(Instant, Vec<u8>)> {
-        let faults = self.faults;
-        self.tally.taken += 1;
-        if faults.cut {
-            self.tally.lost += 1;
+        if self.faults.cut || self.faults.hole.is_some_and(|largest| bytes.len() > largest) {
+            self.swallowed += 1;
             return Vec::new();
         }
-        let Some(out) = self.bottleneck(now, bytes.len() as u64) else {
-            self.tally.full += 1;
-            return Vec::new();
+        self.link.set_faults(self.faults.of_relay());
+        let copies = self.link.pass(now, bytes.len());
+        let copy = |delivery: Delivery| {
+            let mut bytes = bytes.to_vec();
+            if let Some(bit) = delivery.flip {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            (delivery.at, bytes)
         };
-        if self.dice.percent(faults.loss) {
-            self.tally.lost += 1;
-            return Vec::new();
-        }
-        let mut at = (out + faults.delay).max(self.last);
-        let held = faults.reorder_by.as_micros() as u64;
-        if self.dice.percent(faults.reorder) {
-            self.tally.held += 1;
-            at += Duration::from_micros(self.dice.below(held));
-        } else {
-            self.last = at;
-        }
-        let mut bytes = bytes.to_vec();
-        if self.dice.percent(faults.corrupt) {
-            self.tally.damaged += 1;
-            let bit = self.dice.below(bytes.len() as u64 * 8) as usize;
-            bytes[bit / 8] ^= 1 << (bit % 8);
-        }
-        let mut copies = vec![(at, bytes.clone())];
-        if self.dice.percent(faults.duplicate) {
-            self.tally.copied += 1;
-            copies.push((at + Duration::from_micros(self.dice.below(held)), bytes));
-        }
-        copies
-    }
-
-    fn bottleneck(&mut self, now: Instant, len: u64) -> Option<Instant> {
-        let Some((rate, queue)) = self.faults.rate else { return Some(now) };
-        let waiting = self.busy.since(now).as_micros() as u64 * rate / 1_000_000;
-        if waiting + len > queue {
-            return None;
-        }
-        self.busy = self.busy.max(now) + Duration::from_micros(len * 1_000_000 / rate);
-        Some(self.busy)
+        copies.into_iter().flatten().map(copy).collect()
     }
 }

@@ -79,7 +79,7 @@ impl Tally {
             self.messages += node.told.messages.len() as u64;
             self.ends += node.told.closed.len() as u64;
         }
-        for path in world.paths.iter().map(|path| path.tally) {
+        for path in world.paths.iter().map(|path| path.tally()) {
             self.lost += path.lost;
             self.damaged += path.damaged;
             self.copied += path.copied;
@@ -89,43 +89,42 @@ impl Tally {
     }
 }
 
-fn play(seed: u64, acts: Vec<Act>, tally: &mut Tally) {
-    let mut world = World::new(seed, 3, Faults::delay(10));
-    world.capture = Some(Vec::new());
-    for node in 0..3 {
-        world.join(node, (node + 1) % 3);
+/// A world of three, and what is known of it.
+struct Play {
+    world: World,
+    seed: u64,
+    incarnation: u32,
+    /// Number of the next message of a row.
+    next: std::collections::BTreeMap<(usize, LinkId, usize), u64>,
+}
+
+impl Play {
+    fn new(seed: u64) -> Self {
+        let mut world = World::new(seed, 3, Faults::delay(10));
+        world.capture = Some(Vec::new());
+        for node in 0..3 {
+            world.join(node, (node + 1) % 3);
+        }
+        Self { world, seed, incarnation: 1, next: std::collections::BTreeMap::new() }
     }
-    let mut incarnation = 1;
-    let mut next = std::collections::BTreeMap::new();
-    for act in acts {
+
+    fn act(&mut self, act: Act) {
+        let world = &mut self.world;
         match act {
             Act::Dial(node) => {
                 let (now, to) = (world.now, world.nodes[(node + 1) % 3].address);
                 let _ = world.nodes[node].endpoint.connect(now, to, None, crate::transport::KeyId::CLUSTER);
             }
-            Act::Send { node, pick, priority, len, count } => {
-                let count_links = world.nodes[node].endpoint.links().count();
-                let Some((link, _)) = world.nodes[node].endpoint.links().nth(pick % count_links.max(1))
-                else {
-                    continue;
-                };
-                for _ in 0..count {
-                    let n = next.entry((node, link, priority)).or_insert(0);
-                    let message = label(node, link, *n, len);
-                    *n += u64::from(
-                        world.nodes[node].endpoint.send(link, Priority::ALL[priority], &message).is_ok(),
-                    );
-                }
-            }
+            Act::Send { node, pick, priority, len, count } => self.send(node, pick, priority, len, count),
             Act::Close { node, pick } => {
-                let Some((link, _)) = world.nodes[node].endpoint.links().nth(pick) else { continue };
+                let Some((link, _)) = world.nodes[node].endpoint.links().nth(pick) else { return };
                 world.nodes[node].endpoint.close(world.now, link, CloseCode::DONE, "enough");
             }
             Act::Deaf(node, deaf) => world.nodes[node].set_deaf(deaf),
             Act::Restart(node) => {
-                incarnation += 1;
-                world.nodes[node].endpoint =
-                    super::world::endpoint(node, incarnation, seed + u64::from(incarnation));
+                self.incarnation += 1;
+                let seed = self.seed + u64::from(self.incarnation);
+                world.nodes[node].endpoint = super::world::endpoint(node, self.incarnation, seed);
                 world.nodes[node].told = super::world::Told::default();
             }
             Act::Run(millis) => world.run(Duration::from_millis(millis)),
@@ -138,25 +137,45 @@ fn play(seed: u64, acts: Vec<Act>, tally: &mut Tally) {
                 delay: Duration::from_millis(delay),
                 reorder_by: Duration::from_millis(2 * delay),
                 rate: rate.map(|rate| (rate, 12_000)),
+                hole: None,
             }),
-            Act::Replay(n) => {
-                let capture = world.capture.as_ref().expect("a capture");
-                let Some((from, to, bytes, _)) = capture.get(n % capture.len().max(1)).cloned() else {
-                    continue;
-                };
-                let (now, source) = (world.now, world.nodes[from].address);
-                world.nodes[to].endpoint.handle_datagram(now, source, &mut bytes.clone());
-            }
+            Act::Replay(n) => self.replay(n),
         }
+    }
+
+    fn send(&mut self, node: usize, pick: usize, priority: usize, len: usize, count: u8) {
+        let endpoint = &mut self.world.nodes[node].endpoint;
+        let links = endpoint.links().count();
+        let Some((link, _)) = endpoint.links().nth(pick % links.max(1)) else { return };
+        let next = self.next.entry((node, link, priority)).or_insert(0);
+        for _ in 0..count {
+            let taken = endpoint.send(link, Priority::ALL[priority], &label(node, link, *next, len));
+            *next += u64::from(taken.is_ok());
+        }
+    }
+
+    fn replay(&mut self, n: usize) {
+        let capture = self.world.capture.as_ref().expect("a capture");
+        let Some((from, to, mut bytes, _)) = capture.get(n % capture.len().max(1)).cloned() else { return };
+        let (now, source) = (self.world.now, self.world.nodes[from].address);
+        self.world.nodes[to].endpoint.handle_datagram(now, source, &mut bytes);
+    }
+}
+
+fn play(seed: u64, acts: Vec<Act>, tally: &mut Tally) {
+    let mut play = Play::new(seed);
+    for act in acts {
+        play.act(act);
+        let world = &mut play.world;
         world.flush();
         for (_, link) in world.nodes.iter().flat_map(|node| node.endpoint.links()) {
             assert!(link.memory().0 <= MEMORY_MAX && link.memory().1 <= MEMORY_MAX);
         }
         assert!(world.nodes.iter().all(|node| node.endpoint.links().count() <= LINKS_MAX));
     }
-    check_rows(&world);
-    tally.add(&world);
-    peace(world);
+    check_rows(&play.world);
+    tally.add(&play.world);
+    peace(play.world);
 }
 
 /// On a clean path, with everybody listening: new links come at once, and all that they are given arrives.

@@ -98,12 +98,29 @@ fn probes_back_off_to_a_bound_and_an_ack_ends_that() {
         assert!(sender.timeout(at).is_empty(), "nothing is lost by it");
         assert_eq!(sender.0.probes, 2);
         assert_eq!(sender.0.oldest().map(|oldest| oldest.number), Some(1));
-        sender.0.sent(at, packet(2 + n, at));
+        sender.0.sent(at, packet(2 + 2 * n, at));
+        sender.0.sent(at, packet(3 + 2 * n, at));
         (wait, last) = (wait * 2, at);
     }
     assert_eq!(sender.0.probe_wait(), PROBE_WAIT_MAX);
-    sender.ack(last.millis() + 20, 31, 31);
+    assert_eq!(sender.0.unanswered(), Some(ms(20)), "nothing since");
+    sender.ack(last.millis() + 20, 61, 61);
     assert_eq!((sender.0.backoff(), sender.0.probe_wait()), (0, sender.0.rtt.pto()));
+}
+
+#[test]
+fn a_timeout_that_is_called_again_is_no_second_one() {
+    shows!("R-TRN-43");
+    let mut sender = Sender::new();
+    sender.send(0, 0);
+    let late = ms(20_000);
+    for _ in 0..3 {
+        sender.timeout(late);
+        assert_eq!((sender.0.backoff(), sender.0.probes), (1, 2));
+    }
+    sender.0.sent(late, packet(1, late));
+    sender.0.sent(late, packet(2, late));
+    assert_eq!(sender.0.deadline(), Some(late + sender.0.rtt.pto() * 2));
 }
 
 #[test]

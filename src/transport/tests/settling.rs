@@ -11,13 +11,13 @@ use crate::transport::{Endpoint, KeyId, LinkId, Side};
 
 const NOW: Instant = Instant::from_secs(100);
 
-fn open_links(endpoint: &Endpoint) -> Vec<(LinkId, Side)> {
+pub(super) fn open_links(endpoint: &Endpoint) -> Vec<(LinkId, Side)> {
     let links = endpoint.links().filter(|(_, link)| link.is_open());
     links.map(|(id, link)| (id, link.side())).collect()
 }
 
 /// Exactly one link is open at both ends, and it is the same one.
-fn check_one(world: &World, what: &str) -> LinkId {
+pub(super) fn check_one(world: &World, what: &str) -> LinkId {
     let ends = [0, 1].map(|node| open_links(&world.nodes[node].endpoint));
     let ([(a, side)], [(_, other)]) = (&ends[0][..], &ends[1][..]) else { panic!("{what}: {ends:?}") };
     assert_ne!(side, other, "{what}");

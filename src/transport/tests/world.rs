@@ -49,6 +49,8 @@ pub(super) struct World {
     /// Everything that was sent.
     pub(super) capture: Option<Capture>,
     pub(super) largest: usize,
+    /// So many datagrams pass, the next one is lost.
+    pub(super) lose_after: Option<usize>,
 }
 
 pub(super) fn address(node: usize) -> SocketAddr {
@@ -81,6 +83,7 @@ impl World {
             count: 0,
             capture: None,
             largest: 0,
+            lose_after: None,
         };
         for node in 0..nodes {
             let (address, endpoint) = (address(node), endpoint(node, 1, seed));
@@ -139,10 +142,32 @@ impl World {
         if let Some(capture) = &mut self.capture {
             capture.push((from, target, bytes.to_vec(), self.now));
         }
+        if let Some(passed) = self.lose_after {
+            self.lose_after = passed.checked_sub(1);
+            if passed == 0 {
+                return;
+            }
+        }
         let (now, source) = (self.now, self.nodes[from].address);
         for (at, bytes) in self.path(from, target).pass(now, bytes) {
             self.count += 1;
             self.flying.insert((at, self.count), (target, source, bytes));
+        }
+    }
+
+    /// Takes away what is on its way: from, to, bytes.
+    pub(super) fn hold(&mut self) -> Vec<(usize, usize, Vec<u8>)> {
+        let place = |address| self.nodes.iter().position(|node| node.address == address);
+        let flying = std::mem::take(&mut self.flying).into_values();
+        flying.map(|(target, from, bytes)| (place(from).expect("a node"), target, bytes)).collect()
+    }
+
+    /// Lets these arrive now, as if they had been on their way all the time.
+    pub(super) fn release(&mut self, held: &[(usize, usize, Vec<u8>)]) {
+        for (from, target, bytes) in held {
+            self.count += 1;
+            let source = self.nodes[*from].address;
+            self.flying.insert((self.now, self.count), (*target, source, bytes.clone()));
         }
     }
 
