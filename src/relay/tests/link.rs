@@ -142,12 +142,15 @@ fn a_queue_is_counted_in_bytes_that_are_still_there_whatever_the_rate_becomes() 
 }
 
 #[test]
-fn an_idle_bottleneck_takes_what_its_queue_would_not() {
+fn a_queue_holds_64_kib_by_default_and_an_idle_bottleneck_takes_what_it_would_not() {
     let mut link = Link::new(1, Faults { rate: Some(1000), queue: 0, ..Faults::default() });
     assert_eq!(arrival(&mut link, 0, 1200), Some(1_200_000));
     assert_eq!(arrival(&mut link, 1_199_999, 1), None);
     assert_eq!(arrival(&mut link, 1_200_000, 1), Some(1_201_000));
     assert_eq!(link.tally().queue_full, 1);
+    let mut link = Link::new(1, Faults { rate: Some(1000), ..Faults::default() });
+    let taken = (0..100).filter_map(|_| arrival(&mut link, 0, 1024)).count();
+    assert_eq!(taken, 64, "64 KiB by default");
 }
 
 #[test]

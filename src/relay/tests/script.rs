@@ -70,6 +70,16 @@ fn a_step_counts_from_its_time_and_not_a_microsecond_earlier() {
 }
 
 #[test]
+fn whatever_the_relay_is_asked_first_its_script_was_there_before() {
+    let mut relay = relay("1s down cut\n2s rebind");
+    let (now, mut buf) = (Instant::from_millis(1500), Vec::new());
+    relay.from_client(Instant::ZERO, client(1), b"x");
+    relay.from_server(now, Port(1), b"x");
+    assert_eq!(relay.tally().down.cut, 1);
+    assert_eq!((relay.poll_output(at(2), &mut buf), relay.tally().up.stale), (None, 1));
+}
+
+#[test]
 fn the_relay_wakes_for_its_script_and_not_after_it() {
     let mut relay = relay("0s delay 5ms\n3s report\n7s loss 5%");
     assert_eq!(lines(&mut relay), [1], "what counts from the start is in force at once");
@@ -82,22 +92,21 @@ fn the_relay_wakes_for_its_script_and_not_after_it() {
 
 #[test]
 fn steps_told_late_happen_in_their_order_at_their_times() {
-    let mut relay = relay("1s rebind-every 10s\n25s rebind-every none\n26s rebind\n27s report end");
+    let mut relay = relay("1s rebind-every 10s\n25s rebind-every none\n26s dup 1%\n27s report end");
     assert_eq!(passes(&mut relay, Instant::ZERO, 1), [true, true]);
     relay.handle_timeout(at(5));
     assert_eq!((lines(&mut relay), relay.tally().rebound), (vec![1], 0));
     assert_eq!(relay.poll_timeout(), Some(at(10)), "the idle check; the rebinding is due at 11 s");
     relay.from_client(at(11), client(1), b"x");
     assert_eq!((relay.tally().rebound, relay.tally().ports), (1, 2));
-    // At 21 s, once; at 26 s nobody is there.
+    // At 21 s, once.
     relay.handle_timeout(at(100));
     assert_eq!(relay.tally().rebound, 2);
     let events: Vec<_> = std::iter::from_fn(|| relay.poll_event()).collect();
-    let [Event::Changed(every), Event::Changed(rebind), Event::Changed(last), report, end] = &events[..]
-    else {
+    let [Event::Changed(every), Event::Changed(dup), Event::Changed(last), report, end] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!([every.line, rebind.line, last.line], [2, 3, 4]);
+    assert_eq!([every.line, dup.line, last.line], [2, 3, 4]);
     assert_eq!(last.to_string(), "27s report end");
     assert_eq!(report, &Event::Report(Duration::from_secs(27), Box::new(relay.tally())));
     assert_eq!(end, &Event::End);

@@ -11,14 +11,15 @@ use hms::relay::{Chance, Cut, Faults, Script, Settings, Setup, span};
 const EXAMPLES: &str = "\
 Examples:
   hms-relay --listen 127.0.0.1:7000 --to 127.0.0.1:6710 --loss 5% --delay 20ms --jitter 5ms
-  hms-relay --listen 10.0.0.1:6710 --to 10.1.0.5:6710 --rebind-every 30s        a NAT that forgets
-  hms-relay --listen [::1]:7000 --to [::1]:6710 --partition 10s+5s/60s          5 s of silence a minute
-  hms-relay --to 127.0.0.1:6710 --delay 20ms --up 'loss 5%' --down 'loss 1% rate 1250000 queue 20000'
-  hms-relay --to 127.0.0.1:6710 --script bad.txt --json                         faults by the clock
+  hms-relay --to 10.1.0.5:6710 --rebind-every 30s               a NAT that forgets
+  hms-relay --to [::1]:6710 --partition 10s+5s/60s              5 s of silence a minute
+  hms-relay --to 127.0.0.1:6710 --delay 20ms --up 'loss 5%' --down 'rate 1250000 queue 20000'
+  hms-relay --to 127.0.0.1:6710 --script bad.txt --json         faults by the clock
 
-A script has lines AT [up|down|both] WHAT...; AT counts from the start. WHAT is loss, dup, reorder, reorder-by, corrupt,
-delay, jitter, rate, queue or max-size with its value as above, or cut or open; or, for both ways at once, rebind,
-rebind-every TIME, idle TIME, report (print the counters) or end:
+A script has lines AT [up|down|both] WHAT..., in the order of time; AT counts from the start.
+WHAT is loss, dup, reorder, reorder-by, corrupt, delay, jitter, rate, queue or max-size with its
+value as above, or cut or open; or, for both ways at once, rebind, rebind-every TIME, idle TIME,
+report (print the counters) or end. # begins a comment. For example:
   10s both loss 20% delay 80ms    # several at once
   40s up cut                      # from the clients to the server only
   45s open
@@ -28,10 +29,13 @@ rebind-every TIME, idle TIME, report (print the counters) or end:
   3m rate none
   4m end
 
-Each client gets a port of its own on the relay's address, as behind a NAT, and only the server's address answers
-there. SIGUSR1 gives all clients new ports, SIGUSR2 cuts both ways or opens them again, SIGINT and SIGTERM stop. What
-has entered a path keeps its fate when faults change. Sizes and rates count UDP payload; times are kept to about 1 ms.
-Counters go to stdout, all else to stderr: taken + repeated = delivered + under way + all that was dropped.";
+Each client gets a port of its own on the relay's address, as behind a NAT; there only the server's
+address is heard. What has entered a path keeps its fate when faults change. Sizes and rates count
+UDP payload; times are kept to about 1 ms. Counters go to stdout, all else to stderr:
+taken + repeated = delivered + under way + all that was dropped.
+
+SIGUSR1 gives all clients new ports, SIGUSR2 cuts both ways or opens them again, SIGINT and SIGTERM
+stop.";
 
 /// Loses, repeats, reorders, delays, corrupts, slows, rebinds and cuts UDP datagrams between clients and a server, by a
 /// seed.
