@@ -39,8 +39,7 @@ pub struct Config {
     pub server: ServerId,
     /// This process.
     pub incarnation: Incarnation,
-    /// Silence of a peer that ends a link; at least [`SILENCE_MIN`](super::limits::SILENCE_MIN), which less is taken
-    /// for.
+    /// Silence of a peer that ends a link; at least [`SILENCE_MIN`], which less is taken for.
     pub silence: Duration,
     /// Makes the congestion controller of a new link.
     pub controller: fn() -> Box<dyn Controller>,
