@@ -221,6 +221,7 @@ fn a_page_covers_something_and_the_last_one_all_that_is_left() {
     };
     let (a, b, c) = (cursor(1, 9), cursor(2, 0), cursor(2, 1));
     assert_eq!([page(0, a, b), page(0, b, c), page(1, c, Cursor::END)], [None; 3]);
+    assert_eq!([page(0xfe, a, b), page(0xff, c, Cursor::END)], [None; 2], "unknown flags say nothing");
     assert_eq!(
         [page(0, b, a), page(0, b, b), page(1, Cursor::END, Cursor::END)],
         [Some(Problem::Value("up to")); 3]

@@ -103,6 +103,15 @@ fn a_reason_has_200_bytes_and_stands_once() {
 }
 
 #[test]
+fn a_twin_is_told_with_its_code_only() {
+    shows!("R-PEE-07");
+    let Some(PeerMessage::Refuse(refuse)) = plain().into_iter().next() else { panic!("no REFUSE") };
+    assert!(refuse.twin.is_some());
+    let other = PeerMessage::Refuse(Refuse { code: RefuseCode::Name, reason: None, ..refuse });
+    assert_eq!(emitted(&other), [&[3, 5][..], &[0; 30]].concat());
+}
+
+#[test]
 fn names_of_facts_have_their_lengths() {
     shows!("R-PEE-07");
     let fact = |code: u8, before: &[u8], name: &[u8]| {

@@ -40,24 +40,26 @@ pub(super) fn fixed_part(bytes: &[u8]) -> usize {
 /// written without bit 7, and what is unknown behind a message without a list is not written again.
 pub(super) fn settled(bytes: &[u8]) -> Vec<u8> {
     let (length, reserved, flags) = layout(bytes);
-    let (mut fixed, mut tlvs) = (bytes[..length].to_vec(), bytes[length..].to_vec());
-    fixed[1] &= flags;
-    fixed[reserved].fill(0);
-    if bytes[0] == PeerKind::Refuse.code() {
-        let all = std::mem::take(&mut tlvs);
-        let mut rest = all.as_slice();
-        while let Ok((behind, tlv)) = first_tlv(rest, 0) {
-            rest = behind;
-            if tlv.code == peer_code::REASON {
-                put_bytes(&mut tlvs, peer_code::REASON, tlv.value);
-            }
+    let (mut settled, tlvs) = (bytes[..length].to_vec(), &bytes[length..]);
+    settled[1] &= flags;
+    settled[reserved].fill(0);
+    match PeerKind::from_code(bytes[0]) {
+        PeerKind::Intro | PeerKind::Ping | PeerKind::Facts | PeerKind::Delta | PeerKind::Page => {
+            settled.extend_from_slice(tlvs);
+        }
+        PeerKind::Refuse => append_reasons(tlvs, &mut settled),
+        _ => {}
+    }
+    settled
+}
+
+fn append_reasons(mut tlvs: &[u8], into: &mut Vec<u8>) {
+    while let Ok((behind, tlv)) = first_tlv(tlvs, 0) {
+        tlvs = behind;
+        if tlv.code == peer_code::REASON {
+            put_bytes(into, peer_code::REASON, tlv.value);
         }
     }
-    let listed = [PeerKind::Intro, PeerKind::Ping, PeerKind::Refuse, PeerKind::Facts, PeerKind::Delta];
-    if listed.contains(&PeerKind::from_code(bytes[0])) || bytes[0] == PeerKind::Page.code() {
-        fixed.extend_from_slice(&tlvs);
-    }
-    fixed
 }
 
 /// Reads these bytes on every stream. What is read can be walked without panic, and is written again as it came, but

@@ -71,6 +71,20 @@ fn what_did_not_fit_leaves_no_trace() {
 }
 
 #[test]
+fn a_message_of_16_kib_is_full() {
+    let writes = |length: usize| {
+        let row = long_row(length - 16 - 19 - 3);
+        let mut bytes = Vec::new();
+        let mut writer = DeltaWriter::begin(&mut bytes);
+        let fits = writer.row(home(1), &Row::parse(&row, 0).expect("a row"));
+        writer.end(false, false, 9);
+        (fits, bytes.len(), read(&bytes).is_ok())
+    };
+    assert_eq!(writes(BATCH_MAX), (true, BATCH_MAX, true));
+    assert_eq!(writes(BATCH_MAX + 1), (false, 16, true));
+}
+
+#[test]
 fn what_never_fits_leaves_a_page_empty() {
     let long = long_row(20_000);
     let mut bytes = Vec::new();
