@@ -52,7 +52,7 @@ macro_rules! replays {
     };
 }
 
-replays!(wire, signed, server, host, snapshot, secrets, token, config, control, relay);
+replays!(wire, signed, server, host, snapshot, secrets, token, config, control, relay, transport, packets);
 
 #[test]
 fn the_corpus_is_small() {

@@ -133,21 +133,24 @@ fn a_peer_that_confirms_every_second_crumb_is_bounded() {
 #[test]
 fn both_probes_carry_the_bytes_of_the_oldest_packet() {
     shows!("R-TRN-43");
-    let mut server = endpoint(0, 1, 1);
-    let mut peer = Hostile::new(9, 1, 77);
-    let link = peer.meet(&mut server, NOW);
-    server.send(link, Priority::Control, b"lost").expect("room");
-    assert_eq!(peer.collect(&mut server, NOW).len(), 1);
-    let at = server.poll_timeout().expect("a deadline");
-    server.handle_timeout(at);
-    let probes = peer.collect(&mut server, at);
-    assert_eq!(probes.len(), 2);
-    for probe in probes {
-        let (_, frames) = peer.open(&probe);
-        let carries = Frames::new(&frames).flatten().any(
-            |frame| matches!(frame, Frame::Message { offset: 0, bytes, .. } if bytes.ends_with(b"lost")),
-        );
-        assert!(carries, "{frames:?}");
+    // At the PTO, and so late that a PING is due as well.
+    for late in [Duration::ZERO, Duration::from_secs(2)] {
+        let mut server = endpoint(0, 1, 1);
+        let mut peer = Hostile::new(9, 1, 77);
+        let link = peer.meet(&mut server, NOW);
+        server.send(link, Priority::Control, b"lost").expect("room");
+        assert_eq!(peer.collect(&mut server, NOW).len(), 1);
+        let at = server.poll_timeout().expect("a deadline") + late;
+        server.handle_timeout(at);
+        let probes = peer.collect(&mut server, at);
+        assert_eq!(probes.len(), 2);
+        for probe in probes {
+            let (_, frames) = peer.open(&probe);
+            let carries = Frames::new(&frames).flatten().any(
+                |frame| matches!(frame, Frame::Message { offset: 0, bytes, .. } if bytes.ends_with(b"lost")),
+            );
+            assert!(carries, "{frames:?}");
+        }
     }
 }
 

@@ -208,6 +208,16 @@ impl World {
         self.flush();
     }
 
+    /// Runs until something holds, which it must within a time; says how long it took.
+    pub(super) fn run_until(&mut self, limit: Duration, holds: impl Fn(&Self) -> bool) -> Duration {
+        let start = self.now;
+        while !holds(self) {
+            assert!(self.now < start + limit, "not within {limit:?}");
+            self.step(start + limit);
+        }
+        self.now.since(start)
+    }
+
     pub(super) fn run(&mut self, span: Duration) {
         self.run_with(span, |_| {});
     }

@@ -6,12 +6,14 @@ mod control;
 mod host;
 mod input;
 mod keys;
+mod packets;
 mod relay;
 mod secrets;
 mod server;
 mod signed;
 mod snapshot;
 mod token;
+mod transport;
 mod wire;
 
 /// A target: takes any bytes.
@@ -29,6 +31,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("config", config::run),
     ("control", control::run),
     ("relay", relay::run),
+    ("transport", transport::run),
+    ("packets", packets::run),
 ];
 
 /// The target of this name.
