@@ -142,7 +142,7 @@ impl Welcome {
 
     pub(super) fn parse(signed: &[u8]) -> Option<Self> {
         let (_, party) = welcome(body(signed)).ok()?;
-        (party.session != 0).then_some(Self { party })
+        (party.session != 0 && party.server.0 != 0).then_some(Self { party })
     }
 }
 

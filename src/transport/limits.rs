@@ -136,6 +136,8 @@ pub const SILENCE_MIN: Duration = Duration::from_secs(5);
 pub(super) const UNANSWERED: u32 = 2;
 /// PTOs for which a closed link answers with CLOSE.
 pub(super) const CLOSING_PTOS: u32 = 3;
+/// And the longest time.
+pub(super) const CLOSING_MAX: Duration = Duration::from_secs(10);
 /// Longest reason of a CLOSE in bytes.
 pub(super) const REASON_MAX: usize = 200;
 

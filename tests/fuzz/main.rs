@@ -52,7 +52,9 @@ macro_rules! replays {
     };
 }
 
-replays!(wire, peer, signed, server, host, snapshot, secrets, token, config, control, relay);
+replays!(
+    wire, peer, signed, server, host, snapshot, secrets, token, config, control, relay, transport, packets
+);
 
 #[test]
 fn the_corpus_is_small() {

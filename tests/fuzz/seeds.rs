@@ -24,6 +24,8 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "config" => config(),
         "control" => control(),
         "relay" => relay(),
+        "transport" => transport(),
+        "packets" => packets(),
         _ => Vec::new(),
     }
 }
@@ -228,4 +230,25 @@ fn relay() -> Vec<Vec<u8>> {
         "1s end\n2s corrupt 3% jitter 1ms",
     ];
     cuts.iter().chain(&scripts).map(|text| [text.as_bytes(), &[0], &ops].concat()).collect()
+}
+
+/// See `operation` in `bodies/transport`.
+fn transport() -> Vec<Vec<u8>> {
+    let life = "a0 0 0 a3 4 a1 0 0 5 3 b1 0 1 9 4 a3 6 a1 0 2 39 6 a2 9 a5 0 a6 1 a7 0 a8 2 0 40 3 a3 7";
+    let restart = "a0 0 0 a3 4 a1 0 1 9 4 b13 a3 8 a0 0 0 a3 6 a9 60 15 0 a9 60 15 3 a3 7";
+    let late = "b0 0 0 a2 0 a2 0 a4 3 b13 b0 0 0 a2 3 a9 5 9 0 a2 9 a3 7";
+    let parallel = "a0 0 7 b0 0 7 a17 a2 20 a17 a2 40 a3 6 a1 0 0 3 2 a3 6";
+    let cut = "a0 0 0 a3 4 a1 0 2 39 6 a11 1 a3 10 a11 0 a3 8 a11 1 a3 12";
+    let deaf = "a0 0 0 a3 4 b12 1 a1 0 0 39 7 a1 0 1 39 6 a3 9 b12 0 a3 7 a14 0 a3 6";
+    let guests = "a0 4 2 b0 4 0 a3 5 a1 0 1 4 4 a10 0 3 60 9 1 2 3 0 a3 6 a15 a16";
+    [life, restart, late, parallel, cut, deaf, guests].map(ops).to_vec()
+}
+
+/// See `operation` in `bodies/packets`: a link, then messages with gaps, ACKs, time; the handshake from the other side.
+fn packets() -> Vec<Vec<u8>> {
+    let frames =
+        "0 0 0 4 0 3 0 0 0 8 0 5 8 0 0 100 0 1 2 3 0 2 0 0 0 0 7 1 0 4 5 7 6 0 5 4 1 3 1 0 2 0 3 0 5 7 9";
+    let close = "0 0 0 8 3 98 121 101 0 7 5 3 4 1 2 3 4 3 5 2 0 0 0";
+    let initiator = "3 6 4 1 48 0 0 0 2 0 0 0 0 0 0 0 0 0 0 0 9 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 0 4 2 9 1 0 0 0 0 0 0 2 9 0 7 8";
+    [frames, close, initiator].map(ops).to_vec()
 }

@@ -11,7 +11,7 @@ use super::dial::Dial;
 use super::event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};
 use super::hello::{Hello, Welcome};
 use super::keys::{KeyId, LinkKeys, LinkSecret, Side};
-use super::limits::{CLOSING_PTOS, HANDSHAKE_TIME, REASON_MAX};
+use super::limits::{CLOSING_MAX, CLOSING_PTOS, HANDSHAKE_TIME, REASON_MAX};
 use super::numbers::Numbers;
 use super::pacer::Pacer;
 use super::received::Received;
@@ -248,7 +248,7 @@ impl Connection {
     fn end_with(&mut self, now: Instant, code: CloseCode, reason: &str, end: CloseReason) {
         match self.phase {
             Phase::Open => {
-                let until = now + self.recovery.rtt.pto() * CLOSING_PTOS;
+                let until = now + (self.recovery.rtt.pto() * CLOSING_PTOS).min(CLOSING_MAX);
                 let within = |(start, c): &(usize, char)| start + c.len_utf8() <= REASON_MAX;
                 let reason = reason.char_indices().take_while(within).map(|(_, c)| c).collect();
                 self.phase = Phase::Closing(Closing { code, reason, until, due: true, packets: 0 });

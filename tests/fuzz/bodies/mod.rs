@@ -6,6 +6,7 @@ mod control;
 mod host;
 mod input;
 mod keys;
+mod packets;
 mod peer;
 mod relay;
 mod secrets;
@@ -13,6 +14,7 @@ mod server;
 mod signed;
 mod snapshot;
 mod token;
+mod transport;
 mod wire;
 
 /// A target: takes any bytes.
@@ -31,6 +33,8 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("config", config::run),
     ("control", control::run),
     ("relay", relay::run),
+    ("transport", transport::run),
+    ("packets", packets::run),
 ];
 
 /// The target of this name.
