@@ -2,7 +2,7 @@
 
 use super::hostile::Hostile;
 use super::path::Faults;
-use super::world::{World, endpoint, message};
+use super::world::{World, endpoint, message, patient};
 use crate::time::{Duration, Instant};
 use crate::transport::drops::DropReason;
 use crate::transport::frame::Frame;
@@ -216,6 +216,22 @@ fn a_closed_link_says_so_again_but_ever_more_rarely() {
     server.handle_timeout(now + Duration::from_secs(4));
     assert_eq!(std::iter::from_fn(|| server.poll_event()).count(), 1);
     assert_eq!(server.links().count(), 0);
+}
+
+#[test]
+fn a_peer_that_is_slow_to_answer_keeps_no_closed_link() {
+    shows!("R-TRN-71");
+    let mut world = World::new(7, 2, Faults::delay(2000));
+    for node in [0, 1] {
+        world.nodes[node].endpoint = patient(node, 1, 7, Duration::from_secs(100));
+    }
+    let (a, _) = world.join(0, 1);
+    world.run(Duration::from_secs(20));
+    let pto = world.link(0, a).rtt().pto();
+    assert!(pto > Duration::from_secs(4), "{pto:?}");
+    world.nodes[0].endpoint.close(world.now, a, CloseCode::DONE, "");
+    world.run(Duration::from_millis(10_001));
+    assert_eq!(world.nodes[0].endpoint.links().count(), 0);
 }
 
 #[test]
