@@ -1,10 +1,8 @@
 //! A steady heartbeat allocates nothing in the server: not for the datagram, not for the answer.
 
-#![allow(unsafe_code)]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hms::auth::{ClusterKey, DatagramKey, Keyring, RealmSecret, SessionKey, open, seal, user_id};
 use hms::ident::{
@@ -14,27 +12,6 @@ use hms::net::Arrival;
 use hms::server::{Server, ServerSettings, Setup};
 use hms::time::{Duration, Instant, UnixMillis};
 use hms::wire::{Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Register, Unverified, View};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is done by the system's allocator; only a count is kept beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as demanded of the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as demanded of the caller.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const REALM: RealmId = RealmId(7);
 const HOSTS: u16 = 200;
@@ -143,7 +120,7 @@ fn a_steady_heartbeat_allocates_nothing() {
     let mut before = 0;
     for (round, beats) in datagrams.iter().enumerate() {
         if round == 2 {
-            before = ALLOCATIONS.load(Ordering::Relaxed);
+            before = counting::allocations();
         }
         // A hint, whatever it is of.
         server.expect(beats.iter().map(Vec::as_slice));
@@ -158,6 +135,6 @@ fn a_steady_heartbeat_allocates_nothing() {
             server.handle_timeout(now);
         }
     }
-    let made = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let made = counting::allocations() - before;
     assert_eq!(made, 0, "allocations in {} heartbeats", u64::from(HOSTS) * (ROUNDS - 2));
 }

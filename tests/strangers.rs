@@ -1,38 +1,15 @@
 //! What proves nothing to the links between HMSs: nothing is allocated for it, by a counting allocator, and nothing
 //! changes but counters.
 
-#![allow(unsafe_code)]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use hms::ident::{Incarnation, ServerId};
 use hms::time::Instant;
 use hms::transport::{Config, Endpoint, KeyId, LinkSecret, Priority};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: everything is done by the system's allocator; only a count is kept beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as demanded of the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as demanded of the caller.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const NOW: Instant = Instant::from_secs(100);
 const ROUNDS: u64 = 100_000;
@@ -131,7 +108,7 @@ fn strangers_cost_no_allocation_and_change_nothing() {
         let kinds: std::collections::BTreeSet<u8> = seeds.iter().map(|seed| seed[1]).collect();
         let (before, drops) = (state(&endpoint), endpoint.drops().total());
         let mut answers = 0;
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+        let allocations = counting::allocations();
         for round in 0..ROUNDS {
             bend(&mut rng, &seeds, &mut bytes);
             let from = if round % 3 == 0 { at(99) } else { at(if kinds.contains(&0x20) { 1 } else { 2 }) };
@@ -141,7 +118,7 @@ fn strangers_cost_no_allocation_and_change_nothing() {
                 answers += 1;
             }
         }
-        assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), allocations, "for {kinds:x?}");
+        assert_eq!(counting::allocations(), allocations, "for {kinds:x?}");
         assert_eq!(state(&endpoint), before);
         assert_eq!(endpoint.drops().total() - drops, ROUNDS);
         // One second's RESETs to a source.

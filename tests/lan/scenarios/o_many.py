@@ -50,7 +50,8 @@ def o_hundred(t):
     gone = [gone_at[name] - last[name] for name in late]
     between("first of the late gone", min(gone), 2.6 * T, 3 * 2.5 * T + 0.1)
     between("last of the late gone", max(gone), 2.6 * T, 3 * 2.5 * T + 0.1)
-    t.note(f"{len(late)} of 60 late at first, gone {min(gone) / T:.2f} to {max(gone) / T:.2f} T after their last heartbeats")
+    t.note(f"{len(late)} of 60 late at first, gone {min(gone) / T:.2f} to {max(gone) / T:.2f} T after"
+           " their last heartbeats")
     world.equal(within=2 * T, users=names[90:])
     equal("expired", watch.count("expire"), 90)
     equal("others lost", watch.count("leave", "replace"), 0)
