@@ -7,6 +7,7 @@ mod limits;
 mod normal;
 mod rows;
 mod samples;
+mod shown;
 mod writers;
 
 use super::*;
