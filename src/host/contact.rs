@@ -192,12 +192,14 @@ impl Host {
         self.timers.set(Timer::Contact, now + delay);
     }
 
-    /// REDIRECT: that HMS first, if the list has it.
+    /// REDIRECT: that HMS first, if the list has it (R-REG-36).
     pub(super) fn contact_redirected(&mut self, now: Instant, server: ServerId) {
         let target = self.routes.by_server(server).and_then(|hms| hms.targets.first()).copied();
         match target.filter(|t| Some(*t) != self.contact.target) {
-            Some(target) => self.contact_all(now, Some(target)),
-            None => self.contact_next(now),
+            Some(target) if self.redirects.follow(now, server, self.told.check_time) => {
+                self.contact_all(now, Some(target));
+            }
+            _ => self.contact_next(now),
         }
     }
 

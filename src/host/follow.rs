@@ -77,6 +77,9 @@ impl Host {
 
     /// R-DIR-06, R-DIR-08.
     pub(super) fn follow_ack(&mut self, now: Instant, ack: &Ack<'_>, wanted: bool) {
+        if ack.revision == Revision(0) {
+            return;
+        }
         self.follow.turn_to(ack.incarnation);
         if !self.follows() {
             return;

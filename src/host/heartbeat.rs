@@ -284,16 +284,31 @@ impl Host {
         }
     }
 
-    /// REDIRECT: turns to the HMS of that id, if the list has it.
+    /// REDIRECT: turns to the HMS of that id, if the list has it (R-REG-36).
     pub(super) fn redirected(&mut self, now: Instant, request: Request, server: ServerId) {
         self.requests.close(request.sequence);
         let target = self.routes.by_server(server).and_then(|hms| hms.targets.first()).copied();
         let Some(target) = target.filter(|t| *t != request.target) else { return };
+        if !self.redirects.follow(now, server, self.told.check_time) {
+            return self.redirected_in_vain(now, request);
+        }
         if let Some(session) = &mut self.session {
             session.target = target;
         }
         self.beat.tried = 0;
         self.beat_again(now);
+    }
+
+    /// Whom the HMS names was tried a moment ago: it has heard the heartbeat, and will hear the next.
+    fn redirected_in_vain(&mut self, now: Instant, request: Request) {
+        if !matches!(request.asked, Asked::Beat(_)) {
+            return;
+        }
+        self.requests.close_beats(request.sequence);
+        self.beat.cookie = None;
+        let server = self.routes.by_target(request.target).map(|hms| hms.info.server);
+        self.answered_by(now, request.target, server);
+        self.beat_in_interval(now);
     }
 
     /// Asks for the directory now: the changes too if the HMS sends them only on request.

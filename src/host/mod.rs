@@ -19,6 +19,7 @@ mod list;
 mod outbox;
 mod own;
 mod pull;
+mod redirects;
 mod registering;
 mod requests;
 mod routes;
@@ -57,6 +58,7 @@ use hints::Hints;
 use leave::Leaving;
 use outbox::Outbox;
 use own::Own;
+use redirects::Redirects;
 use requests::Requests;
 use routes::Routes;
 use session::{Session, Told};
@@ -148,6 +150,7 @@ pub struct Host {
     session: Option<Session>,
     requests: Requests,
     beat: Beat,
+    redirects: Redirects,
     own: Own,
     follow: Follow,
     finds: Finds,
@@ -184,6 +187,7 @@ impl Host {
             session: None,
             requests: Requests::default(),
             beat: Beat::new(),
+            redirects: Redirects::default(),
             own: Own::new(content, view, push),
             follow: Follow::new(),
             finds: Finds::default(),

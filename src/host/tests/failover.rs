@@ -111,6 +111,82 @@ fn a_redirected_heartbeat_goes_to_the_other_hms_at_once() {
 }
 
 #[test]
+fn a_redirect_to_who_does_not_answer_is_followed_once_in_a_check_time() {
+    crate::shows!("R-REG-36");
+    let mut rig = two();
+    let first = rig.until(Kind::Heartbeat);
+    rig.short(&first, Kind::Redirect, 2);
+    let all = rig.run(Duration::from_secs(4));
+    let (in_vain, back) = all.split_at(3);
+    assert!(in_vain.iter().all(|s| s.to(addr(2))) && back.len() == 1 && back[0].to(addr(1)));
+
+    rig.short(&back[0], Kind::Redirect, 2);
+    assert!(rig.sent().is_empty() && rig.host.registered());
+    let next = rig.until(Kind::Heartbeat);
+    let interval = next.at.since(back[0].at).as_secs();
+    assert!(next.to(addr(1)) && (27..=33).contains(&interval), "{interval}");
+    assert!(!rig.event(|e| *e == Event::Lost));
+    // The check time is over.
+    let later = rig.until(Kind::Heartbeat);
+    rig.short(&later, Kind::Redirect, 2);
+    assert!(rig.one(Kind::Heartbeat).to(addr(2)));
+}
+
+#[test]
+fn a_lookup_that_is_redirected_in_vain_puts_no_heartbeat_off() {
+    let mut rig = two();
+    let first = rig.until(Kind::Heartbeat);
+    rig.short(&first, Kind::Redirect, 2);
+    let there = rig.one(Kind::Heartbeat);
+    rig.short(&there, Kind::Redirect, 1);
+    let here = rig.one(Kind::Heartbeat);
+    rig.ack(&here, |_| {});
+    rig.run(Duration::from_secs(26));
+    rig.host.find(rig.now, "bob", true);
+    let find = rig.one(Kind::Find);
+    rig.short(&find, Kind::Redirect, 2);
+    let next = rig.until(Kind::Heartbeat);
+    assert!(next.at.since(here.at) <= Duration::from_secs(33));
+}
+
+#[test]
+fn two_that_redirect_a_first_contact_to_each_other_are_asked_no_more_than_any_that_is_silent() {
+    crate::shows!("R-REG-36");
+    let mut setup = setup(token(vec![addr(9)]));
+    setup.store.hms = vec![hms(1, "atlas", &[addr(1)]), hms(2, "borealis", &[addr(2)])];
+    let mut rig = Rig::new(setup);
+    let (begin, mut sent) = (rig.now, 0);
+    while rig.now.since(begin) < Duration::from_secs(120) {
+        let init = rig.until(Kind::Init);
+        if !init.to(addr(9)) {
+            rig.short(&init, Kind::Redirect, if init.to(addr(2)) { 1 } else { 2 });
+        }
+        sent += 1;
+    }
+    assert!((10..80).contains(&sent), "{sent}");
+}
+
+#[test]
+fn an_ack_with_revision_0_says_nothing_of_the_directory() {
+    crate::shows!("R-DIR-06");
+    let mut rig = two();
+    let first = rig.until(Kind::Heartbeat);
+    rig.ack(&first, |ack| (ack.equal, ack.revision) = (true, Revision(5)));
+    let second = rig.until(Kind::Heartbeat);
+    rig.short(&second, Kind::Redirect, 2);
+    let there = rig.one(Kind::Heartbeat);
+    rig.incarnation = Incarnation(88);
+    // Even if it said that the lists differ.
+    rig.ack(&there, |ack| (ack.resync, ack.revision) = (true, Revision(0)));
+    assert!(rig.sent().is_empty(), "no PULL");
+    let later = rig.until(Kind::Heartbeat);
+    assert_eq!((beat(&rig, &later).incarnation, beat(&rig, &later).revision), (Incarnation(88), Revision(0)));
+    rig.short(&later, Kind::Redirect, 1);
+    let home = rig.one(Kind::Heartbeat);
+    assert_eq!((beat(&rig, &home).incarnation, beat(&rig, &home).revision), (Incarnation(77), Revision(5)));
+}
+
+#[test]
 fn who_has_to_register_again_asks_the_hms_that_said_so_first() {
     crate::shows!("R-REG-36");
     let mut rig = two();

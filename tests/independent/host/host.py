@@ -16,6 +16,7 @@ from .session import Session
 from .timers import Timers, back_off, bounded
 
 CONTACT_RESEND, CONTACT_GIVE_UP = (0.5, 1.5), 3.0
+DEFAULT_CHECK_TIME, MOST_REDIRECTS = 30, 4       # R-REG-52
 SEEK_BACK_OFF, HINT_WAIT, MOST_COOKIES = 30, 1.0, 5
 ENDS_BY_REJECT, WAITS_BY_REJECT = 4, ("full", "rate")
 
@@ -46,6 +47,7 @@ class Host:
         self.servers = []                    # as the HMSs told: id, name, addresses, primary
         self.candidates, self.target, self.nonce, self.cookies, self.challenges = [], None, None, [], []
         self.content_version, self.takeover, self.seeks, self.hint = 1, settings.takeover, 0, None
+        self.redirects = {}                  # to whom, when
         self.cluster_key = token.cluster_key
 
     # ---- what the world sees
@@ -135,6 +137,14 @@ class Host:
             if server["server_id"] == server_id and server["addresses"]:
                 return server["addresses"][0]
         return None
+
+    def follows_redirect(self, now, server_id, check_time):
+        """At most 4 in a check time (R-REG-52), to no HMS twice (R-REG-36)."""
+        self.redirects = {to: at for to, at in self.redirects.items() if at > now - check_time}
+        follows = server_id not in self.redirects and len(self.redirects) < MOST_REDIRECTS
+        if follows:
+            self.redirects[server_id] = now
+        return follows
 
     # ---- seeking and contacting
 
@@ -242,7 +252,7 @@ class Host:
             self.timers.set("contact", again, lambda t: self.contact(t, self.target))
         elif header.type == c.REDIRECT:
             address = self.address_of(body["server_id"])
-            if address:
+            if address and self.follows_redirect(now, body["server_id"], DEFAULT_CHECK_TIME):
                 self.contact(now, address)
             else:
                 self.next_candidate(now)

@@ -7,7 +7,7 @@ from .follow import Follower
 from .timers import back_off, bounded
 
 LEAVE_RESEND, LEAVE_GIVE_UP = (0.25, 1.0), 2.0
-AFTER_OLD_STAMP, MOST_REDIRECTS = 1.0, 4        # R-REG-52
+AFTER_OLD_STAMP = 1.0                            # R-REG-52
 MOST_ECHOES = 3                    # in a check time (R-REG-33)
 LONGEST_BACK_OFF = 120
 OUTSTANDING = 60                   # R-AUT-22
@@ -26,7 +26,6 @@ class Session:
         self.check_time = body["check_time_ms"] / 1000
         self.mode, self.granted = body["mode"] or "on-change", body["granted"]
         self.acked_version, self.observed = body["content_version"], body["observed"]
-        self.redirects = []
         self.echoes, self.cookie, self.rounds, self.want, self.content_sent = [], None, 0, False, False
         self.views = 0                                # how many there were before this one
         self.view_version = 0                         # of the content that brought this one
@@ -152,13 +151,9 @@ class Session:
         self.follower.pushed(now, body)
 
     def _ack(self, now, body, request):
-        self.forget(c.HEARTBEAT)
-        self.rounds, self.want, self.cookie = 0, False, None
+        self.want = False
+        self._heard()
         self.acked_version = body["content_version"]
-        if self.host.state == "searching":
-            self.host.state = "registered"
-            self.host.discovery.stop()
-            self.host.emit("found again", hms=addresses.text(self.target))
         self._take_news(body)
         self.host.emit("ack", revision=body["revision"], incarnation=body["incarnation"], equal=body["equal"],
                        resync=body["resync"], want_content=body["want_content"])
@@ -169,9 +164,18 @@ class Session:
             self.beat(now)
         else:
             self._next_beat(now)
-        # Else it shows the view before (R-REG-32).
-        if request[2] == self.views and body["content_version"] >= self.view_version:
+        # Else it shows the view before (R-REG-32), or nothing (R-DIR-06).
+        if body["revision"] and request[2] == self.views and body["content_version"] >= self.view_version:
             self.follower.acked(now, body)
+
+    def _heard(self):
+        """This HMS took the heartbeat."""
+        self.forget(c.HEARTBEAT)
+        self.rounds, self.cookie = 0, None
+        if self.host.state == "searching":
+            self.host.state = "registered"
+            self.host.discovery.stop()
+            self.host.emit("found again", hms=addresses.text(self.target))
 
     def _take_news(self, body):
         """What an ACK says only if it changed."""
@@ -223,11 +227,15 @@ class Session:
 
     def _redirect(self, now, body, request):
         address = self.host.address_of(body["server_id"])
-        self.redirects = [t for t in self.redirects if t > now - self.check_time]
-        if address and address != self.target and len(self.redirects) < MOST_REDIRECTS:
-            self.redirects.append(now)
+        if not address or address == self.target:
+            return
+        if self.host.follows_redirect(now, body["server_id"], self.check_time):
             self.target = address
             self.beat(now)
+        elif request[0] == c.HEARTBEAT:
+            self.target = request[1]
+            self._heard()
+            self._next_beat(now)
 
     def _reject(self, now, body, request):
         self.host.rejected(now, body)

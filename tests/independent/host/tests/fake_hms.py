@@ -185,6 +185,8 @@ class FakeHms:
 
     def heartbeat(self, now, header, body, row, source):
         row.beat = now
+        if self.redirect:
+            return self.answer_to(header, c.REDIRECT, self.redirect, row.key, source)
         want = body["content_version"] > row.version and body["content"] is None
         if body["content"] is not None and body["content_version"] > row.version:
             row.version, row.content = body["content_version"], body["content"]

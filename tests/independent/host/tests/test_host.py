@@ -145,6 +145,31 @@ class Heartbeats(unittest.TestCase):
         self.assertEqual((self.host.state, self.host.session.target), ("registered", B))
         self.assertIn("challenged", self.w.names(self.host))
 
+    def test_a_redirect_to_a_silent_hms_is_followed_once_in_a_check_time(self):
+        """R-REG-36."""
+        self.host.servers.append({"server_id": b"other...", "sender": False, "primary": False, "name": "o",
+                                  "addresses": [B]})
+        self.hms.redirect = {"server_id": b"other..."}
+        self.w.sent.clear()
+        self.w.run(9 + 5)
+        self.assertEqual((self.host.state, self.host.session.target), ("registered", A))
+        self.assertEqual(kinds(self.w, to=B), ["HEARTBEAT"] * 3)
+        self.assertEqual(kinds(self.w, to=A).count("HEARTBEAT"), 2)
+        self.w.run(12)
+        self.assertGreater(kinds(self.w, to=B).count("HEARTBEAT"), 3)
+
+    def test_two_that_redirect_a_first_contact_to_each_other(self):
+        """R-REG-36."""
+        world, one, two = World(), FakeHms(A), FakeHms(B)
+        two.server_id = b"other..."
+        one.redirect, two.redirect = {"server_id": two.server_id}, {"server_id": one.server_id}
+        world.add_hms(one), world.add_hms(two)
+        host = world.add_host("anna", 5, [A])
+        host.servers = [hms.described() for hms in (one, two)]
+        world.run(60)
+        self.assertLess(kinds(world).count("INIT"), 30)
+        self.assertIn("no answer", world.names(host))
+
     def test_restarted_without_memory_registers_anew(self):
         self.w.hms.clear()
         self.w.add_hms(FakeHms(A, incarnation=2))
