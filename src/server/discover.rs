@@ -47,7 +47,7 @@ impl Server {
             return;
         }
         self.announce_due = None;
-        if !self.stopping {
+        if !self.stopping && self.service.is_open() {
             self.announced = Some(now);
             self.announce(AnnounceEvent::Up);
         }
@@ -80,6 +80,9 @@ impl Server {
     }
 
     fn write_offer(&mut self, pending: &PendingOffer, buf: &mut Vec<u8>) -> Option<Transmit> {
+        if !self.service.is_open() {
+            return None;
+        }
         let discover = &pending.discover;
         // The user may have been revoked since.
         let key = self.keyring.user_key(discover.realm, discover.epoch, discover.user).ok()?;

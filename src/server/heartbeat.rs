@@ -129,7 +129,8 @@ impl Server {
         heartbeat: &Heartbeat<'_>,
         mut settings: Settings,
     ) {
-        let follows = self.registry.row(id).is_some_and(|row| row.view().is_some());
+        let follows =
+            self.service.tells_directory() && self.registry.row(id).is_some_and(|row| row.view().is_some());
         let view = if follows { self.granted_view(id) } else { None };
         let revision = self.named_revision(id, view, heartbeat);
         let difference = self.difference(ask, view, heartbeat, revision);

@@ -23,6 +23,7 @@ mod reach;
 mod receive;
 mod refusals;
 mod register;
+mod service;
 mod session;
 mod settings;
 mod setup;
@@ -59,6 +60,7 @@ use unborn::Unborn;
 pub use event::{Event, Level};
 pub use listing::HostCursor;
 pub use refusals::Verdict;
+pub use service::Service;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
 pub use setup::Setup;
 pub use view::{
@@ -113,6 +115,7 @@ pub struct Server {
     announce_due: Option<Instant>,
     announced: Option<Instant>,
 
+    service: Service,
     watched: bool,
     watch_seq: u64,
     stopping: bool,

@@ -309,7 +309,7 @@ impl Server {
 
     /// Whether a push may be waiting to be sent.
     pub(super) fn pushes(&self) -> bool {
-        self.may_push() && self.registry.has_pushes()
+        self.may_push() && self.service.tells_directory() && self.registry.has_pushes()
     }
 
     /// Whether anything is pushed (R-DIR-09).

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::Server;
 use super::answer::Ask;
 use super::refusals::{Refusal, Verdict};
+use super::service::Service;
 use crate::limits::{DISCOVER_LEN, SHORT_LEN};
 use crate::net::Arrival;
 use crate::planted::{Bug, planted};
@@ -18,6 +19,9 @@ impl Server {
         let from = normal_address(from);
         if !can_be_answered(from) {
             return self.dropped("source");
+        }
+        if self.service == Service::Closed {
+            return self.dropped("phase");
         }
         match Unverified::parse(bytes) {
             Ok(datagram) => {

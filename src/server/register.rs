@@ -4,6 +4,7 @@ use super::Server;
 use super::answer::Ask;
 use super::budget::Over;
 use super::refusals::Verdict;
+use super::service::Instead;
 use crate::auth::{Registrant, SessionKey, StoredKey, UserKey, open, user_id};
 use crate::ident::{RealmId, SessionId, Stamp, UserId};
 use crate::limits::DATAGRAM_MAX;
@@ -34,7 +35,16 @@ impl Server {
             return self.dropped("epoch");
         };
         let Some(verified) = open(&key, datagram) else { return self.old_user_key(ask, datagram) };
-        match verified.request() {
+        let request = verified.request();
+        if request.is_ok()
+            && let Some(instead) = self.instead_of_contact(header.kind)
+        {
+            return match instead {
+                Instead::Short(kind, argument) => self.answers.short(ask, kind, argument, &key),
+                Instead::Silence => self.dropped("phase"),
+            };
+        }
+        match request {
             Ok(Request::Init(_)) => self.challenge(ask, &key),
             Ok(Request::Register(register)) => self.register(ask, &key, &register),
             Ok(Request::Discover(_)) => self.discover(ask),

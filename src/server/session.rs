@@ -3,6 +3,7 @@
 use super::Server;
 use super::answer::Ask;
 use super::refusals::Verdict;
+use super::service::Service;
 use crate::auth::{ReadyKey, SessionKey, UserKey, Window, open};
 use crate::ident::Incarnation;
 use crate::limits::BAD_TAGS;
@@ -129,6 +130,11 @@ impl Server {
         if steady {
             window.accept(sequence);
             self.registry.set_window(id, window.into_parts());
+        }
+        if let Some((kind, argument)) = self.instead_of_session(ask, steady) {
+            return self.answers.short(ask, kind, argument, key);
+        }
+        if steady {
             return self.accepted(ask, &found, key, request, Proof::Steady, fault);
         }
         if !planted(Bug::AddressBeforeProof) && !self.cookie_holds(ask, request) {
@@ -232,6 +238,9 @@ impl Server {
     /// Rows 5 and 6: only a live row supersedes, and one whose host left a moment ago: whoever it had taken the user
     /// over from does not come back by accident (R-REG-22).
     fn superseded_or_unknown(&mut self, ask: &Ask, key: &SessionKey) {
+        if let Some((kind, argument)) = self.instead_of_session(ask, false) {
+            return self.answers.short(ask, kind, argument, key);
+        }
         let row = self.registry.by_user(ask.header.realm, ask.header.user);
         let stamp = match row.and_then(|id| self.registry.row(id)) {
             Some(row) => row.is_live().then(|| row.stamp()),
@@ -241,7 +250,10 @@ impl Server {
             Some(stamp) => self.answers.short(ask, Kind::Superseded, stamp.0, key),
             None => {
                 let delay = self.come_back.delay_ms(ask.header.user, self.last_known);
-                self.answers.short(ask, Kind::Reregister, u64::from(delay), key);
+                // A row that is not here may be on its way (10.11).
+                let complete = self.service != Service::Incomplete;
+                let kind = if complete { Kind::Reregister } else { Kind::Retry };
+                self.answers.short(ask, kind, u64::from(delay), key);
             }
         }
     }

@@ -14,6 +14,7 @@ use super::drops::Drops;
 use super::limiter::{HintLimit, Unverified};
 use super::rates::UserRates;
 use super::refusals::Refusals;
+use super::service::Service;
 use super::settings::ServerSettings;
 use super::timing::Rate;
 use super::unborn::Unborn;
@@ -95,6 +96,7 @@ impl Server {
             push_after: now,
             announce_due: None,
             announced: None,
+            service: Service::Whole,
             watched: true,
             watch_seq: 0,
             stopping: false,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::world::{REALMS, Sent, World};
 use crate::auth::{DatagramKey, RealmSecret, SessionKey, UserKey, open, seal, user_id};
 use crate::ident::{
-    Epoch, Generation, Incarnation, InstanceId, Name, RealmId, Revision, SessionId, Stamp, UserId,
+    Epoch, Generation, Incarnation, InstanceId, Name, RealmId, Revision, ServerId, SessionId, Stamp, UserId,
 };
 use crate::wire::{
     Answer, Buckets, Changes, Content, ContentRef, Find, Header, Heartbeat, Init, Item, Kind, Leave,
@@ -22,6 +22,7 @@ pub(super) enum Got {
     Superseded(Stamp),
     Reregister(u64),
     Retry(u64),
+    Redirect(ServerId),
     Reject(RejectCode, u32),
     Left,
     Page(Page),
@@ -350,6 +351,7 @@ fn got(answer: &Answer<'_>, length: usize) -> Got {
         Answer::Superseded(m) => Got::Superseded(m.stamp()),
         Answer::Reregister(m) => Got::Reregister(m.argument),
         Answer::Retry(m) => Got::Retry(m.argument),
+        Answer::Redirect(m) => Got::Redirect(m.server()),
         Answer::Reject(m) => Got::Reject(m.reject().0, m.reject().1),
         Answer::Left(_) => Got::Left,
         Answer::Page(m) => Got::Page(page(&m.changes, m.push, m.number)),

@@ -9,7 +9,7 @@ use crate::server::Event;
 use crate::time::Duration;
 use crate::wire::{Announce, AnnounceEvent, Answer, Discover, Header, Kind, Offer, RejectCode, Unverified};
 
-fn discover(client: &Client) -> Vec<u8> {
+pub(super) fn discover(client: &Client) -> Vec<u8> {
     let header = Header {
         kind: Kind::Discover,
         flags: 0,
@@ -26,7 +26,7 @@ fn discover(client: &Client) -> Vec<u8> {
     buf
 }
 
-fn lan() -> World {
+pub(super) fn lan() -> World {
     let mut world = World::with(crate::server::ServerSettings {
         listen: vec!["[::]:6710".parse().expect("an address")],
         ..super::world::settings()

@@ -11,6 +11,7 @@ mod realms;
 mod refusals;
 mod registration;
 mod restart;
+mod service;
 mod sessions;
 mod shown;
 mod threats;
