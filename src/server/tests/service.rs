@@ -160,6 +160,8 @@ fn a_stopping_hms_sends_hosts_to_its_successor() {
     let mut carol = Client::new("carol", 3);
     assert_eq!(carol.init(&mut world), Got::Redirect(SUCCESSOR));
     assert_eq!(carol.register_with(&mut world, 1), Got::Retry(100));
+    assert!(world.send(carol.from, &discover(&carol)).is_empty());
+    assert_eq!(world.drops("phase"), 1);
     assert!(matches!(alice.heartbeat(&mut world), Got::Ack(_)));
     assert!(matches!(pull(&mut alice, &mut world), Got::Page(_)));
     // Neither proven anew nor registered anew: that is for the successor.
