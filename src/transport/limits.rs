@@ -119,6 +119,10 @@ pub const WINDOW_INITIAL: u64 = 10 * MSS;
 pub const WINDOW_MIN: u64 = 2 * MSS;
 /// Largest window.
 pub const WINDOW_MAX: u64 = 4 << 20;
+/// What a loss leaves of the window.
+pub(super) const CUBIC_BETA: f64 = 0.7;
+/// How steep the window grows far from a loss: MSS in a second, cubed.
+pub(super) const CUBIC_C: f64 = 0.4;
 /// What pacing allows at once, at least.
 pub(super) const BURST_MIN: u64 = 10 * MSS;
 /// And at most.

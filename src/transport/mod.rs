@@ -10,6 +10,7 @@ mod ack;
 mod congestion;
 mod connection;
 mod cookie;
+mod cubic;
 mod datagram;
 mod dial;
 mod draws;
@@ -32,8 +33,9 @@ mod sending;
 mod sent;
 mod store;
 
-pub use congestion::{Controller, NewReno};
+pub use congestion::Controller;
 pub use connection::{Connection, Stats};
+pub use cubic::Cubic;
 pub use drops::{DropReason, Drops};
 pub use endpoint::{Config, DialError, Endpoint, LinkId, is_hello};
 pub use event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use self::resets::Resets;
-use super::congestion::{Controller, NewReno};
+use super::congestion::Controller;
 use super::connection::{Begin, Connection};
 use super::cookie::CookieKey;
+use super::cubic::Cubic;
 use super::datagram::{Datagram, kind};
 use super::draws::Draws;
 use super::drops::{DropReason, Drops};
@@ -48,7 +49,7 @@ pub struct Config {
 impl Config {
     /// The defaults of the specification.
     pub fn new(server: ServerId, incarnation: Incarnation) -> Self {
-        Self { server, incarnation, silence: SILENCE_MAX, controller: || Box::new(NewReno::default()) }
+        Self { server, incarnation, silence: SILENCE_MAX, controller: || Box::new(Cubic::default()) }
     }
 }
 

@@ -8,7 +8,8 @@ use super::world::{World, endpoint, message};
 use crate::ident::{Incarnation, ServerId};
 use crate::time::{Duration, Instant};
 use crate::transport::ack::ack_of;
-use crate::transport::congestion::{Controller, NewReno};
+use crate::transport::congestion::Controller;
+use crate::transport::cubic::Cubic;
 use crate::transport::drops::DropReason;
 use crate::transport::frame::{Frame, Frames};
 use crate::transport::limits::{MEMORY_MAX, MSS, SENDING_RANGES, SENT_MAX, WINDOW_MAX, WINDOWS};
@@ -211,11 +212,11 @@ fn the_oldest_half_open_link_goes() {
 #[test]
 fn the_window_ends_at_4_mib_and_the_handshake_is_a_sample() {
     shows!("R-TRN-50", "R-TRN-41");
-    let mut reno = NewReno::default();
+    let mut cubic = Cubic::default();
     for _ in 0..5000 {
-        reno.acknowledged(NOW, NOW, MSS, false, Duration::from_millis(50));
+        cubic.acknowledged(NOW, NOW, MSS, false, Duration::from_millis(50));
     }
-    assert_eq!(reno.window(), WINDOW_MAX);
+    assert_eq!(cubic.window(), WINDOW_MAX);
     let mut world = World::new(1, 2, Faults::delay(10));
     let (a, _) = world.join(0, 1);
     assert_eq!(world.link(0, a).rtt().least(), Some(Duration::from_millis(20)));

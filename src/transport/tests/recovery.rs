@@ -5,7 +5,8 @@ use super::world::World;
 use crate::time::{Duration, Instant};
 use crate::transport::Priority;
 use crate::transport::ack::ack_of;
-use crate::transport::congestion::{Controller, NewReno};
+use crate::transport::congestion::Controller;
+use crate::transport::cubic::Cubic;
 use crate::transport::limits::{INITIAL_RTT, MSS, PROBE_WAIT_MAX, WINDOW_MIN};
 use crate::transport::received::Received;
 use crate::transport::recovery::{Outcome, Recovery};
@@ -24,7 +25,7 @@ struct Sender(Recovery);
 
 impl Sender {
     fn new() -> Self {
-        Self(Recovery::new(ms(0), Box::new(NewReno::default())))
+        Self(Recovery::new(ms(0), Box::new(Cubic::default())))
     }
 
     fn send(&mut self, number: u64, at: u64) {
@@ -197,28 +198,29 @@ fn persistent_congestion_empties_the_window() {
 }
 
 #[test]
-fn the_window_halves_once_a_round_trip() {
+fn the_window_is_cut_once_a_round_trip() {
     shows!("R-TRN-50", "R-TRN-51");
     let (second, rtt) = (Duration::from_secs(1), Duration::from_millis(50));
-    let mut reno = NewReno::default();
-    assert_eq!(reno.window(), 10 * MSS);
+    let mut cubic = Cubic::default();
+    assert_eq!(cubic.window(), 10 * MSS);
     for _ in 0..10 {
-        reno.acknowledged(ms(50), ms(0), MSS, false, rtt);
+        cubic.acknowledged(ms(50), ms(0), MSS, false, rtt);
     }
-    assert_eq!(reno.window(), 20 * MSS, "slow start");
-    reno.acknowledged(ms(50), ms(0), 5 * MSS, true, rtt);
-    assert_eq!(reno.window(), 20 * MSS, "not while there is less to send");
-    reno.lost(ms(100), ms(40), MSS);
-    reno.lost(ms(110), ms(90), MSS);
-    assert_eq!(reno.window(), 10 * MSS);
-    reno.acknowledged(ms(120), ms(95), 20 * MSS, false, rtt);
-    assert_eq!(reno.window(), 10 * MSS, "sent before the loss was seen");
-    for _ in 0..10 {
-        reno.acknowledged(ms(200), ms(150), MSS, false, rtt);
+    assert_eq!(cubic.window(), 20 * MSS, "slow start");
+    cubic.acknowledged(ms(50), ms(0), 5 * MSS, true, rtt);
+    assert_eq!(cubic.window(), 20 * MSS, "not while there is less to send");
+    cubic.lost(ms(100), ms(40), MSS);
+    cubic.lost(ms(110), ms(90), MSS);
+    assert_eq!(cubic.window(), 14 * MSS);
+    cubic.acknowledged(ms(120), ms(95), 20 * MSS, false, rtt);
+    assert_eq!(cubic.window(), 14 * MSS, "sent before the loss was seen");
+    for _ in 0..14 {
+        cubic.acknowledged(ms(200), ms(150), MSS, false, rtt);
     }
-    assert_eq!(reno.window(), 11 * MSS, "one segment a round trip");
-    (0..20).for_each(|n| reno.lost(ms(300) + second * n, ms(299) + second * n, MSS));
-    assert_eq!(reno.window(), 2 * MSS);
+    let grown = cubic.window() - 14 * MSS;
+    assert!((MSS / 2..MSS * 6 / 11).contains(&grown), "0.53 segments a round trip: {grown}");
+    (0..20).for_each(|n| cubic.lost(ms(300) + second * n, ms(299) + second * n, MSS));
+    assert_eq!(cubic.window(), 2 * MSS);
 }
 
 #[test]

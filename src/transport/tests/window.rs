@@ -8,7 +8,8 @@ use super::world::{SECRET, World, message};
 use crate::ident::{Incarnation, ServerId};
 use crate::time::{Duration, Instant};
 use crate::transport::ack::ack_of;
-use crate::transport::congestion::{Controller, NewReno};
+use crate::transport::congestion::Controller;
+use crate::transport::cubic::Cubic;
 use crate::transport::frame::Frame;
 use crate::transport::limits::{MSS, WINDOW_MIN};
 use crate::transport::{Config, Endpoint, LinkId, LinkSecret, Priority};
@@ -20,9 +21,9 @@ thread_local! {
     static ACKNOWLEDGED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// NewReno, and how often something was sent above its window, or acknowledged.
+/// CUBIC, and how often something was sent above its window, or acknowledged.
 #[derive(Debug, Default)]
-struct Watched(NewReno);
+struct Watched(Cubic);
 
 impl Controller for Watched {
     fn sent(&mut self, _: Instant, _: u64, in_flight: u64) {
@@ -185,9 +186,9 @@ fn mute(server: &mut Endpoint, peer: &mut Hostile, link: LinkId, from: Instant) 
 #[test]
 fn congestion_is_persistent_only_after_the_first_round_trip() {
     shows!("R-TRN-52");
-    let (mut server, mut peer, link) = met(|| Box::new(NewReno::default()));
+    let (mut server, mut peer, link) = met(|| Box::new(Cubic::default()));
     // Nothing is known of the round trip: a span of losses says nothing but that there were some.
     let (at, window) = mute(&mut server, &mut peer, link, NOW);
-    assert_eq!(window, 5 * MSS);
+    assert_eq!(window, 7 * MSS);
     assert_eq!(mute(&mut server, &mut peer, link, at).1, WINDOW_MIN, "the same once more");
 }
