@@ -107,6 +107,14 @@ pub const LINES_EQUAL: Duration = Duration::from_secs(1);
 pub const PEER_SUSPECT: Duration = Duration::from_secs(6);
 /// Silence after which it is down (PEE-40).
 pub const PEER_DOWN: Duration = Duration::from_secs(10);
+/// Members of one cluster (R-PEE-96).
+pub const MEMBERS_MAX: usize = 16;
+/// Registered addresses of HMSs (R-PEE-96).
+pub const ADDRESSES_MAX: usize = 64;
+/// Members, addresses and realms that an HMS knows, removed ones included (R-PEE-96).
+pub const FACTS_MAX: usize = 4096;
+/// Users of whom an HMS knows that they were revoked (R-PEE-96).
+pub const GENERATIONS_MAX: usize = 1 << 20;
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

@@ -1,3 +1,4 @@
+mod facts;
 mod lines;
 mod reach;
 mod twins;
