@@ -1,7 +1,11 @@
 mod facts;
 mod lines;
 mod reach;
+mod refusals;
+mod roles;
+mod starts;
 mod twins;
+mod world;
 
 use super::*;
 use crate::ident::{Incarnation, LineId, Process, ServerId};
