@@ -1,4 +1,5 @@
 mod facts;
+mod heard;
 mod lines;
 mod reach;
 mod refusals;
