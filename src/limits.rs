@@ -115,6 +115,12 @@ pub const ADDRESSES_MAX: usize = 64;
 pub const FACTS_MAX: usize = 4096;
 /// Users of whom an HMS knows that they were revoked (R-PEE-96).
 pub const GENERATIONS_MAX: usize = 1 << 20;
+/// How long an invitation may be redeemed, on the stamp clock (R-PEE-32).
+pub const INVITATION_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long who redeemed it may repeat that (R-PEE-32).
+pub const INVITATION_REPEATED: Duration = Duration::from_secs(600);
+/// Invitations of one HMS that are in force (R-PEE-32).
+pub const INVITATIONS_MAX: usize = 16;
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

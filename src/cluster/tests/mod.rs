@@ -1,4 +1,5 @@
 mod facts;
+mod invitations;
 mod lines;
 mod reach;
 mod twins;
