@@ -105,7 +105,7 @@ pub(super) fn invitation() -> Value {
     assert_eq!(Invitation::parse(&word).as_ref(), Ok(&invitation));
     let coded = word.trim_start_matches("hmsp1_").to_ascii_uppercase();
     json!({
-        "id": invitation.id.to_string(), "secret": hex(&*invitation.secret), "inviter": invitation.inviter.to_string(),
+        "id": invitation.id.to_string(), "secret": hex(*invitation.secret), "inviter": invitation.inviter.to_string(),
         "addresses": invitation.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "bytes": hex(data_encoding::BASE32_NOPAD.decode(coded.as_bytes()).expect("base32")), "word": word,
     })
