@@ -103,9 +103,9 @@ pub const LEFT_LINES_MAX: usize = 64;
 pub const LINE_YOUNG: Duration = Duration::from_secs(10);
 /// Ages that differ by less are equal (R-PEE-45).
 pub const LINES_EQUAL: Duration = Duration::from_secs(1);
-/// Silence after which a member is dialled anew beside (PEE-40).
+/// Silence after which a member is dialled anew beside (R-PEE-40).
 pub const PEER_SUSPECT: Duration = Duration::from_secs(6);
-/// Silence after which it is down (PEE-40).
+/// Silence after which it is down (R-PEE-40).
 pub const PEER_DOWN: Duration = Duration::from_secs(10);
 /// Members of one cluster (R-PEE-96).
 pub const MEMBERS_MAX: usize = 16;
@@ -115,7 +115,7 @@ pub const ADDRESSES_MAX: usize = 64;
 pub const FACTS_MAX: usize = 4096;
 /// Users of whom an HMS knows that they were revoked (R-PEE-96).
 pub const GENERATIONS_MAX: usize = 1 << 20;
-/// How often PING is sent (PEE-40).
+/// How often PING is sent (R-PEE-40).
 pub const PEER_PING: Duration = Duration::from_secs(2);
 /// INTRO, and PING, of one neighbour that are taken in a second (R-PEE-96).
 pub const INTROS_PER_SECOND: u32 = 10;
@@ -147,6 +147,12 @@ pub const DIAL_LONGEST: Duration = Duration::from_secs(10);
 pub const DIALS_MAX: usize = 32;
 /// FACTS of one neighbour that wait for STORED.
 pub const UNSTORED_MAX: usize = 1024;
+/// How long an invitation may be redeemed, on the stamp clock (R-PEE-32).
+pub const INVITATION_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long who redeemed it may repeat that (R-PEE-32).
+pub const INVITATION_REPEATED: Duration = Duration::from_secs(600);
+/// Invitations of one HMS that are in force (R-PEE-32).
+pub const INVITATIONS_MAX: usize = 16;
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

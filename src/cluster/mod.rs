@@ -9,6 +9,7 @@ mod dial;
 mod facts;
 mod flood;
 mod hear;
+mod invitations;
 mod judge;
 mod lines;
 mod machine;
@@ -24,6 +25,7 @@ mod view;
 
 pub use action::{Action, Setup};
 pub use facts::{Decision, FactKey, Facts, Merged, NotMade, Taken, new_stamp};
+pub use invitations::Invitations;
 pub use lines::{Claim, LeftLines, Line, Side, gives_way};
 pub use machine::Cluster;
 pub use reach::{Health, Reach, Reached, Way, health};

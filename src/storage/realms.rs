@@ -155,6 +155,30 @@ impl Secrets {
         self.realms.last().expect("one was pushed")
     }
 
+    /// Replaces the realms and the marks of removed ones; which one is the default, and the order of those that stay, are
+    /// kept.
+    pub fn set_realms(&mut self, realms: Vec<RealmRecord>, removed: Vec<RealmMark>) {
+        let place = |realm: &RealmRecord| {
+            let known =
+                self.realms.iter().position(|known| (known.id, known.epoch) == (realm.id, realm.epoch));
+            known.unwrap_or(usize::MAX)
+        };
+        let default = self.realms.iter().find(|realm| realm.default).map(|realm| (realm.id, realm.epoch));
+        let mut placed: Vec<_> = realms.into_iter().map(|realm| (place(&realm), realm)).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        self.realms = placed.into_iter().map(|(_, realm)| realm).collect();
+        for realm in &mut self.realms {
+            realm.default = default == Some((realm.id, realm.epoch));
+        }
+        self.keep_one_default();
+        self.removed_realms = removed;
+    }
+
+    /// Replaces the revocations.
+    pub fn set_revocations(&mut self, revocations: Vec<Revocation>) {
+        self.revocations = revocations;
+    }
+
     /// Removes the realms that are not to be kept, and remembers that.
     pub(super) fn retain_realms(&mut self, keep: impl Fn(RealmId) -> bool) {
         let (clock, by) = (self.clock, self.server);

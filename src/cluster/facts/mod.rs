@@ -8,6 +8,7 @@ mod make;
 mod merge;
 mod names;
 mod pages;
+mod stored;
 mod taken;
 
 use std::collections::BTreeMap;

@@ -42,4 +42,18 @@ impl Facts {
         let again = from_there.any(|one| one.mark.stamp > member.mark.stamp);
         if again { Taken::Enters } else { Taken::No(RefuseCode::Removed) }
     }
+
+    /// Whether whoever redeems an invitation is admitted: who was not removed, and has a name that no other member has.
+    ///
+    /// # Errors
+    /// The code of the REFUSE that it gets; the invitation stays open (R-PEE-32).
+    pub fn admits(&self, server: ServerId, name: &str) -> Result<(), RefuseCode> {
+        if self.is_removed(server) {
+            Err(RefuseCode::Removed)
+        } else if self.owner_of(name).is_some_and(|owner| owner != server) {
+            Err(RefuseCode::Name)
+        } else {
+            Ok(())
+        }
+    }
 }

@@ -1,5 +1,6 @@
 mod facts;
 mod heard;
+mod invitations;
 mod lines;
 mod reach;
 mod refusals;

@@ -32,7 +32,7 @@ fn random_fact(rng: &mut ChaCha20Rng) -> Fact<'static> {
     }
 }
 
-fn random_facts(rng: &mut ChaCha20Rng) -> Vec<Fact<'static>> {
+pub(super) fn random_facts(rng: &mut ChaCha20Rng) -> Vec<Fact<'static>> {
     let count = rng.next_u32() % 40;
     (0..count).map(|_| random_fact(rng)).collect()
 }

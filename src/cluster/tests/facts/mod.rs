@@ -4,6 +4,7 @@ mod bounds;
 mod laws;
 mod made;
 mod pages;
+mod stored;
 mod taken;
 
 use std::net::SocketAddr;

@@ -54,3 +54,14 @@ fn who_was_removed_enters_from_an_address_registered_later() {
     facts.merge(&registered(removed(7), 0, "10.1.0.2:6711"));
     assert_eq!(taken(&facts, false, &[]), refused);
 }
+
+#[test]
+fn an_invitation_admits_who_was_not_removed_and_takes_nobodys_name() {
+    shows!("R-PEE-32");
+    let facts = merged([member(1, there(1), "oslo"), member(2, removed(1), "atlas")]);
+    assert_eq!(facts.admits(ServerId(3), "rome"), Ok(()));
+    assert_eq!(facts.admits(ServerId(3), "atlas"), Ok(()), "the name of one that is gone");
+    assert_eq!(facts.admits(ServerId(3), "oslo"), Err(RefuseCode::Name));
+    assert_eq!(facts.admits(ServerId(1), "oslo"), Ok(()), "who repeats has the name already");
+    assert_eq!(facts.admits(SERVER, "rome"), Err(RefuseCode::Removed));
+}
