@@ -58,6 +58,10 @@ number! {
     /// One time line of HMSs: all that descends from one founding.
     LineId(u64), 16
 }
+number! {
+    /// One invitation of an HMS; 0 is none (R-PEE-31).
+    InvitationId(u64), 16
+}
 
 /// One process of one HMS: where a row is at home.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -103,10 +103,56 @@ pub const LEFT_LINES_MAX: usize = 64;
 pub const LINE_YOUNG: Duration = Duration::from_secs(10);
 /// Ages that differ by less are equal (R-PEE-45).
 pub const LINES_EQUAL: Duration = Duration::from_secs(1);
-/// Silence after which a member is dialled anew beside (PEE-40).
+/// Silence after which a member is dialled anew beside (R-PEE-40).
 pub const PEER_SUSPECT: Duration = Duration::from_secs(6);
-/// Silence after which it is down (PEE-40).
+/// Silence after which it is down (R-PEE-40).
 pub const PEER_DOWN: Duration = Duration::from_secs(10);
+/// Members of one cluster (R-PEE-96).
+pub const MEMBERS_MAX: usize = 16;
+/// Registered addresses of HMSs (R-PEE-96).
+pub const ADDRESSES_MAX: usize = 64;
+/// Members, addresses and realms that an HMS knows, removed ones included (R-PEE-96).
+pub const FACTS_MAX: usize = 4096;
+/// Users of whom an HMS knows that they were revoked (R-PEE-96).
+pub const GENERATIONS_MAX: usize = 1 << 20;
+/// How often PING is sent (R-PEE-40).
+pub const PEER_PING: Duration = Duration::from_secs(2);
+/// INTRO, and PING, of one neighbour that are taken in a second (R-PEE-96).
+pub const INTROS_PER_SECOND: u32 = 10;
+/// Between two INTRO, or two PING, that are sent because something changed.
+pub const PEER_NEWS: Duration = Duration::from_millis(200);
+/// JOIN that was not answered is sent again, or to another (R-PEE-11).
+pub const JOIN_AGAIN: Duration = Duration::from_secs(1);
+/// How long a smaller one that starts is waited for (R-PEE-12).
+pub const SMALLER_WAITED: Duration = Duration::from_secs(3);
+/// After which time a refused HMS starts anew (R-PEE-22).
+pub const REFUSED_AGAIN: Duration = Duration::from_secs(5);
+/// How long REFUSE has to arrive before the link is closed (R-PEE-20).
+pub const REFUSE_TIME: Duration = Duration::from_secs(1);
+/// Who was refused, and serves on, dials that peer again (R-PEE-21).
+pub const DIAL_REFUSED: Duration = Duration::from_secs(30);
+/// How long a waking HMS asks at most (R-PEE-06).
+pub const WAKING_MAX: Duration = Duration::from_secs(3);
+/// Facts that differ for so long are all sent (R-PEE-27).
+pub const FACTS_DIFFER: Duration = Duration::from_secs(10);
+/// Facts that could not be stored are tried again (R-PEE-26).
+pub const STORE_AGAIN: Duration = Duration::from_secs(10);
+/// The senior of two dials so much later (R-PEE-94).
+pub const DIAL_SENIOR: Duration = Duration::from_secs(5);
+/// How long the link is waited for that replaced another.
+pub const REPLACED_TIME: Duration = Duration::from_secs(1);
+/// Longest time between the beginnings of two attempts (R-PEE-94).
+pub const DIAL_LONGEST: Duration = Duration::from_secs(10);
+/// Attempts to make a link at one time.
+pub const DIALS_MAX: usize = 32;
+/// FACTS of one neighbour that wait for STORED.
+pub const UNSTORED_MAX: usize = 1024;
+/// How long an invitation may be redeemed, on the stamp clock (R-PEE-32).
+pub const INVITATION_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long who redeemed it may repeat that (R-PEE-32).
+pub const INVITATION_REPEATED: Duration = Duration::from_secs(600);
+/// Invitations of one HMS that are in force (R-PEE-32).
+pub const INVITATIONS_MAX: usize = 16;
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

@@ -1,5 +1,7 @@
 //! The join token: one word that gives a host everything it needs to register (spec 3.6).
 
+mod invitation;
+
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -15,6 +17,8 @@ use crate::auth::{UserKey, user_id};
 use crate::ident::{Epoch, Generation, Name, RealmId, UserId};
 use crate::limits::REALM_NAME_MAX;
 use crate::wire::{emit_address, parse_address};
+
+pub use invitation::{Invitation, InvitationError};
 
 /// What every join token begins with.
 pub const PREFIX: &str = "hms1_";
@@ -61,14 +65,8 @@ impl Token {
         bytes.extend_from_slice(&self.cluster_key);
         put_counted(&mut bytes, self.user_name.as_str().as_bytes());
         put_counted(&mut bytes, self.realm_name.as_str().as_bytes());
-        let count = self.addresses.len().min(Self::ADDRESSES_MAX);
-        bytes.push(u8::try_from(count).unwrap_or(u8::MAX));
-        self.addresses.iter().take(count).for_each(|a| emit_address(&mut *bytes, *a));
-        let sum = checksum(&bytes);
-        bytes.extend_from_slice(&sum);
-        let mut word = BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
-        word.insert_str(0, PREFIX);
-        word
+        put_addresses(&mut bytes, &self.addresses);
+        coded(PREFIX, bytes)
     }
 
     /// Reads a token; white space around it is ignored, upper case accepted.
@@ -77,11 +75,8 @@ impl Token {
         let Some(coded) = word.strip_prefix(PREFIX) else {
             return Err(not_a_token(&word));
         };
-        let coded = Zeroizing::new(coded.to_ascii_uppercase());
-        let bytes = BASE32_NOPAD.decode(coded.as_bytes()).map_err(|_| TokenError::Mistyped)?;
-        let bytes = Zeroizing::new(bytes);
         // The checksum speaks first (R-AUT-50): only what was not mistyped is worth a closer word.
-        let payload = checked(&bytes).ok_or(TokenError::Mistyped)?;
+        let payload = decoded(coded).ok_or(TokenError::Mistyped)?;
         match payload.split_first() {
             Some((&FORMAT, fields)) => Self::read(fields).ok_or(TokenError::Malformed),
             Some((&other, _)) => Err(TokenError::Format(other)),
@@ -132,10 +127,30 @@ fn addresses(mut rest: &[u8], count: u8) -> Option<Vec<SocketAddr>> {
     rest.is_empty().then_some(all)
 }
 
-/// What the checksum covers, if it fits.
-fn checked(bytes: &[u8]) -> Option<&[u8]> {
+/// How many there are, at most 255, and these.
+fn put_addresses(bytes: &mut Vec<u8>, addresses: &[SocketAddr]) {
+    let count = addresses.len().min(Token::ADDRESSES_MAX);
+    bytes.push(u8::try_from(count).unwrap_or(u8::MAX));
+    addresses.iter().take(count).for_each(|address| emit_address(bytes, *address));
+}
+
+/// The bytes with their checksum as one word.
+fn coded(prefix: &str, mut bytes: Zeroizing<Vec<u8>>) -> String {
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum);
+    let mut word = BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();
+    word.insert_str(0, prefix);
+    word
+}
+
+/// What stands behind the prefix, without the checksum, which fits.
+fn decoded(coded: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let coded = Zeroizing::new(coded.to_ascii_uppercase());
+    let mut bytes = Zeroizing::new(BASE32_NOPAD.decode(coded.as_bytes()).ok()?);
     let (payload, sum) = bytes.split_last_chunk::<CHECKSUM_LEN>()?;
-    (checksum(payload) == *sum).then_some(payload)
+    let length = (checksum(payload) == *sum).then_some(payload.len())?;
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 fn checksum(payload: &[u8]) -> [u8; CHECKSUM_LEN] {

@@ -19,8 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("auth", &["ident", "limits", "planted", "time", "wire"]),
     ("token", &["auth", "ident", "limits", "wire"]),
     ("transport", &["auth", "ident", "time"]),
-    ("cluster", &["ident", "limits", "time", "wire"]),
     ("storage", &["auth", "ident", "limits", "time", "token", "wire"]),
+    ("cluster", &["auth", "chance", "ident", "limits", "storage", "time", "transport", "wire"]),
     ("directory", &["auth", "ident", "limits", "registry", "time", "wire"]),
     ("discovery", &["auth", "chance", "ident", "limits", "net", "time", "wire"]),
     (

@@ -1,16 +1,38 @@
 //! How several HMSs are one: who is senior, which time line gives way, who is reached and leads (spec chapter 10).
 //!
-//! What is here so far judges: it is asked by numbers and answers by numbers, keeps no links and sends nothing.
+//! [`Cluster`] is the machine: it keeps what the links tell, and says what is to be sent. `lines`, `reach`, `seat` and
+//! `twin` judge: they are asked by numbers and answer by numbers.
 
+mod action;
+mod allowance;
+mod dial;
+mod facts;
+mod flood;
+mod hear;
+mod invitations;
+mod judge;
 mod lines;
+mod machine;
+mod neighbour;
+mod own;
+mod phase;
 mod reach;
+mod refusal;
+mod say;
 mod seat;
 mod twin;
+mod view;
 
+pub use action::{Action, Setup};
+pub use facts::{Decision, FactKey, Facts, Merged, NotMade, Taken, new_stamp};
+pub use invitations::Invitations;
 pub use lines::{Claim, LeftLines, Line, Side, gives_way};
+pub use machine::Cluster;
 pub use reach::{Health, Reach, Reached, Way, health};
+pub use refusal::Refusal;
 pub use seat::{Seat, Standing};
 pub use twin::has_to_go;
+pub use view::{PeerState, PeerView, Status};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -18,7 +18,7 @@ pub enum Health {
 }
 
 /// How well a member is heard whose last packet was accepted `here` ago, and whose last PING says that it accepted ours
-/// `there` before (PEE-40).
+/// `there` before (R-PEE-40).
 pub fn health(here: Duration, there: Duration) -> Health {
     match here.max(there) {
         silent if silent >= PEER_DOWN => Health::Down,
@@ -80,7 +80,7 @@ impl Reach {
         self.0.iter()
     }
 
-    /// How this very process is reached; an earlier or later one of the same HMS is not (PEE-40).
+    /// How this very process is reached; an earlier or later one of the same HMS is not (R-PEE-40).
     pub fn way(&self, process: Process) -> Option<Way> {
         self.0.iter().find(|reached| reached.standing.process == process).map(|reached| reached.way)
     }

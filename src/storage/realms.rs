@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 
 use zeroize::Zeroizing;
 
+use super::known::RealmMark;
 use super::secrets::{RealmRecord, Secrets, nonzero, number};
 use crate::auth::{RealmSecret, Revocation, user_id};
-use crate::ident::{Epoch, Generation, Name, NameError, RealmId, UserId};
+use crate::ident::{Epoch, Generation, Name, NameError, RealmId, Stamp, UserId};
 use crate::limits::REALM_NAME_MAX;
 use crate::token::Token;
+use crate::wire::peer::{FactState, Mark};
 
 /// The epoch of a realm's first secret.
 const FIRST_EPOCH: Epoch = Epoch(1);
@@ -25,22 +27,36 @@ impl Secrets {
         Name::new(&String::from_iter(bytes.map(letter))).expect("four letters or digits are a name")
     }
 
-    /// The realm that is meant: the named one, or without a name the only one.
+    /// The realm that is meant: the named one, or without a name the only one. Of two with one name it is the one that was
+    /// made first; the other is named with its id behind the name (R-PEE-29).
     pub fn realm(&self, name: Option<&str>) -> Result<&RealmRecord, SecretsError> {
-        match (name, self.realms.as_slice()) {
-            (None, [only]) => Ok(only),
-            (None, []) => Err(SecretsError::NoRealm),
-            (None, _) => Err(SecretsError::SeveralRealms { known: self.realm_names() }),
-            (Some(name), realms) => {
-                let unknown = || SecretsError::UnknownRealm { name: name.into(), known: self.realm_names() };
-                realms.iter().find(|realm| realm.name.as_str() == name).ok_or_else(unknown)
-            }
-        }
+        let Some(name) = name else {
+            let mut realms = self.current_realms();
+            return match (realms.next(), realms.next()) {
+                (Some(only), None) => Ok(only),
+                (None, _) => Err(SecretsError::NoRealm),
+                _ => Err(SecretsError::SeveralRealms { known: self.realm_names() }),
+            };
+        };
+        let named = self.current_realms().filter(|realm| realm.name.as_str() == name);
+        let first = named.min_by_key(|realm| (realm.mark.stamp, realm.mark.by, realm.id));
+        let by_id = || self.current_realms().find(|realm| format!("{}-{}", realm.name, realm.id) == name);
+        let unknown = || SecretsError::UnknownRealm { name: name.into(), known: self.realm_names() };
+        first.or_else(by_id).ok_or_else(unknown)
     }
 
     /// The realm that is meant where nothing is said, if there is any.
     pub fn default_realm(&self) -> Option<&RealmRecord> {
-        self.realms.iter().find(|realm| realm.default).or_else(|| self.realms.first())
+        let id = self.realms.iter().find(|realm| realm.default).or_else(|| self.realms.first())?.id;
+        self.current_realms().find(|realm| realm.id == id)
+    }
+
+    /// The realms, each with its last secret.
+    fn current_realms(&self) -> impl Iterator<Item = &RealmRecord> {
+        let is_last = |realm: &RealmRecord| {
+            !self.realms.iter().any(|other| other.id == realm.id && other.epoch > realm.epoch)
+        };
+        self.realms.iter().filter(move |realm| is_last(realm))
     }
 
     /// Makes a realm. `random` fills its argument with random bytes.
@@ -59,7 +75,7 @@ impl Secrets {
     /// Removes a realm with its revocations: its tokens are worthless from then on.
     pub fn remove_realm(&mut self, name: &str) -> Result<RealmId, SecretsError> {
         let id = self.realm(Some(name))?.id;
-        self.realms.retain(|realm| realm.id != id);
+        self.retain_realms(|realm| realm != id);
         self.revocations.retain(|revocation| revocation.realm != id);
         self.keep_one_default();
         Ok(id)
@@ -99,6 +115,21 @@ impl Secrets {
         Ok(Revocation { realm, user, user_name: Some(name), current, previous })
     }
 
+    /// Takes over the keys of the cluster that admits this HMS (PEE-33); `false` if it has them.
+    ///
+    /// # Errors
+    /// It belongs to another cluster: it has a realm or a member, which would be lost (R-PEE-34).
+    pub fn join(&mut self, secret: &[u8; 32], seed: &[u8; 32]) -> Result<bool, SecretsError> {
+        if *self.cluster_secret == *secret && *self.cluster_seed == *seed {
+            return Ok(false);
+        }
+        if !self.realms.is_empty() || !self.members.is_empty() {
+            return Err(SecretsError::OtherCluster);
+        }
+        (*self.cluster_secret, *self.cluster_seed) = (*secret, *seed);
+        Ok(true)
+    }
+
     /// The generation that a user's keys must have.
     pub fn generation(&self, realm: RealmId, user: UserId) -> Generation {
         let revocation = self.revocations.iter().find(|one| one.realm == realm && one.user == user);
@@ -110,13 +141,52 @@ impl Secrets {
         random(&mut *secret);
         let mut draw = || RealmId(nonzero(|| number(&mut random) as u32));
         let mut id = draw();
-        while self.realms.iter().any(|realm| realm.id == id) {
+        let is_taken = |id| {
+            let removed = self.removed_realms.iter().map(|realm| realm.id);
+            self.realms.iter().map(|realm| realm.id).chain(removed).any(|other| other == id)
+        };
+        while is_taken(id) {
             id = draw();
         }
         let default = self.realms.is_empty();
         let secret = RealmSecret::new(*secret);
-        self.realms.push(RealmRecord { name, id, epoch: FIRST_EPOCH, secret, default });
+        let mark = self.mark_now();
+        self.realms.push(RealmRecord { name, id, epoch: FIRST_EPOCH, secret, default, mark });
         self.realms.last().expect("one was pushed")
+    }
+
+    /// Replaces the realms and the marks of removed ones; which one is the default, and the order of those that stay, are
+    /// kept.
+    pub fn set_realms(&mut self, realms: Vec<RealmRecord>, removed: Vec<RealmMark>) {
+        let place = |realm: &RealmRecord| {
+            let known =
+                self.realms.iter().position(|known| (known.id, known.epoch) == (realm.id, realm.epoch));
+            known.unwrap_or(usize::MAX)
+        };
+        let default = self.realms.iter().find(|realm| realm.default).map(|realm| (realm.id, realm.epoch));
+        let mut placed: Vec<_> = realms.into_iter().map(|realm| (place(&realm), realm)).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        self.realms = placed.into_iter().map(|(_, realm)| realm).collect();
+        for realm in &mut self.realms {
+            realm.default = default == Some((realm.id, realm.epoch));
+        }
+        self.keep_one_default();
+        self.removed_realms = removed;
+    }
+
+    /// Replaces the revocations.
+    pub fn set_revocations(&mut self, revocations: Vec<Revocation>) {
+        self.revocations = revocations;
+    }
+
+    /// Removes the realms that are not to be kept, and remembers that.
+    pub(super) fn retain_realms(&mut self, keep: impl Fn(RealmId) -> bool) {
+        let (clock, by) = (self.clock, self.server);
+        for gone in self.realms.extract_if(.., |realm| !keep(realm.id)) {
+            let stamp = Stamp(gone.mark.stamp.0.saturating_add(1).max(clock));
+            let mark = Mark { stamp, state: FactState::Removed, by };
+            self.removed_realms.push(RealmMark { name: gone.name, id: gone.id, epoch: gone.epoch, mark });
+        }
     }
 
     /// If the default realm went, the oldest takes its place.
@@ -130,7 +200,7 @@ impl Secrets {
     }
 
     fn realm_names(&self) -> Vec<Name> {
-        self.realms.iter().map(|realm| realm.name.clone()).collect()
+        self.current_realms().map(|realm| realm.name.clone()).collect()
     }
 }
 
@@ -156,6 +226,8 @@ pub enum SecretsError {
         /// The name.
         name: Name,
     },
+    /// This HMS belongs to another cluster.
+    OtherCluster,
     /// A user cannot be called that.
     UserName(NameError),
     /// A realm cannot be called that.
@@ -179,6 +251,10 @@ impl fmt::Display for SecretsError {
             Self::RealmTaken { name } => {
                 write!(f, "there is a realm {name} already; see `hms realm list`")
             }
+            Self::OtherCluster => f.write_str(
+                "this HMS belongs to another cluster, whose realms and tokens would be lost; \
+                 join with another state directory, or remove this one's secrets first",
+            ),
             Self::UserName(error) => write!(f, "this cannot be a user's name: {error}"),
             Self::RealmName(error) => write!(f, "this cannot be a realm's name: {error}"),
         }

@@ -2,6 +2,7 @@
 //! programs that take every number for a float.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde::de::{self, Deserializer, Visitor};
@@ -9,9 +10,11 @@ use serde::ser::Serializer;
 use zeroize::Zeroizing;
 
 use crate::auth::RealmSecret;
-use crate::ident::{Generation, Incarnation, InstanceId, Name, RealmId, ServerId, Stamp, UserId};
+use crate::ident::{
+    Generation, Incarnation, InstanceId, InvitationId, Name, RealmId, ServerId, Stamp, UserId,
+};
 use crate::token::Token;
-use crate::wire::{Content, ContentRef, View};
+use crate::wire::{Content, ContentRef, View, normal_address};
 
 /// A value that stands in JSON as a string.
 pub(super) trait Text: Sized {
@@ -102,6 +105,7 @@ hex_number!(InstanceId(u64), 16);
 hex_number!(ServerId(u64), 16);
 hex_number!(Stamp(u64), 16);
 hex_number!(Generation(u64), 16);
+hex_number!(InvitationId(u64), 16);
 
 macro_rules! hex_bytes {
     ($length:literal) => {
@@ -132,6 +136,19 @@ impl Text for UserId {
 
     fn read(text: &str) -> Option<Self> {
         <[u8; 8]>::read(text).map(Self)
+    }
+}
+
+impl Text for SocketAddr {
+    const EXPECTED: &'static str = "an address with a port, such as 10.1.0.5:6710";
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        // In one form only, in which addresses are compared.
+        text.parse().ok().filter(|address| normal_address(*address) == *address)
     }
 }
 

@@ -1,6 +1,13 @@
+mod facts;
+mod heard;
+mod invitations;
 mod lines;
 mod reach;
+mod refusals;
+mod roles;
+mod starts;
 mod twins;
+mod world;
 
 use super::*;
 use crate::ident::{Incarnation, LineId, Process, ServerId};

@@ -2,6 +2,7 @@
 
 mod host_store;
 mod secrets;
+mod secrets_2;
 mod snapshot;
 
 use std::net::SocketAddr;

@@ -270,6 +270,11 @@ impl Connection {
         self.forget();
     }
 
+    /// It has opened, and its user was not told so yet.
+    pub(super) const fn is_untold(&self) -> bool {
+        self.connected
+    }
+
     /// Ends a link that has just opened for the sake of another, of which it is a `rival` or the past (R-TRN-24). Its
     /// user was told nothing of it, nor is now but, of an attempt from here, the end.
     pub(super) fn withdraw(&mut self, now: Instant, rival: bool) {

@@ -44,6 +44,10 @@ impl Endpoint {
         }
         for (_, other) in self.links.iter_mut().filter(|(id, link)| **id != local && link.is_open()) {
             match verdict(now, own, &new, other) {
+                // Nobody is told of one that is over before it was told of.
+                Verdict::Restarted | Verdict::Replaced if other.is_untold() => {
+                    other.withdraw(now, verdict(now, own, &new, other) == Verdict::Replaced);
+                }
                 Verdict::Restarted => other.drain(CloseReason::Restarted),
                 Verdict::Replaced => other.close(now, CloseCode::REPLACED, ""),
                 Verdict::Apart | Verdict::Late | Verdict::Yields => {}

@@ -1,5 +1,6 @@
 //! `spec/vectors/peering.json`: messages between HMSs, and the digests by which they compare what they hold.
 
+mod cluster;
 mod fields;
 mod samples;
 
@@ -68,11 +69,15 @@ fn facts() -> Value {
 
 #[test]
 fn peering() {
-    shows!("R-PEE-07", "R-PEE-27", "R-PEE-57", "R-PEE-76", "R-PEE-79");
+    shows!("R-PEE-07", "R-PEE-25", "R-PEE-27", "R-PEE-31", "R-PEE-57", "R-PEE-76", "R-PEE-79");
     let all = samples::messages();
     for kind in PeerKind::ALL {
         assert!(all.iter().any(|(_, bytes)| bytes[0] == kind.code()), "no {kind}");
     }
     let messages: Vec<Value> = all.iter().map(|(name, bytes)| message(name, bytes)).collect();
-    settle("peering.json", &json!({ "messages": messages, "rows": rows(), "facts": facts() }));
+    let value = json!({
+        "messages": messages, "rows": rows(), "facts": facts(),
+        "merges": cluster::merges(), "invitation": cluster::invitation(),
+    });
+    settle("peering.json", &value);
 }

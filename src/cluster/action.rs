@@ -1,0 +1,76 @@
+//! What a cluster is told when it begins, and what it wants done.
+
+use std::net::SocketAddr;
+
+use super::Facts;
+use crate::ident::{Name, Process, ServerId, Stamp};
+use crate::time::{Duration, UnixMillis};
+use crate::transport::{CloseCode, LinkId, Priority};
+use crate::wire::peer::{OwnAddress, Timing};
+
+/// What this HMS is.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The process, neither number 0.
+    pub process: Process,
+    /// Its name.
+    pub name: Name,
+    /// How often, and how long each time, others are waited for before it founds a line (PEE-12).
+    pub start_tries: u32,
+    /// See `start_tries`.
+    pub start_wait: Duration,
+    /// Its own settings, as long as it is the primary.
+    pub timing: Timing,
+    /// Its addresses, which it tells the others; at most 16.
+    pub addresses: Vec<OwnAddress>,
+    /// `[peers] address`.
+    pub peers: Vec<SocketAddr>,
+    /// What is on disk.
+    pub facts: Facts,
+    /// Where the stamp clock stands.
+    pub clock: Stamp,
+    /// The wall clock, only shown.
+    pub wall: UnixMillis,
+    /// 32 random bytes, used for nothing else.
+    pub seed: [u8; 32],
+}
+
+/// What the caller is to do, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Begin a link, and say what became of it with [`dialled`](super::Cluster::dialled).
+    Dial {
+        /// Where to.
+        address: SocketAddr,
+        /// Who is expected there, if that is known.
+        target: Option<ServerId>,
+    },
+    /// Send a message. It always fits, but where the peer takes nothing any more: then the link is to be closed.
+    Send {
+        /// Over which link.
+        link: LinkId,
+        /// On which stream.
+        priority: Priority,
+        /// The message.
+        message: Vec<u8>,
+    },
+    /// End a link.
+    Close {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        code: CloseCode,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Hosts are answered from now on.
+    OpenHosts,
+    /// Hosts are answered no more.
+    CloseHosts,
+    /// The facts are to be stored, and [`stored`](super::Cluster::stored) called.
+    Persist,
+    /// These settings hold now in the whole cluster (R-PEE-03).
+    Settings(Timing),
+    /// For people.
+    Log(String),
+}

@@ -1,0 +1,249 @@
+//! The machine: what comes in, what goes out, and when it wants to be called.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+use super::action::{Action, Setup};
+use super::dial::Dials;
+use super::facts::{Decision, FactKey, Facts, NotMade};
+use super::judge::Judged;
+use super::lines::LeftLines;
+use super::neighbour::Neighbour;
+use super::own::{Own, StampClock, Wall};
+use super::phase::Asked;
+use super::refusal::Refusal;
+use super::view::Known;
+use crate::ident::{Process, ServerId, Stamp};
+use crate::limits::{REPLACED_TIME, STORE_AGAIN, WAKING_MAX};
+use crate::time::{Duration, Instant};
+use crate::transport::{CloseCode, CloseReason, KeyId, LinkId, Peer, Priority};
+use crate::wire::peer::Phase;
+
+/// One HMS among others. Sans-I/O: links live in a [`transport::Endpoint`](crate::transport::Endpoint) of the caller's,
+/// who tells what happens on them, and does what [`poll_action`](Self::poll_action) says after every call.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(super) own: Own,
+    pub(super) facts: Facts,
+    /// `[peers] address`.
+    pub(super) peers: Vec<SocketAddr>,
+    /// How long others are waited for before it founds.
+    pub(super) patience: Duration,
+    pub(super) rng: ChaCha20Rng,
+    /// Links under the cluster secret: one for each server id.
+    pub(super) links: BTreeMap<ServerId, Neighbour>,
+    /// What became of those with whom there was a link.
+    pub(super) known: BTreeMap<ServerId, Known>,
+    pub(super) dials: Dials,
+    pub(super) judged: Judged,
+    /// The JOIN that is not answered.
+    pub(super) asked: Option<Asked>,
+    /// A seat was given, and the facts of that line are on their way.
+    pub(super) awaits_facts: bool,
+    pub(super) hosts_open: bool,
+    pub(super) refusal: Option<Refusal>,
+    /// When a refused HMS starts anew.
+    pub(super) again: Instant,
+    /// Number of the last FACTS.
+    pub(super) number: u64,
+    /// Facts are to be stored again then.
+    pub(super) store_at: Option<Instant>,
+    pub(super) actions: VecDeque<Action>,
+}
+
+impl Cluster {
+    /// An HMS that starts now; one without members and addresses of others founds at once (R-PEE-04).
+    pub fn new(now: Instant, setup: Setup) -> Self {
+        let own = Own {
+            process: setup.process,
+            name: setup.name,
+            phase: Phase::Starting,
+            since: now,
+            line: None,
+            joined_at_ms: 0,
+            founded: 0,
+            left: LeftLines::default(),
+            timing: setup.timing,
+            addresses: setup.addresses,
+            clock: StampClock::new(now, setup.clock),
+            wall: Wall { told: setup.wall, at: now },
+        };
+        let mut this = Self {
+            judged: Judged::new(setup.timing),
+            own,
+            facts: setup.facts,
+            peers: setup.peers,
+            patience: setup.start_wait * setup.start_tries,
+            rng: ChaCha20Rng::from_seed(setup.seed),
+            links: BTreeMap::new(),
+            known: BTreeMap::new(),
+            dials: Dials::default(),
+            asked: None,
+            awaits_facts: false,
+            hosts_open: false,
+            refusal: None,
+            again: now,
+            number: 0,
+            store_at: None,
+            actions: VecDeque::new(),
+        };
+        this.enter_itself(now);
+        if this.is_standalone() {
+            this.found(now);
+        }
+        this.settle(now);
+        this
+    }
+
+    fn enter_itself(&mut self, now: Instant) {
+        let (server, name) = (self.own.process.server, self.own.name.clone());
+        if self.facts.is_removed(server) {
+            return self.log("this HMS was removed from the cluster".into());
+        }
+        if let Err(problem) = self.decide(now, |facts, decision| facts.enter_member(decision, server, &name))
+        {
+            self.log(format!("this HMS is not entered as a member: {problem}"));
+        }
+    }
+
+    fn is_standalone(&self) -> bool {
+        let own = self.own.process.server;
+        self.peers.is_empty() && self.facts.members().all(|member| member.server == own)
+    }
+
+    /// A link has opened: `remote` is where the packets of `peer` come from.
+    pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer, remote: SocketAddr) {
+        self.dials.opened(now, link);
+        if peer.key != KeyId::CLUSTER || peer.server == self.own.process.server {
+            return self.close(link, CloseCode::REFUSED, "not for this");
+        }
+        let process = Process { server: peer.server, incarnation: peer.incarnation };
+        let mut neighbour = Neighbour::new(now, link, process, remote);
+        if let Some(before) = self.links.remove(&peer.server).filter(|before| before.process == process) {
+            // The same HMS by another link: what it said stays until it says more.
+            (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
+            (neighbour.health, neighbour.since) = (before.health, before.since);
+        }
+        self.links.insert(peer.server, neighbour);
+        self.settle(now);
+    }
+
+    /// A message has come whole.
+    pub fn message(&mut self, now: Instant, link: LinkId, priority: Priority, bytes: &[u8]) {
+        let found = self.links.values_mut().find(|neighbour| neighbour.link == link);
+        let Some(neighbour) = found else { return };
+        neighbour.heard = now;
+        let server = neighbour.process.server;
+        self.hear(now, server, priority, bytes);
+        self.settle(now);
+    }
+
+    /// A link, or an attempt to make one, has ended.
+    pub fn closed(&mut self, now: Instant, link: LinkId, reason: &CloseReason) {
+        self.dials.ended(now, link, &mut self.rng);
+        let found = self.links.values().find(|neighbour| neighbour.link == link);
+        let found = found.map(|neighbour| neighbour.process.server);
+        let replaced = match reason {
+            CloseReason::Here(code) | CloseReason::There(code, _) => *code == CloseCode::REPLACED,
+            _ => false,
+        };
+        if let Some(neighbour) = found.and_then(|server| self.links.get_mut(&server)).filter(|_| replaced) {
+            // The link that took its place will be told of soon.
+            neighbour.met = false;
+            neighbour.lost_until = Some(now + REPLACED_TIME);
+        } else if let Some(server) = found {
+            self.drop_link(now, server, &reason.to_string());
+        }
+        self.settle(now);
+    }
+
+    /// What became of a [`Action::Dial`]: the link that was begun, if one was.
+    pub fn dialled(&mut self, now: Instant, address: SocketAddr, link: Option<LinkId>) {
+        self.dials.began(now, address, link);
+    }
+
+    /// Time has passed; `heard` says when something last came over a link. Too early or too often does nothing.
+    pub fn handle_timeout(&mut self, now: Instant, heard: impl Fn(LinkId) -> Option<Instant>) {
+        for neighbour in self.links.values_mut() {
+            neighbour.heard = heard(neighbour.link).unwrap_or(neighbour.heard).max(neighbour.heard);
+        }
+        self.settle(now);
+    }
+
+    /// The facts that were there when [`Action::Persist`] was taken are on disk, or cannot be (R-PEE-26).
+    pub fn stored(&mut self, now: Instant, on_disk: bool) {
+        self.answer_stored(on_disk);
+        self.store_at = (!on_disk).then(|| now + STORE_AGAIN);
+    }
+
+    /// Decides something about members and addresses: it is in force, told and stored. What `decision` gives is new.
+    pub fn decide(
+        &mut self,
+        now: Instant,
+        decision: impl FnOnce(&mut Facts, Decision) -> Result<Vec<FactKey>, NotMade>,
+    ) -> Result<(), NotMade> {
+        let (clock, by) = (self.own.clock.read(now), self.own.process.server);
+        let new = decision(&mut self.facts, Decision { clock, by })?;
+        self.flood(&new, None);
+        Ok(())
+    }
+
+    /// The facts, in force and to be stored.
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The stamp clock, as it is told and adopted.
+    pub fn clock(&self, now: Instant) -> Stamp {
+        self.own.clock.read(now)
+    }
+
+    /// What is to be done next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// Brings everything to where it belongs after something happened. Doing it twice does nothing.
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.take_held(now);
+        self.part(now);
+        self.judge_health(now);
+        self.progress(now);
+        self.judge(now);
+        self.say_all(now);
+        self.send_facts();
+        self.dial(now);
+        if self.store_at.is_some_and(|at| at <= now) {
+            self.store_at = None;
+            self.actions.push_back(Action::Persist);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let links = self.links.values().filter_map(Neighbour::wakes_at);
+        let phase = match self.own.phase {
+            Phase::Starting => self.starts_next(),
+            Phase::Refused => Some(self.again),
+            Phase::Waking => Some(self.own.since + WAKING_MAX),
+            _ => None,
+        };
+        let asked = self.asked.map(|asked| asked.again);
+        links.chain(phase).chain(asked).chain(self.store_at).chain(self.next_dial()).min()
+    }
+
+    pub(super) fn send(&mut self, link: LinkId, message: Vec<u8>) {
+        self.actions.push_back(Action::Send { link, priority: Priority::Control, message });
+    }
+
+    pub(super) fn close(&mut self, link: LinkId, code: CloseCode, reason: &str) {
+        self.actions.push_back(Action::Close { link, code, reason: reason.into() });
+    }
+
+    pub(super) fn log(&mut self, text: String) {
+        self.actions.push_back(Action::Log(text));
+    }
+}

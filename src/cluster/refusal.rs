@@ -1,0 +1,121 @@
+//! Who is taken, and what becomes of who is not (spec 10.4).
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::facts::{Decision, Facts, Taken};
+use super::machine::Cluster;
+use super::view::{Known, PeerState};
+use crate::ident::{Name, ServerId};
+use crate::limits::{DIAL_REFUSED, REFUSE_TIME};
+use crate::time::Instant;
+use crate::transport::CloseCode;
+use crate::wire::peer::{Intro, PeerMessage, Phase, Refuse, RefuseCode};
+
+/// That this HMS was refused, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Who says so.
+    pub by: ServerId,
+    /// From where.
+    pub remote: SocketAddr,
+    /// Why.
+    pub code: RefuseCode,
+    /// Why, for people; what another HMS wrote.
+    pub reason: String,
+}
+
+impl Cluster {
+    /// Whether the peer is taken by what its first INTRO on a link says (R-PEE-20); else the link ends soon.
+    pub(super) fn admits(&mut self, now: Instant, server: ServerId, intro: &Intro<'_>) -> bool {
+        let Some(neighbour) = self.links.get(&server) else { return false };
+        let (process, ip) = (neighbour.process, neighbour.remote.ip());
+        let taken = |known: &Known| known.process == process && !matches!(known.state, PeerState::Refused(_));
+        let before = self.known.get(&server).is_some_and(taken);
+        let verdict = match self.facts.takes(server, before, ip, &self.peers) {
+            _ if intro.head.min_version > 1 || intro.head.max_version < 1 => Err(RefuseCode::Version),
+            Taken::No(code) => Err(code),
+            Taken::Yes => Ok(()),
+            Taken::Enters => Name::new(intro.name).map_err(|_| RefuseCode::Name).and_then(|name| {
+                let enter = |facts: &mut Facts, how: Decision| facts.enter_member(how, server, &name);
+                self.decide(now, enter).map_err(|problem| {
+                    self.log(format!("HMS {server} is not entered: {problem}"));
+                    RefuseCode::NotRegistered
+                })
+            }),
+        };
+        match verdict {
+            Ok(()) => true,
+            Err(code) => {
+                self.refuse(now, server, code);
+                false
+            }
+        }
+    }
+
+    /// Says no, and why, if it has a seat; the link ends when that had time to arrive.
+    fn refuse(&mut self, now: Instant, server: ServerId, code: RefuseCode) {
+        let Some(neighbour) = self.links.get_mut(&server) else { return };
+        if neighbour.leaves_at.is_some() {
+            return;
+        }
+        let (link, remote) = (neighbour.link, neighbour.remote);
+        (neighbour.said, neighbour.pinged) = (None, None);
+        if !self.own.has_seat() {
+            neighbour.leaves_at = Some(now);
+            return;
+        }
+        neighbour.leaves_at = Some(now + REFUSE_TIME);
+        self.note_refused(now, server, code);
+        self.log(format!("refused HMS {server} at {remote}: {code:?}"));
+        let mut about: BTreeSet<_> = self.facts.about(server);
+        while !about.is_empty() {
+            let mut message = Vec::new();
+            self.number += 1;
+            self.facts.write_some(&mut about, self.number, &mut message);
+            if message.is_empty() {
+                break;
+            }
+            self.send(link, message);
+        }
+        let reason = format!("register it there with: hms peers add {}", remote.ip());
+        let mut message = Vec::new();
+        PeerMessage::Refuse(Refuse { code, twin: None, reason: Some(&reason) }).emit(&mut message);
+        self.send(link, message);
+    }
+
+    /// Closes the links of those that were refused, and forgets those that are gone.
+    pub(super) fn part(&mut self, now: Instant) {
+        let lost = self.links.values().filter(|one| one.lost_until.is_some_and(|at| at <= now));
+        let lost: Vec<_> = lost.map(|one| one.process.server).collect();
+        lost.into_iter()
+            .for_each(|server| self.drop_link(now, server, "replaced by a link that did not open"));
+        let gone = self.links.values().filter(|one| one.leaves_at.is_some_and(|at| at <= now));
+        let gone: Vec<_> = gone.map(|one| (one.process.server, one.link)).collect();
+        for (server, link) in gone {
+            self.links.remove(&server);
+            self.close(link, CloseCode::REFUSED, "not registered here");
+        }
+    }
+
+    /// Takes a REFUSE: it counts while starting, and from who is known here (R-PEE-21).
+    pub(super) fn take_refuse(&mut self, now: Instant, server: ServerId, refuse: &Refuse<'_>) {
+        let Some(neighbour) = self.links.get(&server) else { return };
+        let remote = neighbour.remote;
+        let reason = refuse.reason.unwrap_or_default().escape_debug().to_string();
+        let known = self.facts.member(server).is_some()
+            || self.peers.iter().any(|peer| peer.ip().to_canonical() == remote.ip().to_canonical());
+        let counts = self.own.phase == Phase::Starting && known && refuse.code != RefuseCode::Twin;
+        if counts {
+            self.refusal.get_or_insert(Refusal { by: server, remote, code: refuse.code, reason });
+        } else if self.own.has_seat() {
+            self.log(format!("HMS {server} at {remote} refuses this one: {:?}, {reason}", refuse.code));
+            self.dials.hold(now + DIAL_REFUSED, remote);
+        }
+    }
+
+    pub(super) fn tell_refused(&mut self) {
+        let Some(Refusal { by, remote, code, reason }) = self.refusal.clone() else { return };
+        self.log(format!("HMS {by} at {remote} does not take this one: {code:?}; {reason}"));
+    }
+}
