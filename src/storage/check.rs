@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::{Document, Place, StorageError};
 use super::secrets::Secrets;
-use crate::ident::{InvitationId, RealmId, ServerId};
+use crate::ident::{Epoch, InvitationId, Name, RealmId, ServerId};
 use crate::limits::REALM_NAME_MAX;
 use crate::wire::peer::FactState;
 
@@ -18,18 +18,30 @@ fn wrong(list: &str, at: usize, field: &str, problem: &str) -> StorageError {
     StorageError::new(Document::Secrets, Place::Field(format!("{list}[{at}].{field}")), problem)
 }
 
+/// What holds for a realm that is there and for one that was removed.
+fn named(
+    ids: &mut BTreeSet<(RealmId, Epoch)>,
+    name: &Name,
+    id: (RealmId, Epoch),
+) -> Result<(), (&'static str, &'static str)> {
+    if name.as_str().len() > REALM_NAME_MAX {
+        return Err(("name", "a realm name has at most 32 bytes"));
+    }
+    if id.0 == RealmId(0) {
+        return Err(("id", "no realm has the id 0"));
+    }
+    if !ids.insert(id) {
+        return Err(("id", "two realms have this id and epoch"));
+    }
+    Ok(())
+}
+
 fn realms(secrets: &Secrets) -> Result<(), StorageError> {
     let (mut ids, mut default) = (BTreeSet::new(), false);
     for (at, realm) in secrets.realms.iter().enumerate() {
         let wrong = |field, problem| Err(wrong("realms", at, field, problem));
-        if realm.name.as_str().len() > REALM_NAME_MAX {
-            return wrong("name", "a realm name has at most 32 bytes");
-        }
-        if realm.id == RealmId(0) {
-            return wrong("id", "no realm has the id 0");
-        }
-        if !ids.insert((realm.id, realm.epoch)) {
-            return wrong("id", "two realms have this id and epoch");
+        if let Err((field, problem)) = named(&mut ids, &realm.name, (realm.id, realm.epoch)) {
+            return wrong(field, problem);
         }
         if realm.default && std::mem::replace(&mut default, true) {
             return wrong("default", "two realms are the default");
@@ -45,14 +57,8 @@ fn removed_realms(secrets: &Secrets) -> Result<(), StorageError> {
     let mut ids: BTreeSet<_> = secrets.realms.iter().map(|realm| (realm.id, realm.epoch)).collect();
     for (at, realm) in secrets.removed_realms.iter().enumerate() {
         let wrong = |field, problem| Err(wrong("removed_realms", at, field, problem));
-        if realm.name.as_str().len() > REALM_NAME_MAX {
-            return wrong("name", "a realm name has at most 32 bytes");
-        }
-        if realm.id == RealmId(0) {
-            return wrong("id", "no realm has the id 0");
-        }
-        if !ids.insert((realm.id, realm.epoch)) {
-            return wrong("id", "two realms have this id and epoch");
+        if let Err((field, problem)) = named(&mut ids, &realm.name, (realm.id, realm.epoch)) {
+            return wrong(field, problem);
         }
         if realm.mark.state == FactState::There {
             return wrong("mark.removed", "a realm that is there stands in realms");
