@@ -12,6 +12,7 @@ mod change;
 mod expiry;
 mod index;
 mod list;
+pub mod merge;
 mod push;
 mod realm;
 mod register;

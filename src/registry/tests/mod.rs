@@ -15,6 +15,7 @@ use super::*;
 use crate::ident::{InstanceId, Revision};
 use crate::limits::BUCKETS;
 use crate::time::{Duration, UnixMillis};
+pub(super) use model::Dice;
 
 const REALM: RealmId = RealmId(7);
 
