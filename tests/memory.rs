@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hms::directory::entry_digest;
-use hms::ident::{InstanceId, Name, RealmId, ServerId, SessionId, Stamp, UserId};
+use hms::ident::{Generation, InstanceId, Name, RealmId, ServerId, SessionId, Stamp, UserId};
 use hms::registry::{NewRow, Registry};
 use hms::time::{Duration, Instant, UnixMillis};
 use hms::wire::{Content, Ports};
@@ -77,6 +77,7 @@ fn a_host_costs_at_most_256_bytes() {
             user: UserId(hashed(u64::from(number) + 1).to_be_bytes()),
             session: SessionId(session),
             key: &[7; 32],
+            generation: Generation::default(),
             stamp: Stamp(u64::from(number)),
             server: ServerId(1),
             instance: InstanceId(session),

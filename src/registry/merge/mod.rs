@@ -24,7 +24,7 @@ pub enum Standing {
 /// Where a session is. The greater place counts (R-PEE-51).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The highest sequence that the home had accepted when the place changed (PEE-52).
+    /// The highest sequence that the home had accepted when the place changed (R-PEE-52).
     pub sequence: u64,
     /// What the home says of the session.
     pub standing: Standing,
@@ -177,8 +177,12 @@ impl<'a> Known<'a> {
     }
 
     /// The same for a GONE (leave) that says nothing but the session.
-    pub fn hear_stray(self, left: SessionId) -> Self {
-        Self { stray: Some(left), ..self }.settle()
+    pub fn hear_stray(mut self, left: SessionId) -> Self {
+        match self.session.as_mut().filter(|known| known.order.session == left) {
+            Some(known) => known.left = true,
+            None => self.stray = Some(left),
+        }
+        self
     }
 
     /// A session that is known after all is marked itself.
