@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A quarter of a million: the hash tables are as full as with a million (where 244 bytes were counted).
+/// A quarter of a million: the hash tables are as full as with a million.
 const HOSTS: u32 = 250_000;
 /// QUALITY's goal, everything counted.
 const BYTES_A_HOST: usize = 256;
