@@ -358,6 +358,8 @@ fn what_ended_is_told_for_three_expiries_and_a_minute() {
         |registry: &mut Registry, kept| registry.merge_gone(NOW, REALM, user, left(&new_row(1, 10)), kept);
     assert_eq!(gone(&mut other, ten), Merged::Ended);
     assert_eq!(gone(&mut other, life), Merged::Nothing);
+    let silent = expired(&new_row(1, 10), 9);
+    assert_eq!(other.merge_gone(NOW, REALM, user, silent, life), Merged::Nothing);
     assert_eq!(other.ended(NOW, REALM, user), Some((left(&new_row(1, 10)), ten)));
     let mut other = table();
     gone(&mut other, Duration::from_secs(1 << 30));
