@@ -72,6 +72,11 @@ pub struct Process {
     pub incarnation: Incarnation,
 }
 
+impl Process {
+    /// No process is this one.
+    pub const NOBODY: Self = Self { server: ServerId(0), incarnation: Incarnation(0) };
+}
+
 /// What orders the sessions of one user between HMSs: the greater one is the later one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Order {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hms::directory::entry_digest;
-use hms::ident::{InstanceId, Name, RealmId, ServerId, SessionId, Stamp, UserId};
+use hms::ident::{Generation, InstanceId, Name, RealmId, ServerId, SessionId, Stamp, UserId};
 use hms::registry::{NewRow, Registry};
 use hms::time::{Duration, Instant, UnixMillis};
 use hms::wire::{Content, Ports};
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A quarter of a million: the hash tables are as full as with a million (where 244 bytes were counted).
+/// A quarter of a million: the hash tables are as full as with a million.
 const HOSTS: u32 = 250_000;
 /// QUALITY's goal, everything counted.
 const BYTES_A_HOST: usize = 256;
@@ -77,6 +77,7 @@ fn a_host_costs_at_most_256_bytes() {
             user: UserId(hashed(u64::from(number) + 1).to_be_bytes()),
             session: SessionId(session),
             key: &[7; 32],
+            generation: Generation::default(),
             stamp: Stamp(u64::from(number)),
             server: ServerId(1),
             instance: InstanceId(session),

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use hms::directory::entry_digest;
-use hms::ident::{InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use hms::ident::{Generation, InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
 use hms::registry::{NewContent, NewRow, Reason, Registry, RowId};
 use hms::time::{Duration, Instant, UnixMillis};
 
@@ -56,6 +56,7 @@ impl Table {
             user: user(number),
             session: session(number),
             key: &[7; 32],
+            generation: Generation::default(),
             stamp: Stamp(number),
             server: ServerId(1),
             instance: InstanceId(number),

@@ -272,15 +272,16 @@ impl Registry {
 
     /// Sets a row's *late* and counts it; the caller makes it a change.
     pub(super) fn set_late(&mut self, id: u32, late: bool) {
-        let Some(row) = self.rows.get_mut(id) else { return };
+        let Some(row) = self.rows.get(id) else { return };
         if row.has(bit::LATE) == late {
             return;
         }
-        row.set(bit::LATE, late);
-        let (confirmed, realm) = (row.has(bit::CONFIRMED), row.realm);
-        if let Some(realm) = self.realm_mut(realm).filter(|_| confirmed) {
-            realm.late = if late { realm.late + 1 } else { realm.late - 1 };
-        }
+        self.recount(id, |registry| {
+            if let Some(row) = registry.rows.get_mut(id) {
+                row.set(bit::LATE, late);
+                row.move_here();
+            }
+        });
     }
 
     fn tell_watchers(&mut self, realm: u16, user: UserId, revision: Revision) {

@@ -116,7 +116,10 @@ impl Registry {
     fn look(&mut self, now: Instant, id: u32) -> Option<Fate> {
         let row = self.rows.get(id)?;
         let (check, realm, late) = (row.check_ms, row.realm, row.has(bit::LATE));
-        let (silence, expiry) = (self.silence(now, row.heard()), self.timing.expiry(check));
+        let (silence, expiry) = (self.silence(now, self.silent_since(row)), self.timing.expiry(check));
+        if self.is_vouched_copy(row) {
+            return None;
+        }
         if !row.has(bit::CONFIRMED) {
             return (silence >= expiry).then_some(Fate::Expired);
         }
@@ -148,8 +151,12 @@ impl Registry {
     /// Puts a row that is in no slot into the wheel.
     pub(super) fn schedule(&mut self, now: Instant, id: u32) {
         let Some(row) = self.rows.get(id) else { return };
-        let (check, silence) = (row.check_ms, self.silence(now, row.heard()));
+        let (check, silence) = (row.check_ms, self.silence(now, self.silent_since(row)));
         let (suspicion, expiry) = (self.timing.suspicion(check), self.timing.expiry(check));
+        if self.is_vouched_copy(row) {
+            // Nothing comes of its silence; but its home may be lost before the next look, up to so long ago.
+            return self.wheel.insert(&mut self.rows, id, now + expiry / 2);
+        }
         let wait = if silence < suspicion && row.has(bit::CONFIRMED) {
             suspicion.saturating_sub(silence)
         } else {

@@ -1,8 +1,8 @@
 //! The table of hosts (spec 4.1): rows, indexes, change lists, deadlines. Knows neither wire nor keys: content is
 //! opaque bytes, and what a row's digest is, is a function of the caller's.
 //!
-//! Built for a million rows: 144 bytes a row and 8 for its place in the wheel, the content in pages, indexes that hold
-//! ids only, lists whose links are in the rows; about 240 bytes a host with everything (`tests/memory.rs`). Every
+//! Built for a million rows: 152 bytes a row and 8 for its place in the wheel, the content in pages, indexes that hold
+//! ids only, lists whose links are in the rows; about 250 bytes a host with everything (`tests/memory.rs`). Every
 //! operation is O(1) (O(log n) in group views), whatever the number of rows.
 
 mod address;
@@ -10,12 +10,15 @@ mod ahead;
 mod blobs;
 mod change;
 mod expiry;
+mod gone;
+mod home;
 mod index;
 mod list;
+pub mod merge;
+mod merging;
 mod push;
 mod realm;
 mod register;
-mod removed;
 mod row;
 mod rows;
 mod subscribe;
@@ -33,12 +36,13 @@ use std::net::IpAddr;
 
 use slab::Slab;
 
-use crate::ident::{RealmId, ServerId, SessionId, Stamp, UserId};
+use crate::ident::{Generation, RealmId, ServerId, SessionId, Stamp, UserId};
 use crate::time::Instant;
 use blobs::Blobs;
+use gone::Gone;
+use home::Homes;
 use index::Index;
 use realm::Realm;
-use removed::Removed;
 use rows::Rows;
 use subscribe::Sub;
 use timing::{Deferrals, Timing};
@@ -48,6 +52,8 @@ use wheel::Wheel;
 pub use address::AddressChange;
 pub use ahead::AHEAD;
 pub use expiry::Fate;
+pub use gone::{Ended, Ending};
+pub use merging::{Merged, Refused, ToldRow};
 pub use push::PushTarget;
 pub use realm::Counts;
 pub use register::{NewContent, NewRow, Registered};
@@ -86,7 +92,10 @@ pub struct Registry {
     /// Who follows a user by name: (realm, user, subscription).
     watchers: BTreeSet<(u16, UserId, u32)>,
     pushes: VecDeque<push::Push>,
-    removed: Removed,
+    gone: Gone,
+    homes: Homes,
+    /// Of rows whose user was revoked once.
+    generations: BTreeMap<u32, Generation>,
     signatures: BTreeMap<u32, FixedSignature>,
     digest: DigestFn,
 }
@@ -113,7 +122,9 @@ impl Registry {
             subs: Slab::new(),
             watchers: BTreeSet::new(),
             pushes: VecDeque::new(),
-            removed: Removed::default(),
+            gone: Gone::new(seed ^ 3),
+            homes: Homes::new(),
+            generations: BTreeMap::new(),
             signatures: BTreeMap::new(),
             digest,
         }
@@ -153,12 +164,12 @@ impl Registry {
 
     /// The stamp of a user's row that was removed within the last 30 s (R-AUT-12).
     pub fn removed_stamp(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
-        self.removed.get(now, realm, user)
+        self.gone.stamp(now, realm, user)
     }
 
     /// The same, only if the row's host left, and for at least 1.25 of its check times (R-REG-22).
     pub fn left_stamp(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
-        self.removed.left(now, realm, user)
+        self.gone.left(now, realm, user)
     }
 
     fn realm(&self, realm: RealmId) -> Option<&Realm> {

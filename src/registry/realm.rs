@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use super::home::Tally;
 use super::users::Users;
 use super::view::{View, ViewHandle};
 use super::{Reason, Registry, RowId};
@@ -14,11 +15,11 @@ use crate::time::Instant;
 pub struct Counts {
     /// All rows.
     pub known: usize,
-    /// Confirmed and in time.
+    /// Live and in time.
     pub up: usize,
-    /// Confirmed and late.
+    /// Live and late.
     pub late: usize,
-    /// Not verified by this process yet.
+    /// Vouched for by nobody who can be reached.
     pub unconfirmed: usize,
 }
 
@@ -33,6 +34,8 @@ pub(super) struct Realm {
     pub(super) rows: usize,
     pub(super) late: usize,
     pub(super) unconfirmed: usize,
+    /// Copies by home.
+    pub(super) tallies: Vec<Tally>,
     /// Rows that would expire within one check time (R-REG-43).
     pub(super) suspects: usize,
     /// When the brake was last seen to hold.
@@ -42,9 +45,10 @@ pub(super) struct Realm {
 }
 
 impl Realm {
-    /// Whether more rows would expire within one check time than may (R-REG-43).
+    /// Whether more rows would expire within one check time than may (R-REG-43). Copies go by their homes' word.
     pub(super) fn braking(&self) -> bool {
-        self.suspects > BRAKE_ROWS.max(self.rows * BRAKE_PERCENT / 100)
+        let rows = self.rows.saturating_sub(self.copies());
+        self.suspects > BRAKE_ROWS.max(rows * BRAKE_PERCENT / 100)
     }
 }
 
@@ -66,6 +70,7 @@ impl Registry {
             rows: 0,
             late: 0,
             unconfirmed: 0,
+            tallies: Vec::new(),
             suspects: 0,
             braked: None,
             group_gone: 0,
@@ -105,12 +110,9 @@ impl Registry {
     /// Rows of a realm by status.
     pub fn counts(&self, realm: RealmId) -> Counts {
         let Some(realm) = self.realm(realm) else { return Counts::default() };
-        Counts {
-            known: realm.rows,
-            up: realm.rows.saturating_sub(realm.late + realm.unconfirmed),
-            late: realm.late,
-            unconfirmed: realm.unconfirmed,
-        }
+        let (late, unconfirmed) = self.counted_copies(realm);
+        let (late, unconfirmed) = (realm.late + late, realm.unconfirmed + unconfirmed);
+        Counts { known: realm.rows, up: realm.rows.saturating_sub(late + unconfirmed), late, unconfirmed }
     }
 
     /// Whether the brake keeps a realm's silent rows now (R-REG-43).

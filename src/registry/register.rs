@@ -6,12 +6,14 @@ use std::net::SocketAddr;
 use foldhash::fast::FixedState;
 
 use super::address::AddressChange;
+use super::gone::{Ended, Ending, Removal};
+use super::home::{NOBODY, OWN};
 use super::list::Link;
 use super::rows::{NIL, Row, Rows, bit};
 use super::view::Reason;
 use super::wheel::NO_SLOT;
 use super::{FixedSignature, Registry, RowId};
-use crate::ident::{InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use crate::ident::{Generation, InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
 use crate::time::{Duration, Instant, UnixMillis};
 
 /// A registration that was accepted, or a row from a snapshot.
@@ -25,6 +27,8 @@ pub struct NewRow<'a> {
     pub session: SessionId,
     /// Its key.
     pub key: &'a [u8; 32],
+    /// That of its key.
+    pub generation: Generation,
     /// The stamp.
     pub stamp: Stamp,
     /// The HMS that stamped.
@@ -43,6 +47,19 @@ pub struct NewRow<'a> {
     pub since: UnixMillis,
     /// The check time that the host is told.
     pub check_time: Duration,
+}
+
+/// Where a new row comes from.
+pub(super) struct Origin {
+    pub(super) home: u16,
+    pub(super) sequence: u64,
+    /// Else it is if it has no address.
+    pub(super) late: Option<bool>,
+}
+
+impl Origin {
+    const HERE: Self = Self { home: OWN, sequence: 0, late: None };
+    const SNAPSHOT: Self = Self { home: NOBODY, sequence: 0, late: None };
 }
 
 /// New content of a row (R-REG-31).
@@ -79,7 +96,7 @@ impl Registry {
         let registered = match found {
             Some(id) => self.replace(now, id, new),
             None => Registered {
-                row: RowId(self.create(now, realm, new, true)),
+                row: RowId(self.create(now, realm, new, &Origin::HERE)),
                 replaced: None,
                 displaced,
                 visible: true,
@@ -95,26 +112,27 @@ impl Registry {
         if self.by_user(old.realm, old.user).is_some() {
             return None;
         }
-        Some(RowId(self.create(now, realm, old, false)))
+        Some(RowId(self.create(now, realm, old, &Origin::SNAPSHOT)))
     }
 
-    fn create(&mut self, now: Instant, realm: u16, new: &NewRow<'_>, confirmed: bool) -> u32 {
+    pub(super) fn create(&mut self, now: Instant, realm: u16, new: &NewRow<'_>, from: &Origin) -> u32 {
         let mut row = self.make_row(realm, new);
-        row.set(bit::CONFIRMED, confirmed);
+        (row.home, row.sequence) = (from.home, from.sequence);
+        row.set(bit::CONFIRMED, from.home == OWN);
         row.set(bit::PUBLISHED, new.address.is_some());
-        row.set(bit::LATE, new.address.is_none());
+        row.set(bit::LATE, from.late.unwrap_or_else(|| new.address.is_none()));
         row.set_heard(now);
         let id = self.rows.insert(row);
         self.index_session(id, new.session);
-        if confirmed {
+        self.set_generation(id, new.generation);
+        if from.home == OWN {
             self.index_address(id);
         }
         if let Some(realm) = self.realms.get_mut(usize::from(realm)) {
             realm.users.insert(&mut self.rows, new.user, id);
             realm.rows += 1;
-            realm.unconfirmed += usize::from(!confirmed);
-            realm.late += usize::from(confirmed && new.address.is_none());
         }
+        self.count(id, true);
         self.enter(id, new.group);
         self.schedule(now, id);
         id
@@ -149,10 +167,27 @@ impl Registry {
             bad_tags: 0,
             bits: 0,
             family,
+            home: NOBODY,
+            sequence: 0,
         }
     }
 
     fn replace(&mut self, now: Instant, id: u32, new: &NewRow<'_>) -> Registered {
+        let replaced = self.begin_session(id, new);
+        let content = NewContent { bytes: new.content, version: new.content_version, group: new.group };
+        let mut visible = self.set_content(RowId(id), &content);
+        if let Some(address) = new.address {
+            visible |= self.confirm(now, RowId(id), address).visible;
+        }
+        if let Some(row) = self.rows.get_mut(id) {
+            row.move_here();
+        }
+        self.reschedule(now, id);
+        Registered { row: RowId(id), replaced, displaced: None, visible }
+    }
+
+    /// Gives a row to another session; the answer is the one that had it.
+    pub(super) fn begin_session(&mut self, id: u32, new: &NewRow<'_>) -> Option<SessionId> {
         let server = self.server_number(new.server);
         let session = self.rows.get(id).map(|row| row.session);
         if let Some(session) = session {
@@ -170,26 +205,35 @@ impl Registry {
             row.bad_tags = 0;
             row.set(bit::HEARTBEAT, false);
         }
+        self.set_generation(id, new.generation);
         self.index_session(id, new.session);
         self.set_told(RowId(id), Revision::default());
-        let content = NewContent { bytes: new.content, version: new.content_version, group: new.group };
-        let mut visible = self.set_content(RowId(id), &content);
-        if let Some(address) = new.address {
-            visible |= self.confirm(now, RowId(id), address).visible;
-        }
-        self.reschedule(now, id);
-        Registered { row: RowId(id), replaced: session, displaced: None, visible }
+        session
     }
 
-    /// The host proved itself from `address`: the row is confirmed, heard, up, and published there (R-REG-13, 4.4 #9).
-    /// The window is for the caller to set.
+    /// Few users were ever revoked: of the others nothing is kept.
+    fn set_generation(&mut self, id: u32, generation: Generation) {
+        let revoked = generation != Generation::default();
+        if let Some(row) = self.rows.get_mut(id) {
+            row.set(bit::REVOKED, revoked);
+        }
+        if revoked {
+            self.generations.insert(id, generation);
+        } else {
+            self.generations.remove(&id);
+        }
+    }
+
+    /// The host proved itself from `address`: the row is confirmed, at home here, heard, up, and published there
+    /// (R-REG-13, 4.4 #9). The window is for the caller to set, before: its highest sequence goes into the place.
     pub fn confirm(&mut self, now: Instant, id: RowId, address: SocketAddr) -> AddressChange {
-        let Some(row) = self.rows.get_mut(id.0) else { return AddressChange::default() };
-        let (realm, was, late) = (row.realm, row.has(bit::CONFIRMED), row.has(bit::LATE));
-        row.set(bit::CONFIRMED, true);
-        if let Some(realm) = self.realm_mut(realm).filter(|_| !was) {
-            realm.unconfirmed -= 1;
-            realm.late += usize::from(late);
+        let Some(row) = self.row(id) else { return AddressChange::default() };
+        let (was, old) = (self.rows.get(id.0).is_some_and(|row| row.has(bit::CONFIRMED)), row.address());
+        if !was {
+            self.recount(id.0, |registry| registry.take_home(id.0));
+        }
+        if let Some(row) = self.rows.get_mut(id.0).filter(|_| !was || old != Some(address)) {
+            row.move_here();
         }
         let mut change = self.set_address(id, address);
         if !was {
@@ -202,6 +246,14 @@ impl Registry {
             self.reschedule(now, id.0);
         }
         change
+    }
+
+    fn take_home(&mut self, id: u32) {
+        if let Some(row) = self.rows.get_mut(id) {
+            row.set(bit::CONFIRMED, true);
+            row.set(bit::UNVOUCHED, false);
+            row.home = OWN;
+        }
     }
 
     /// Replaces the content; says whether the directory changed.
@@ -255,11 +307,34 @@ impl Registry {
         };
     }
 
-    /// Removes a row at once; what it was can be read before. `false` if it was not there.
+    /// Removes a row at once; what it was can be read before. `false` if it was not there. Other HMSs are told of hosts
+    /// that left, and of those that fell silent here (PEE-66).
     pub fn remove(&mut self, now: Instant, id: RowId, reason: Reason) -> bool {
-        let Some(row) = self.rows.get(id.0) else { return false };
+        let Some(row) = self.row(id) else { return false };
+        let ending = match reason {
+            Reason::Leave => Some(Ending::Leave),
+            Reason::Expiry if row.is_here() => {
+                Some(Ending::Expiry { sequence: row.window().0, home: row.home() })
+            }
+            Reason::Expiry | Reason::Replaced | Reason::Revoked | Reason::LeftView => None,
+        };
+        let life = self.timing.gone_kept(row.check_time());
+        let ended = ending.map(|ending| (Ended { order: row.order(), ending }, life));
+        self.take_out(now, id, reason, ended);
+        true
+    }
+
+    /// Removes a row; `ended` is what other HMSs are told of that, and for how long.
+    pub(super) fn take_out(
+        &mut self,
+        now: Instant,
+        id: RowId,
+        reason: Reason,
+        ended: Option<(Ended, Duration)>,
+    ) {
+        let Some(row) = self.rows.get(id.0) else { return };
         let (session, user, realm, stamp) = (row.session, row.user, row.realm, row.stamp);
-        let check = Duration::from_millis(row.check_ms.into());
+        let (check, home) = (Duration::from_millis(row.check_ms.into()), row.home);
         // So long that each machine which it had taken the user over from says something meanwhile (R-REG-22).
         let left = (reason == Reason::Leave).then_some(check * 5 / 4);
         self.unsubscribe(id.0);
@@ -271,16 +346,15 @@ impl Registry {
         self.put_content(id.0, &[]);
         self.wheel.remove(&mut self.rows, id.0);
         self.signatures.remove(&id.0);
+        self.generations.remove(&id.0);
+        self.count(id.0, false);
+        self.homes.drop_unused(home);
         if let Some(realm) = self.realms.get_mut(usize::from(realm)) {
             realm.users.remove(&mut self.rows, user, id.0);
-            self.removed.insert(now, realm.id, user, stamp, left);
-        }
-        if let Some((row, realm)) = self.rows.remove(id.0).zip(self.realms.get_mut(usize::from(realm))) {
             realm.rows -= 1;
-            realm.unconfirmed -= usize::from(!row.has(bit::CONFIRMED));
-            realm.late -= usize::from(row.has(bit::CONFIRMED) && row.has(bit::LATE));
+            self.gone.removed(now, (realm.id, user), Removal { stamp, left }, ended);
         }
-        true
+        self.rows.remove(id.0);
     }
 
     fn index_session(&mut self, id: u32, session: SessionId) {

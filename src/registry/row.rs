@@ -2,21 +2,22 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::merge::{Place, Standing};
 use super::rows::{Family, NIL, Row, bit};
 use super::view::ViewHandle;
 use super::{Registry, RowId};
-use crate::ident::{InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use crate::ident::{InstanceId, Order, Process, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
 use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant, UnixMillis};
 
 /// What a row's host is (spec 4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Confirmed by this process.
+    /// Confirmed by this process, or by another that vouches for it.
     Up,
     /// Kept by the brake, or without an address.
     Late,
-    /// From a snapshot; this process never verified it.
+    /// From a snapshot, or a copy whose home cannot be reached: nobody vouches for it now.
     Unconfirmed,
 }
 
@@ -115,9 +116,10 @@ impl<'a> RowView<'a> {
         UnixMillis(self.row.since_s as u64 * 1000)
     }
 
-    /// The last accepted heartbeat or registration; for an unconfirmed row the time at which it was loaded.
+    /// The last accepted heartbeat or registration; of a row from a snapshot when it was loaded, of a copy when the home
+    /// last said something of it, or was heard at all.
     pub fn last_heard(&self) -> Instant {
-        self.row.heard()
+        self.registry.silent_since(self.row)
     }
 
     /// Whether `now` comes sooner than half a check time after that.
@@ -147,14 +149,41 @@ impl<'a> RowView<'a> {
         self.row.has(bit::LATE)
     }
 
-    /// Not verified by this process.
+    /// Vouched for by nobody who can be reached.
     pub fn is_unconfirmed(&self) -> bool {
         !self.is_live()
     }
 
-    /// Confirmed by this process (R-REG-40).
+    /// Confirmed by this process, or a copy that its home vouches for (R-REG-40).
     pub fn is_live(&self) -> bool {
+        self.is_here() || self.registry.is_vouched_copy(self.row)
+    }
+
+    /// Confirmed by this process, which is its home.
+    pub fn is_here(&self) -> bool {
         self.row.has(bit::CONFIRMED) || planted(Bug::UnconfirmedIsLive)
+    }
+
+    /// Where it is at home; nobody if it is from a snapshot.
+    pub fn home(&self) -> Process {
+        self.registry.homes.process(self.row.home)
+    }
+
+    /// Where its session stands among those of the user (R-REG-01).
+    pub fn order(&self) -> Order {
+        let revoked = self.row.has(bit::REVOKED).then(|| self.registry.generations.get(&self.id.0));
+        Order {
+            generation: revoked.flatten().copied().unwrap_or_default(),
+            stamp: self.row.stamp,
+            server: self.server(),
+            session: self.row.session,
+        }
+    }
+
+    /// Its place (R-PEE-51).
+    pub fn place(&self) -> Place {
+        let standing = if self.is_late() { Standing::Late } else { Standing::Up };
+        Place { sequence: self.row.sequence, standing, home: self.home(), address: self.address() }
     }
 
     /// Whether a heartbeat of the session was accepted already (R-REG-12).

@@ -26,6 +26,10 @@ pub(super) mod bit {
     pub(in super::super) const HEARTBEAT: u8 = 0x10;
     /// A signature of the fixed address is kept.
     pub(in super::super) const SIGNED: u8 = 0x20;
+    /// A copy for which its home does not vouch.
+    pub(in super::super) const UNVOUCHED: u8 = 0x40;
+    /// The user's keys were revoked once: the generation is kept beside the rows.
+    pub(in super::super) const REVOKED: u8 = 0x80;
 }
 
 /// How `ip` is to be read.
@@ -51,7 +55,9 @@ pub(super) struct Row {
     pub(super) bits: u8,
     pub(super) family: Family,
     pub(super) heard_low: u32,
-    pub(super) heard_high: u16,
+    /// Together 40 bits of milliseconds: 34 years.
+    pub(super) heard_high: u8,
+    pub(super) bad_tags: u8,
     pub(super) realm: u16,
     pub(super) user: UserId,
     pub(super) content_version: u32,
@@ -60,7 +66,7 @@ pub(super) struct Row {
     pub(super) check_ms: u32,
     /// Slot of the deadline wheel.
     pub(super) timer_slot: u16,
-    pub(super) bad_tags: u8,
+    pub(super) home: u16,
     // What follows no heartbeat looks at.
     pub(super) content: u32,
     pub(super) content_len: u16,
@@ -75,6 +81,8 @@ pub(super) struct Row {
     pub(super) member: u32,
     pub(super) stamp: Stamp,
     pub(super) instance: InstanceId,
+    /// That of the place.
+    pub(super) sequence: u64,
 }
 
 impl Row {
@@ -95,6 +103,11 @@ impl Row {
         }
     }
 
+    /// The place changed, and this process says so (R-PEE-52).
+    pub(super) const fn move_here(&mut self) {
+        self.sequence = self.window.0;
+    }
+
     /// The last heartbeat, rounded down to a millisecond: an age is never younger than true.
     pub(super) fn heard(&self) -> Instant {
         Instant::from_millis(u64::from(self.heard_high) << 32 | u64::from(self.heard_low))
@@ -103,7 +116,7 @@ impl Row {
     pub(super) const fn set_heard(&mut self, now: Instant) {
         let millis = now.millis();
         self.heard_low = millis as u32;
-        self.heard_high = (millis >> 32) as u16;
+        self.heard_high = (millis >> 32) as u8;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::{BRAKE_LIMIT, CHECK_TIME, EXPIRY_FACTOR};
+use crate::limits::{BRAKE_LIMIT, CHECK_TIME, EXPIRY_FACTOR, GONE_GRACE};
 use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant};
 
@@ -51,6 +51,11 @@ impl Timing {
         let check = u64::from(check_ms) * 1000;
         let expiry = self.expiry_micros(check_ms);
         expiry.saturating_sub(check).max(check * 5 / 4).min(expiry)
+    }
+
+    /// How long other HMSs are told that a session ended (PEE-67): as long as a row may last anywhere.
+    pub(super) fn gone_kept(&self, check_time: Duration) -> Duration {
+        self.expiry(u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX)) * BRAKE_LIMIT + GONE_GRACE
     }
 
     /// Silence after which the brake lets go of a row.

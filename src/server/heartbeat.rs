@@ -17,8 +17,8 @@ impl Server {
     /// Row 9 of the table: the source is proven, the row is this process's (spec 4.4).
     pub(super) fn prove(&mut self, ask: &Ask, id: RowId) {
         let unconfirmed = self.registry.row(id).is_some_and(|row| row.is_unconfirmed());
-        let change = self.registry.confirm(ask.now, id, ask.from);
         self.registry.set_window(id, Window::start_at(ask.header.sequence).into_parts());
+        let change = self.registry.confirm(ask.now, id, ask.from);
         self.sign(ask.now, id);
         self.displaced(ask.now, change.displaced);
         if change.visible || unconfirmed {

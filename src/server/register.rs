@@ -138,7 +138,7 @@ impl Server {
     fn registered_again(&mut self, ask: &Ask, id: RowId, asked: &View) {
         let lost = self.registry.row(id).is_some_and(|row| {
             (row.realm(), row.user()) == (ask.header.realm, ask.header.user)
-                && row.is_live()
+                && row.is_here()
                 && !row.had_heartbeat()
                 && row.address() == Some(ask.from)
         });
@@ -197,6 +197,7 @@ impl Server {
                 user,
                 session,
                 key: key.as_bytes(),
+                generation: self.keyring.generation(realm, user),
                 stamp,
                 server: self.server,
                 instance: register.instance,

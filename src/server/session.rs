@@ -46,7 +46,7 @@ impl Server {
             Some(row) => {
                 let found = Found {
                     id: row.id(),
-                    live: row.is_live(),
+                    live: row.is_here(),
                     own_source: row.address() == Some(ask.from),
                     bad_tags: row.bad_tags(),
                     window: Window::from_parts(row.window()),

@@ -21,7 +21,7 @@ use super::unborn::Unborn;
 use crate::auth::{ClusterKey, CookieKey, Keyring};
 use crate::directory::{Directory, entry_digest};
 use crate::discovery::OfferQueue;
-use crate::ident::{Incarnation, Name, RealmId, ServerId, Stamp};
+use crate::ident::{Incarnation, Name, Order, Process, RealmId, ServerId, Stamp};
 use crate::planted::{Bug, planted};
 use crate::registry::{NewRow, Reason, Registry, RowId, ViewSpec};
 use crate::storage::SnapshotRow;
@@ -102,6 +102,7 @@ impl Server {
             stopping: false,
             unstored: None,
         };
+        server.registry.set_process(Process { server: setup.server, incarnation: setup.incarnation });
         let realms: Vec<_> = server.keyring.realms().map(|realm| realm.id).collect();
         for realm in realms {
             server.registry.add_realm(realm);
@@ -140,7 +141,8 @@ impl Server {
         let stamp = Stamp(row.stamp.0.min(self.stamps.highest(now)));
         // A user that registered anew while the snapshot was written is in it twice (R-REG-01).
         let other = self.registry.by_user(row.realm, row.user);
-        if let Some(other) = other.filter(|id| self.registry.row(*id).is_some_and(|r| r.stamp() < stamp)) {
+        let order = Order { generation: row.generation, stamp, server: row.server, session: row.session };
+        if let Some(other) = other.filter(|id| self.registry.row(*id).is_some_and(|r| r.order() < order)) {
             self.registry.remove(now, other, Reason::Replaced);
         }
         let id = self.registry.load(
@@ -150,6 +152,7 @@ impl Server {
                 user: row.user,
                 session: row.session,
                 key: key.as_bytes(),
+                generation: row.generation,
                 stamp,
                 server: row.server,
                 instance: row.instance,

@@ -6,7 +6,7 @@ mod pages;
 use std::net::SocketAddr;
 
 use super::{Directory, HostDirectory, entry_digest};
-use crate::ident::{InstanceId, Name, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use crate::ident::{Generation, InstanceId, Name, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
 use crate::registry::{NewContent, NewRow, Registry, RowId, ViewHandle};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::wire::{
@@ -67,6 +67,7 @@ impl Office {
             user: user(number),
             session: SessionId(self.sessions),
             key: &[7; 32],
+            generation: Generation::default(),
             stamp: Stamp(self.sessions),
             server: HOME,
             instance: InstanceId(number),

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::registry::removed::Removed;
+use crate::ident::{Order, Process};
+use crate::limits::GONE_KEPT;
+use crate::registry::gone::{Gone, Removal};
 use crate::registry::walk::Change;
 
 const NOW: Instant = Instant::from_secs(1);
@@ -34,12 +36,46 @@ fn nothing_stays_in_an_index_of_rows_that_are_gone() {
 #[test]
 fn removed_stamps_are_forgotten_when_their_time_is_over() {
     shows!("R-AUT-12");
-    let mut removed = Removed::default();
+    let mut removed = Gone::new(1);
     for n in 0..1000_u64 {
         let user = UserId(n.to_be_bytes());
-        removed.insert(Instant::from_secs(n), REALM, user, Stamp(n), None);
+        removed.removed(Instant::from_secs(n), (REALM, user), Removal { stamp: Stamp(n), left: None }, None);
         assert!(removed.len() <= 30, "{} after {n} s", removed.len());
     }
+}
+
+/// PEE-67.
+#[test]
+fn above_the_bound_those_that_fell_silent_are_forgotten_before_those_that_left() {
+    let (mut gone, life) = (Gone::new(1), Duration::from_secs(1000));
+    let user = |n: u64| UserId(n.to_be_bytes());
+    let ended = |n: u64, ending| Ended {
+        order: Order { session: SessionId(n), stamp: Stamp(1), ..Order::default() },
+        ending,
+    };
+    let silent = Ending::Expiry { sequence: 0, home: Process::NOBODY };
+    for n in 0..GONE_KEPT as u64 {
+        let ending = if n < 2 { Ending::Leave } else { silent };
+        gone.note(NOW, (REALM, user(n)), ended(n, ending), life);
+    }
+    let known = |gone: &Gone, n| gone.last(NOW, REALM, user(n)).is_some();
+    gone.note(NOW, (REALM, user(1 << 40)), ended(0, silent), life);
+    assert!(known(&gone, 0) && !known(&gone, 2) && known(&gone, 3) && known(&gone, 1 << 40));
+    // An entry that becomes a leave is one of those.
+    gone.note(NOW, (REALM, user(3)), ended(3, Ending::Leave), life);
+    gone.note(NOW, (REALM, user(1 << 41)), ended(0, Ending::Leave), life);
+    assert!(known(&gone, 3) && !known(&gone, 4) && known(&gone, 5));
+    for n in 0..GONE_KEPT as u64 {
+        gone.note(NOW, (REALM, user(n | 1 << 50)), ended(n, Ending::Leave), life);
+    }
+    assert_eq!(gone.len(), GONE_KEPT);
+    assert!(!known(&gone, 0) && !known(&gone, 5) && known(&gone, 1 << 50));
+    // And none is kept for ever: two of those that are over go with each that comes.
+    let over = NOW + life;
+    for n in 0..=GONE_KEPT as u64 / 2 {
+        gone.note(over, (REALM, user(1)), ended(n, Ending::Leave), life);
+    }
+    assert_eq!(gone.len(), 1);
 }
 
 #[test]

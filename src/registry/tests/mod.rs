@@ -4,6 +4,7 @@ mod deadlines;
 mod expiry;
 mod gone;
 mod many;
+mod merging;
 mod model;
 mod parts;
 mod pushes;
@@ -12,9 +13,10 @@ mod shown;
 mod views;
 
 use super::*;
-use crate::ident::{InstanceId, Revision};
+use crate::ident::{Generation, InstanceId, Revision};
 use crate::limits::BUCKETS;
 use crate::time::{Duration, UnixMillis};
+pub(super) use model::Dice;
 
 const REALM: RealmId = RealmId(7);
 
@@ -31,6 +33,7 @@ fn new_row(user: u64, session: u64) -> NewRow<'static> {
         user: UserId(user.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()),
         session: SessionId(session),
         key: &[9; 32],
+        generation: Generation::default(),
         stamp: Stamp(session),
         server: ServerId(1),
         instance: InstanceId(user),

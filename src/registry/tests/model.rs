@@ -9,10 +9,10 @@ use crate::limits::BUCKETS;
 use crate::registry::{Change, Reason, Registry, RowId, RowView, Status, ViewHandle};
 
 /// Small random numbers from a seed.
-pub(super) struct Dice(pub(super) u64);
+pub(in crate::registry) struct Dice(pub(in crate::registry) u64);
 
 impl Dice {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::registry) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,11 +20,11 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(in crate::registry) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    pub(super) fn one_in(&mut self, n: u64) -> bool {
+    pub(in crate::registry) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 }

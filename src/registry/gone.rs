@@ -1,0 +1,253 @@
+//! Sessions that ended: what other HMSs are told of them (spec 10.8), and the stamps of rows that were removed a moment
+//! ago, which keep old registration cookies from working (R-AUT-12).
+
+use slab::Slab;
+
+use super::index::Index;
+use super::list::{Link, List, Node};
+use super::merge::Session;
+use crate::ident::{Order, Process, RealmId, SessionId, Stamp, UserId};
+use crate::limits::{GONE_KEPT, REMOVED_STAMP_KEPT};
+use crate::planted::{Bug, planted};
+use crate::time::{Duration, Instant};
+
+/// How a session ended, as HMSs tell each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The host left: for good.
+    Leave,
+    /// No heartbeat came in time; these are of the place in which it was.
+    Expiry {
+        /// The highest sequence that the home had accepted.
+        sequence: u64,
+        /// Who says so.
+        home: Process,
+    },
+}
+
+/// A session that ended (GONE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which; all but the session id are 0 if nobody knew more of it when its host left (PEE-66).
+    pub order: Order,
+    /// How.
+    pub ending: Ending,
+}
+
+impl Ended {
+    /// Nothing is known of it but that its host left.
+    pub fn is_stray(&self) -> bool {
+        self.order == Order { session: self.order.session, ..Order::default() }
+    }
+
+    pub(super) fn session(&self) -> Session<'static> {
+        match self.ending {
+            Ending::Leave => Session::ended(self.order),
+            Ending::Expiry { sequence, home } => Session::expired(self.order, sequence, home),
+        }
+    }
+}
+
+/// A row that was removed here.
+#[derive(Clone, Copy)]
+pub(super) struct Removal {
+    pub(super) stamp: Stamp,
+    /// Its host left, and did not just fall silent; for how long that is to be known.
+    pub(super) left: Option<Duration>,
+}
+
+/// Of each user one for the last session of which that is known, and one for a stray.
+struct Entry {
+    realm: RealmId,
+    user: UserId,
+    stray: bool,
+    /// What is told, and until when.
+    ended: Option<(Ended, Instant)>,
+    /// What was removed, when, and until when that is known.
+    removal: Option<(Removal, Instant, Instant)>,
+    link: Link,
+}
+
+impl Entry {
+    fn is_over(&self, now: Instant) -> bool {
+        self.ended.is_none_or(|(_, until)| now >= until)
+            && self.removal.is_none_or(|(_, _, until)| now >= until)
+    }
+
+    /// Of two kinds the silent ones are forgotten first.
+    fn is_leave(&self) -> bool {
+        self.ended.is_some_and(|(ended, _)| ended.ending == Ending::Leave)
+    }
+}
+
+impl Node for Entry {
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+/// All of them, at most [`GONE_KEPT`].
+pub(super) struct Gone {
+    entries: Slab<Entry>,
+    index: Index,
+    /// In the order in which they came: those whose hosts left, and all others.
+    leaves: List,
+    silent: List,
+    /// Stands for all users that had to be forgotten early: the highest of their stamps.
+    crowd: Option<(Stamp, Instant)>,
+}
+
+impl Gone {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            entries: Slab::new(),
+            index: Index::new(seed),
+            leaves: List::EMPTY,
+            silent: List::EMPTY,
+            crowd: None,
+        }
+    }
+
+    /// A row was removed here; `ended` is what other HMSs are told of that, and for how long.
+    pub(super) fn removed(
+        &mut self,
+        now: Instant,
+        (realm, user): (RealmId, UserId),
+        removal: Removal,
+        ended: Option<(Ended, Duration)>,
+    ) {
+        let until = now + removal.left.unwrap_or_default().max(REMOVED_STAMP_KEPT);
+        self.put(now, (realm, user, false), |entry| {
+            entry.removal = Some((removal, now, until));
+            if let Some((ended, life)) = ended {
+                entry.ended = Some((ended, now + life));
+            }
+        });
+    }
+
+    /// Notes the end of a session for so long.
+    pub(super) fn note(
+        &mut self,
+        now: Instant,
+        (realm, user): (RealmId, UserId),
+        ended: Ended,
+        life: Duration,
+    ) {
+        let key = (realm, user, ended.is_stray());
+        self.put(now, key, |entry| entry.ended = Some((ended, now + life)));
+    }
+
+    /// The last session of a user of which it is known that it ended, and until when that is told.
+    pub(super) fn last(&self, now: Instant, realm: RealmId, user: UserId) -> Option<(Ended, Instant)> {
+        self.get((realm, user, false))?.ended.filter(|(_, until)| now < *until)
+    }
+
+    /// The session that a user's host left where nobody knew it.
+    pub(super) fn stray(&self, now: Instant, realm: RealmId, user: UserId) -> Option<SessionId> {
+        let (ended, _) = self.get((realm, user, true))?.ended.filter(|(_, until)| now < *until)?;
+        Some(ended.order.session)
+    }
+
+    /// The stamp of the user's last row. When more users left than are kept, a user without a row gets the stamp of
+    /// the crowd: a cookie from before does not fit it, a new one does.
+    pub(super) fn stamp(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
+        let own = self.known(now, realm, user).map(|removal| removal.stamp);
+        let young = |at: Instant| now.since(at) < REMOVED_STAMP_KEPT;
+        own.or_else(|| self.crowd.filter(|(_, at)| young(*at)).map(|(stamp, _)| stamp))
+    }
+
+    /// The stamp of the user's last row, if its host left.
+    pub(super) fn left(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Stamp> {
+        self.known(now, realm, user).filter(|removal| removal.left.is_some()).map(|removal| removal.stamp)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.entries.len(), self.index.len());
+        self.entries.len()
+    }
+
+    fn known(&self, now: Instant, realm: RealmId, user: UserId) -> Option<Removal> {
+        let (removal, _, until) = self.get((realm, user, false))?.removal?;
+        (now < until && !planted(Bug::StampForgotten)).then_some(removal)
+    }
+
+    fn get(&self, key: (RealmId, UserId, bool)) -> Option<&Entry> {
+        self.entries.get(self.find(key)? as usize)
+    }
+
+    fn find(&self, key: (RealmId, UserId, bool)) -> Option<u32> {
+        let same = |number: u32| {
+            self.entries.get(number as usize).is_some_and(|e| (e.realm, e.user, e.stray) == key)
+        };
+        self.index.find(self.index.hash(key), same)
+    }
+
+    /// Changes a user's entry, which becomes the last of its kind.
+    fn put(&mut self, now: Instant, key: (RealmId, UserId, bool), edit: impl FnOnce(&mut Entry)) {
+        self.forget(now);
+        let number = match self.find(key) {
+            Some(number) => {
+                self.unlink(number);
+                number
+            }
+            None => self.make(key),
+        };
+        if let Some(entry) = self.entries.get_mut(number as usize) {
+            edit(entry);
+        }
+        match self.entries.get(number as usize).is_some_and(Entry::is_leave) {
+            true => self.leaves.push_back(&mut self.entries, number),
+            false => self.silent.push_back(&mut self.entries, number),
+        }
+        if self.entries.len() > GONE_KEPT {
+            self.forget_early(now);
+        }
+    }
+
+    fn make(&mut self, key: (RealmId, UserId, bool)) -> u32 {
+        let (realm, user, stray) = key;
+        let entry = Entry { realm, user, stray, ended: None, removal: None, link: Link::NONE };
+        let number = self.entries.insert(entry) as u32;
+        let (hash, entries) = (self.index.hash(key), &self.entries);
+        self.index.insert(hash, number, |state, other| {
+            use std::hash::BuildHasher;
+            entries.get(other as usize).map_or(0, |e| state.hash_one((e.realm, e.user, e.stray)))
+        });
+        number
+    }
+
+    fn unlink(&mut self, number: u32) {
+        match self.entries.get(number as usize).is_some_and(Entry::is_leave) {
+            true => self.leaves.remove(&mut self.entries, number),
+            false => self.silent.remove(&mut self.entries, number),
+        }
+    }
+
+    fn drop(&mut self, number: u32) -> Option<Entry> {
+        self.unlink(number);
+        let entry = self.entries.try_remove(number as usize)?;
+        self.index.remove(self.index.hash((entry.realm, entry.user, entry.stray)), number);
+        Some(entry)
+    }
+
+    /// Two of each kind at a time keep up with one that comes at a time, without ever a long run.
+    fn forget(&mut self, now: Instant) {
+        for _ in 0..2 {
+            for number in [self.silent.head, self.leaves.head] {
+                if self.entries.get(number as usize).is_some_and(|entry| entry.is_over(now)) {
+                    self.drop(number);
+                }
+            }
+        }
+    }
+
+    fn forget_early(&mut self, now: Instant) {
+        let number = if self.silent.is_empty() { self.leaves.head } else { self.silent.head };
+        let Some((removal, at, _)) = self.drop(number).and_then(|entry| entry.removal) else { return };
+        if now.since(at) < REMOVED_STAMP_KEPT {
+            let highest = self.crowd.map_or(removal.stamp, |(other, _)| other.max(removal.stamp));
+            self.crowd = Some((highest, now));
+        }
+    }
+}
