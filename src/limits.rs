@@ -26,6 +26,10 @@ pub const CHECK_TIME_MIN: Duration = Duration::from_secs(1);
 pub const CHECK_TIME_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Default expiry in check times.
 pub const EXPIRY_FACTOR: f64 = 2.5;
+/// The lowest that may be set.
+pub const EXPIRY_FACTOR_MIN: f64 = 1.5;
+/// The highest that may be set.
+pub const EXPIRY_FACTOR_MAX: f64 = 10.0;
 /// Brake: rows that may always expire within one check time.
 pub const BRAKE_ROWS: usize = 50;
 /// Brake: share of a realm's rows that may expire within one check time, in percent.
@@ -151,6 +155,18 @@ pub const REPLACED_TIME: Duration = Duration::from_secs(1);
 pub const DIAL_LONGEST: Duration = Duration::from_secs(10);
 /// Attempts to make a link at one time.
 pub const DIALS_MAX: usize = 32;
+/// `start_tries` and `start_wait` of `[peers]`, if nothing else is set (R-PEE-12).
+pub const START_TRIES: u32 = 3;
+/// See [`START_TRIES`].
+pub const START_WAIT: Duration = Duration::from_secs(1);
+/// `exchange_time` of `[peers]`, if nothing else is set.
+pub const EXCHANGE_TIME: Duration = Duration::from_secs(5);
+/// How long a process did not run that counts as having stood still (R-PEE-06).
+pub const PEER_STALL: Duration = Duration::from_secs(10);
+/// How long a command waits until its decision is stored at every member (R-PEE-26).
+pub const STORED_WAIT: Duration = Duration::from_secs(2);
+/// Decisions of which is known who has stored them.
+pub const DECISIONS_MAX: usize = 256;
 /// FACTS of one neighbour that wait for STORED.
 pub const UNSTORED_MAX: usize = 1024;
 /// How long an invitation may be redeemed, on the stamp clock (R-PEE-32).

@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "auth",
             "chance",
+            "cluster",
             "directory",
             "discovery",
             "ident",
@@ -38,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "storage",
             "time",
             "token",
+            "transport",
             "wire",
         ],
     ),

@@ -8,11 +8,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicIsize, AtomicU64, Ordering};
 
 use data_encoding::HEXLOWER;
-use hms::auth::{ClusterKey, Keyring, RealmSecret};
-use hms::ident::{Epoch, Incarnation, Name, RealmId, ServerId};
+use hms::auth::ClusterKey;
+use hms::cluster::{Decision, Facts};
+use hms::ident::{Epoch, Incarnation, Name, RealmId, ServerId, Stamp};
 use hms::net::Arrival;
 use hms::server::{Server, ServerSettings, Setup};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use hms::wire::{Kind, Unverified};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -59,10 +61,12 @@ fn golden() -> (Vec<Vec<u8>>, Server) {
     // An ANNOUNCE is ignored, whoever wrote it, and not counted; a HINT is one bit away from it.
     let ignored = |one: &&Value| one["header"]["type"] == "ANNOUNCE" || one["header"]["type"] == "HINT";
     let seeds = seeds.filter(|one| !ignored(one)).map(|one| hex(&one["bytes"])).collect();
-    let mut keyring = Keyring::default();
+    let mut facts = Facts::default();
     let realm = RealmId(u32::try_from(keys["realm_id"].as_u64().expect("a number")).expect("32 bits"));
     let secret = hex(&keys["realm_secret"]).try_into().expect("32 bytes");
-    keyring.new_realm(realm, Name::new("acme").expect("a name"), Epoch(1), RealmSecret::new(secret));
+    let (decision, name) =
+        (Decision { clock: Stamp(1), by: ServerId(1) }, Name::new("acme").expect("a name"));
+    facts.enter_realm(decision, (realm, Epoch(1)), &secret, &name).expect("room");
     let server = Server::new(
         Instant::from_secs(100),
         Setup {
@@ -71,7 +75,8 @@ fn golden() -> (Vec<Vec<u8>>, Server) {
             incarnation: Incarnation(1),
             seed: [3; 32],
             settings: ServerSettings::default(),
-            keyring,
+            facts,
+            link_secret: LinkSecret::cluster(&[8; 32]),
             default_realm: Some(realm),
             cluster: ClusterKey::from_seed(&[2; 32]),
             stamp_base: 0,

@@ -4,13 +4,15 @@ mod counting;
 
 use std::net::SocketAddr;
 
-use hms::auth::{ClusterKey, DatagramKey, Keyring, RealmSecret, SessionKey, open, seal, user_id};
+use hms::auth::{ClusterKey, DatagramKey, RealmSecret, SessionKey, open, seal, user_id};
+use hms::cluster::{Decision, Facts};
 use hms::ident::{
     Epoch, Generation, Incarnation, InstanceId, Name, RealmId, Revision, ServerId, SessionId, Stamp, UserId,
 };
 use hms::net::Arrival;
 use hms::server::{Server, ServerSettings, Setup};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use hms::wire::{Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Register, Unverified, View};
 
 const REALM: RealmId = RealmId(7);
@@ -30,9 +32,10 @@ fn header(kind: Kind, user: UserId, session: SessionId, sequence: u64) -> Header
 }
 
 fn server(now: Instant) -> Server {
-    let mut keyring = Keyring::default();
+    let mut facts = Facts::default();
+    let decision = Decision { clock: Stamp(1), by: ServerId(1) };
     let name = Name::new("acme").expect("a name");
-    keyring.new_realm(REALM, name, Epoch(1), RealmSecret::new([1; 32]));
+    facts.enter_realm(decision, (REALM, Epoch(1)), &[1; 32], &name).expect("room");
     Server::new(
         now,
         Setup {
@@ -41,7 +44,8 @@ fn server(now: Instant) -> Server {
             incarnation: Incarnation(1),
             seed: [3; 32],
             settings: ServerSettings::default(),
-            keyring,
+            facts,
+            link_secret: LinkSecret::cluster(&[8; 32]),
             default_realm: Some(REALM),
             cluster: ClusterKey::from_seed(&[2; 32]),
             stamp_base: 0,

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use hms::auth::{self, ClusterKey, Keyring, RealmSecret, SessionKey, UserKey};
+use hms::auth::{self, ClusterKey, RealmSecret, SessionKey, UserKey};
+use hms::cluster::{Decision, Facts};
 use hms::ident::{
     Epoch, Incarnation, InstanceId, Name, RealmId, Revision, ServerId, SessionId, Stamp, UserId,
 };
@@ -11,6 +12,7 @@ use hms::net::Arrival;
 use hms::registry::AHEAD;
 use hms::server::{RealmLimits, Server, ServerSettings, Setup};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use hms::wire::{
     Answer, Content, ContentRef, Header, Heartbeat, Init, Kind, Ports, Register, Unverified, View,
 };
@@ -27,9 +29,10 @@ fn secret() -> RealmSecret {
 
 /// A server with one realm, without limits, and nobody who watches.
 pub(crate) fn server(now: Instant) -> Server {
-    let mut keyring = Keyring::default();
+    let mut facts = Facts::default();
     let realm = Name::new("bench").expect("a name");
-    keyring.new_realm(REALM, realm, Epoch(1), secret());
+    let decision = Decision { clock: Stamp(1), by: ServerId(1) };
+    facts.enter_realm(decision, (REALM, Epoch(1)), secret().as_bytes(), &realm).expect("room");
     let limits = RealmLimits { name: "bench".into(), max_hosts: None, max_rate: None };
     let settings = ServerSettings { realms: vec![limits], all_rows: 1 << 30, ..ServerSettings::default() };
     let mut server = Server::new(
@@ -40,7 +43,8 @@ pub(crate) fn server(now: Instant) -> Server {
             incarnation: INCARNATION,
             seed: [1; 32],
             settings,
-            keyring,
+            facts,
+            link_secret: LinkSecret::cluster(&[8; 32]),
             default_realm: Some(REALM),
             cluster: ClusterKey::from_seed(&[2; 32]),
             stamp_base: 0,

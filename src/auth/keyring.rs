@@ -87,6 +87,25 @@ impl Keyring {
         realm.secrets.insert(epoch, secret);
     }
 
+    /// Has exactly these secrets of a realm, the last of which is that of new tokens, and this name; without any the realm
+    /// is forgotten.
+    pub fn set_realm(
+        &mut self,
+        id: RealmId,
+        name: Name,
+        secrets: impl IntoIterator<Item = (Epoch, RealmSecret)>,
+    ) {
+        let secrets: BTreeMap<_, _> = secrets.into_iter().collect();
+        match secrets.last_key_value().map(|(epoch, _)| *epoch) {
+            Some(epoch) => {
+                self.realms.insert(id, Realm { name, epoch, secrets });
+            }
+            None => {
+                self.remove_realm(id);
+            }
+        }
+    }
+
     /// Forgets a realm, its secrets and its revocations; `false` if there was none.
     pub fn remove_realm(&mut self, id: RealmId) -> bool {
         self.revoked.retain(|&(realm, _), _| realm != id);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Facts;
+use super::{FactKey, Facts};
 use crate::ident::{Name, Process, ServerId, Stamp};
 use crate::time::{Duration, UnixMillis};
 use crate::transport::{CloseCode, LinkId, Priority};
@@ -13,6 +13,8 @@ use crate::wire::peer::{OwnAddress, Timing};
 pub struct Setup {
     /// The process, neither number 0.
     pub process: Process,
+    /// It was told to work alone, whoever is a member: it looks for nobody.
+    pub alone: bool,
     /// Its name.
     pub name: Name,
     /// How often, and how long each time, others are waited for before it founds a line (PEE-12).
@@ -67,6 +69,8 @@ pub enum Action {
     OpenHosts,
     /// Hosts are answered no more.
     CloseHosts,
+    /// New facts about these are in force.
+    Learned(Vec<FactKey>),
     /// The facts are to be stored, and [`stored`](super::Cluster::stored) called.
     Persist,
     /// These settings hold now in the whole cluster (R-PEE-03).

@@ -124,7 +124,7 @@ impl Cluster {
 
     /// The addresses at which somebody is missing.
     fn wanted(&self) -> Vec<(SocketAddr, Option<ServerId>)> {
-        if matches!(self.own.phase, Phase::Refused | Phase::Stopping) {
+        if self.alone || matches!(self.own.phase, Phase::Refused | Phase::Stopping) {
             return Vec::new();
         }
         let targets: BTreeMap<_, _> = self.targets().collect();

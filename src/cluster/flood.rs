@@ -15,6 +15,7 @@ impl Cluster {
         if new.is_empty() {
             return;
         }
+        self.actions.push_back(Action::Learned(new.to_vec()));
         if self.actions.back() != Some(&Action::Persist) {
             self.actions.push_back(Action::Persist);
         }
@@ -51,6 +52,7 @@ impl Cluster {
         let mut messages: Vec<(LinkId, Vec<u8>)> = Vec::new();
         let ready = |one: &&mut super::neighbour::Neighbour| one.is_met() && one.facts.waiting.is_none();
         for neighbour in self.links.values_mut().filter(ready) {
+            let server = neighbour.process.server;
             let (out, mut message) = (&mut neighbour.facts, Vec::new());
             if let Some(after) = out.all {
                 self.number += 1;
@@ -58,6 +60,7 @@ impl Cluster {
             } else if !out.news.is_empty() {
                 self.number += 1;
                 self.facts.write_some(&mut out.news, self.number, &mut message);
+                self.decisions.sent(server, self.number, |key| out.news.contains(key));
             }
             if !message.is_empty() {
                 out.waiting = Some(self.number);
@@ -98,6 +101,7 @@ impl Cluster {
     }
 
     pub(super) fn take_stored(&mut self, server: ServerId, stored: Stored) {
+        self.decisions.stored(server, stored);
         let Some(neighbour) = self.links.get_mut(&server) else { return };
         if neighbour.facts.waiting == Some(stored.number) {
             neighbour.facts.waiting = None;

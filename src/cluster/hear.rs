@@ -74,7 +74,8 @@ impl Cluster {
         self.adopt(now, server, intro.head.clock);
         self.register_own_addresses(now, server, intro);
         let Some(neighbour) = self.links.get_mut(&server) else { return };
-        neighbour.said = Some(Said { head: intro.head, left: intro.left_lines().collect() });
+        neighbour.said =
+            Some(Said { head: intro.head, left: intro.left_lines().collect(), addresses: Vec::new() });
         (neighbour.met, neighbour.digest) = (true, intro.head.facts);
         let process = neighbour.process;
         self.note_taken(now, process);

@@ -13,6 +13,7 @@ use super::judge::Judged;
 use super::lines::LeftLines;
 use super::neighbour::Neighbour;
 use super::own::{Own, StampClock, Wall};
+use super::pending::Decisions;
 use super::phase::Asked;
 use super::refusal::Refusal;
 use super::view::Known;
@@ -27,7 +28,10 @@ use crate::wire::peer::Phase;
 #[derive(Debug)]
 pub struct Cluster {
     pub(super) own: Own,
+    /// Told to work alone.
+    pub(super) alone: bool,
     pub(super) facts: Facts,
+    pub(super) decisions: Decisions,
     /// `[peers] address`.
     pub(super) peers: Vec<SocketAddr>,
     /// How long others are waited for before it founds.
@@ -74,7 +78,9 @@ impl Cluster {
         let mut this = Self {
             judged: Judged::new(setup.timing),
             own,
+            alone: setup.alone,
             facts: setup.facts,
+            decisions: Decisions::default(),
             peers: setup.peers,
             patience: setup.start_wait * setup.start_tries,
             rng: ChaCha20Rng::from_seed(setup.seed),
@@ -109,9 +115,10 @@ impl Cluster {
         }
     }
 
-    fn is_standalone(&self) -> bool {
+    /// There is no other HMS that it knows of, or it was told to work alone (R-PEE-04).
+    pub fn is_standalone(&self) -> bool {
         let own = self.own.process.server;
-        self.peers.is_empty() && self.facts.members().all(|member| member.server == own)
+        self.alone || self.peers.is_empty() && self.facts.members().all(|member| member.server == own)
     }
 
     /// A link has opened: `remote` is where the packets of `peer` come from.
@@ -122,6 +129,7 @@ impl Cluster {
         }
         let process = Process { server: peer.server, incarnation: peer.incarnation };
         let mut neighbour = Neighbour::new(now, link, process, remote);
+        neighbour.facts.news.extend(self.decisions.again(peer.server));
         if let Some(before) = self.links.remove(&peer.server).filter(|before| before.process == process) {
             // The same HMS by another link: what it said stays until it says more.
             (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
@@ -209,6 +217,7 @@ impl Cluster {
     /// Brings everything to where it belongs after something happened. Doing it twice does nothing.
     pub(super) fn settle(&mut self, now: Instant) {
         self.take_held(now);
+        self.refuse_removed(now);
         self.part(now);
         self.judge_health(now);
         self.progress(now);

@@ -11,13 +11,15 @@ use super::seat::Standing;
 use crate::ident::{LineId, Process};
 use crate::time::{Duration, Instant};
 use crate::transport::LinkId;
-use crate::wire::peer::{IntroHead, Phase, Timing};
+use crate::wire::peer::{IntroHead, OwnAddress, Phase, Timing};
 
 /// What an INTRO said, one's own or another's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) head: IntroHead,
     pub(super) left: Vec<LineId>,
+    /// Of one's own INTROs only: nothing is kept of another's.
+    pub(super) addresses: Vec<OwnAddress>,
 }
 
 impl Said {
@@ -32,7 +34,7 @@ impl Said {
             let IntroHead { phase, line, joined_at_ms, timing, .. } = said.head;
             (phase, line, joined_at_ms, timing)
         };
-        lasting(self) != lasting(before) || self.left != before.left
+        lasting(self) != lasting(before) || self.left != before.left || self.addresses != before.addresses
     }
 }
 

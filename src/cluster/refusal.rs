@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     /// Says no, and why, if it has a seat; the link ends when that had time to arrive.
-    fn refuse(&mut self, now: Instant, server: ServerId, code: RefuseCode) {
+    pub(super) fn refuse(&mut self, now: Instant, server: ServerId, code: RefuseCode) {
         let Some(neighbour) = self.links.get_mut(&server) else { return };
         if neighbour.leaves_at.is_some() {
             return;

@@ -37,7 +37,8 @@ impl Cluster {
             facts: self.facts.digest(),
             timing: self.judged.timing,
         };
-        Said { head, left: self.own.left.iter().collect() }
+        let addresses = self.own.addresses.clone();
+        Said { head, left: self.own.left.iter().collect(), addresses }
     }
 
     fn say_intro(&mut self, now: Instant, server: ServerId, intro: &Said) {
@@ -57,7 +58,7 @@ impl Cluster {
         neighbour.sent = Some(intro.clone());
         (neighbour.sent_at, neighbour.intro_due) = (now, false);
         let mut message = Vec::new();
-        intro.head.emit(&self.own.name, &self.own.addresses, &intro.left, &mut message);
+        intro.head.emit(&self.own.name, &intro.addresses, &intro.left, &mut message);
         self.send(link, message);
     }
 

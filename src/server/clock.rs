@@ -1,5 +1,6 @@
 //! The stamp clock (R-REG-02) and the wall clock, which is only shown.
 
+use super::Server;
 use crate::ident::Stamp;
 use crate::limits::CLOCK_AHEAD;
 use crate::time::{Instant, UnixMillis};
@@ -7,50 +8,48 @@ use crate::time::{Instant, UnixMillis};
 /// How far a host's last stamp may be above the stamp clock: more than eight years.
 const AHEAD: u64 = 1 << 54;
 
-/// Elapsed milliseconds of the cluster's time line, shifted left by 16.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StampClock {
-    base: u64,
-    start: Instant,
+/// Where the clock goes on from the last value that an earlier process stored: above all that it can have given out
+/// since, else who joins now would be taken for older than who joined just before the crash.
+pub(super) fn clock_after(stored: u64) -> Stamp {
+    let ahead = u64::try_from(CLOCK_AHEAD.as_millis() << 16).unwrap_or(u64::MAX);
+    Stamp(stored.saturating_add(ahead))
 }
 
-impl StampClock {
-    /// A clock that stands at `base` now.
-    const fn new(start: Instant, base: u64) -> Self {
-        Self { base, start }
-    }
+/// The stamp clock at a moment: that of the cluster, of which there is only one (R-PEE-05).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamps(Stamp);
 
-    /// Goes on from the last value that an earlier process stored, above all that it can have given out since: else
-    /// who joins now would be taken for older than who joined just before the crash.
-    pub(super) fn after(start: Instant, stored: u64) -> Self {
-        let ahead = u64::try_from(CLOCK_AHEAD.as_millis() << 16).unwrap_or(u64::MAX);
-        Self::new(start, stored.saturating_add(ahead))
+impl Server {
+    /// The stamp clock now.
+    pub(super) fn stamps(&self, now: Instant) -> Stamps {
+        Stamps(self.peers.cluster.clock(now))
     }
+}
 
-    /// The clock now.
-    pub(super) fn read(&self, now: Instant) -> u64 {
-        let elapsed = now.since(self.start).as_millis() << 16;
-        self.base.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
+impl Stamps {
+    /// The number itself.
+    pub(super) const fn clock(self) -> u64 {
+        self.0.0
     }
 
     /// What a host says was its last stamp, 0 if it is years above the clock: no HMS gave it. Else one host could use
     /// up all stamps of its user: with the highest one no registration is newer than another, and the cookies of a
     /// registration outlive it (R-REG-02, R-AUT-11).
-    pub(super) fn plausible(&self, now: Instant, last: Stamp) -> Stamp {
-        if last.0 > self.highest(now) { Stamp(0) } else { last }
+    pub(super) const fn plausible(self, last: Stamp) -> Stamp {
+        if last.0 > self.highest() { Stamp(0) } else { last }
     }
 
     /// The highest stamp that is taken from elsewhere.
-    pub(super) fn highest(&self, now: Instant) -> u64 {
-        self.read(now).saturating_add(AHEAD)
+    pub(super) const fn highest(self) -> u64 {
+        self.clock().saturating_add(AHEAD)
     }
 
     /// The stamp of a new session: above every one that is known, whatever the clock says. Who only comes back gets no
     /// more than that: another machine may have taken the user over, which this process does not know. `last` is
     /// plausible.
-    pub(super) fn stamp(&self, now: Instant, known: Stamp, last: Stamp, takeover: bool) -> Stamp {
+    pub(super) fn stamp(self, known: Stamp, last: Stamp, takeover: bool) -> Stamp {
         let claim = takeover || last == Stamp(0);
-        let floor = if claim { self.read(now) } else { 0 };
+        let floor = if claim { self.clock() } else { 0 };
         Stamp(floor.max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
     }
 }
@@ -79,17 +78,15 @@ mod tests {
 
     #[test]
     fn stamps_rise_and_saturate() {
-        let clock = StampClock::new(Instant::from_secs(100), 5);
-        let now = Instant::from_millis(100_002);
-        assert_eq!(clock.read(now), 5 + (2 << 16));
-        assert_eq!(clock.stamp(now, Stamp(0), Stamp(0), false), Stamp(5 + (2 << 16)));
-        assert_eq!(clock.stamp(now, Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + 1));
-        assert_eq!(clock.stamp(now, Stamp(u64::MAX), Stamp(0), false), Stamp(u64::MAX));
-        assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), true), Stamp(5 + (2 << 16)));
-        assert_eq!(clock.stamp(now, Stamp(0), Stamp(7), false), Stamp(8), "no more than coming back");
-        assert_eq!(clock.plausible(now, Stamp(clock.highest(now))), Stamp(clock.highest(now)));
-        assert_eq!(clock.plausible(now, Stamp(clock.highest(now) + 1)), Stamp(0));
-        assert_eq!(clock.plausible(now, Stamp(u64::MAX)), Stamp(0));
+        let clock = Stamps(Stamp(5 + (2 << 16)));
+        assert_eq!(clock.stamp(Stamp(0), Stamp(0), false), Stamp(5 + (2 << 16)));
+        assert_eq!(clock.stamp(Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + 1));
+        assert_eq!(clock.stamp(Stamp(u64::MAX), Stamp(0), false), Stamp(u64::MAX));
+        assert_eq!(clock.stamp(Stamp(0), Stamp(7), true), Stamp(5 + (2 << 16)));
+        assert_eq!(clock.stamp(Stamp(0), Stamp(7), false), Stamp(8), "no more than coming back");
+        assert_eq!(clock.plausible(Stamp(clock.highest())), Stamp(clock.highest()));
+        assert_eq!(clock.plausible(Stamp(clock.highest() + 1)), Stamp(0));
+        assert_eq!(clock.plausible(Stamp(u64::MAX)), Stamp(0));
     }
 
     #[test]

@@ -1,24 +1,37 @@
 //! Commands of the admin that change something.
 
 use rand_core::Rng as _;
+use zeroize::Zeroizing;
 
 use super::Server;
 use super::event::{Event, Level};
 use super::settings::ServerSettings;
 use super::view::{CommandError, RealmRow, RevokeView};
-use crate::auth::{Keyring, RealmSecret};
+use crate::auth::{Keyring, user_id};
 use crate::ident::{Epoch, Incarnation, Name, RealmId};
 use crate::limits::REALM_NAME_MAX;
 use crate::planted::{Bug, planted};
-use crate::registry::{Reason, RowId};
+use crate::registry::RowId;
 use crate::storage::{SnapshotHeader, SnapshotRow};
 use crate::time::{Duration, Instant};
 use crate::wire::AnnounceEvent;
 
+/// The epoch of a realm's first secret.
+const FIRST_EPOCH: Epoch = Epoch(1);
+
 impl Server {
     /// Takes new settings in force at once; no host is lost by it. A check time that shrinks counts for a host only
-    /// when every host that is reachable must have heard of it.
+    /// when every host that is reachable must have heard of it. In a cluster the times are the primary's (R-PEE-03).
     pub fn reload(&mut self, now: Instant, settings: ServerSettings) {
+        self.peers.configure(now, &settings);
+        let settings = self.peers.in_force(settings);
+        self.take_settings(now, settings);
+        self.log(Level::Info, "settings reloaded");
+        self.tell_addresses(now);
+    }
+
+    /// These settings hold from now on.
+    pub(super) fn take_settings(&mut self, now: Instant, settings: ServerSettings) {
         // What came before counts as long as rows may still have it.
         let before = if now < self.tell_until { self.longest } else { Duration::ZERO };
         let telling =
@@ -31,7 +44,6 @@ impl Server {
         }
         self.registry.set_timing(self.settings.check_time, self.settings.expiry_factor);
         self.apply_realm_limits();
-        self.log(Level::Info, "settings reloaded");
     }
 
     /// Gives every realm its limits.
@@ -53,16 +65,13 @@ impl Server {
     ) -> Result<RevokeView, CommandError> {
         let realm = self.meant_realm(realm)?;
         let name = Name::new(user).map_err(|e| CommandError::new(2, format!("{user}: {e}")))?;
-        let clock = self.stamps.read(now);
-        let (id, _) = self.keyring.revoke_name(realm, &name, clock);
-        let row = self.registry.by_user(realm, id);
-        if let Some(row) = row.filter(|_| !planted(Bug::RevokedRowStays)) {
-            self.remove_row(now, row, Reason::Revoked, "leave");
+        let id = user_id(realm, name.as_str());
+        let removed = self.registry.by_user(realm, id).is_some();
+        self.decide(now, |facts, how| facts.revoke(how, realm, id, &name))?;
+        if planted(Bug::RevocationNotStored) {
+            self.forget_to_persist();
         }
-        if !planted(Bug::RevocationNotStored) {
-            self.events.push_back(Event::PersistSecrets);
-        }
-        Ok(RevokeView { user: name.to_string(), realm: self.realm_row(realm).name, removed: row.is_some() })
+        Ok(RevokeView { user: name.to_string(), realm: self.realm_row(realm).name, removed })
     }
 
     /// The realm that is named, or the only one.
@@ -85,22 +94,18 @@ impl Server {
     }
 
     /// Makes a realm with a new secret.
-    pub fn realm_new(&mut self, _now: Instant, name: &str) -> Result<RealmRow, CommandError> {
+    pub fn realm_new(&mut self, now: Instant, name: &str) -> Result<RealmRow, CommandError> {
         let name = Name::with_limit(name, REALM_NAME_MAX)
             .map_err(|e| CommandError::new(2, format!("{name}: {e}")))?;
         if self.keyring.realm_by_name(name.as_str()).is_some() {
             return Err(CommandError::new(1, format!("realm {name} exists already")));
         }
-        let mut secret = [0; 32];
-        self.rng.fill_bytes(&mut secret);
+        let mut secret = Zeroizing::new([0; 32]);
+        self.rng.fill_bytes(&mut *secret);
         let id = std::iter::repeat_with(|| RealmId(self.rng.next_u32()))
-            .find(|id| id.0 != 0 && !self.keyring.serves(*id))
+            .find(|id| id.0 != 0 && !self.peers.cluster.facts().knows_realm(*id))
             .unwrap_or_default();
-        self.keyring.new_realm(id, name, Epoch(1), RealmSecret::new(secret));
-        self.registry.add_realm(id);
-        self.default_realm.get_or_insert(id);
-        self.apply_realm_limits();
-        self.events.push_back(Event::PersistSecrets);
+        self.decide(now, |facts, how| facts.enter_realm(how, (id, FIRST_EPOCH), &secret, &name))?;
         Ok(self.realm_row(id))
     }
 
@@ -108,18 +113,7 @@ impl Server {
     pub fn realm_remove(&mut self, now: Instant, name: &str) -> Result<RealmRow, CommandError> {
         let realm = self.realm_named(name)?;
         let row = self.realm_row(realm);
-        let ids: Vec<RowId> = self
-            .row_ids()
-            .filter(|id| self.registry.row(*id).is_some_and(|row| row.realm() == realm))
-            .collect();
-        ids.into_iter().for_each(|id| self.remove_row(now, id, Reason::Leave, "leave"));
-        self.registry.remove_realm(now, realm);
-        self.keyring.remove_realm(realm);
-        self.apply_realm_limits();
-        if self.default_realm == Some(realm) {
-            self.default_realm = self.keyring.realms().next().map(|realm| realm.id);
-        }
-        self.events.push_back(Event::PersistSecrets);
+        self.decide(now, |facts, how| facts.remove_realm(how, realm))?;
         Ok(row)
     }
 
@@ -128,20 +122,14 @@ impl Server {
         self.default_realm = realm;
     }
 
-    /// What to store after [`Event::PersistSecrets`]: pass it to [`crate::storage::Secrets::take`] with
-    /// [`Self::stamp_clock`].
+    /// The keys that follow from the facts.
     pub const fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 
     /// The stamp clock, to be stored with the secrets and the snapshot.
     pub fn stamp_clock(&self, now: Instant) -> u64 {
-        self.stamps.read(now)
-    }
-
-    /// Whether the secrets could be stored; what could not is in force and shown by `hms status`.
-    pub fn persisted(&mut self, result: Result<(), String>) {
-        self.unstored = result.err();
+        self.stamps(now).clock()
     }
 
     /// Says to the groups that this HMS stops (R-DSC-05); when the output is sent the process may end.
@@ -158,7 +146,7 @@ impl Server {
         SnapshotHeader {
             server: self.server,
             incarnation: self.answers.incarnation(),
-            stamp_clock: self.stamps.read(now),
+            stamp_clock: self.stamps(now).clock(),
             wall: self.wall.read(now),
         }
     }

@@ -36,6 +36,7 @@ impl Server {
                 self.log(Level::Warn, &format!("interface {} is gone, or has no address any more", old.name));
             }
         }
+        self.tell_addresses(now);
         if news {
             let due = self.announced.map_or(now, |at| now.max(at + ANNOUNCE_PAUSE));
             self.announce_due = self.announce_due.or(Some(due));
@@ -89,7 +90,7 @@ impl Server {
         let mut me = self.hms_info(pending.arrival, pending.to);
         loop {
             let offer = Offer {
-                primary: true,
+                primary: self.leads(),
                 incarnation: self.answers.incarnation(),
                 number: self.answers.number(),
                 server: self.server,
@@ -118,7 +119,7 @@ impl Server {
     pub(super) fn hms_info(&self, arrival: Arrival, from: SocketAddr) -> HmsInfo {
         HmsInfo {
             server: ServerId(self.server.0),
-            primary: true,
+            primary: self.leads(),
             sender: true,
             name: self.name.clone(),
             addresses: reach::addresses(&self.settings.listen, &self.interfaces, arrival, from.ip()),

@@ -7,8 +7,8 @@ use super::view::WatchEvent;
 pub enum Event {
     /// The directory changed: for `hms watch`.
     Watch(WatchEvent),
-    /// Realms, generations or the stamp clock changed: store [`super::Server::keyring`] and
-    /// [`super::Server::stamp_clock`] (by [`crate::storage::Secrets::take`]), then call [`super::Server::persisted`].
+    /// Facts changed (members, addresses, realms, generations): [`super::Server::store`] says what goes to disk, then
+    /// [`super::Server::persisted`] is called.
     PersistSecrets,
     /// For the log.
     Log {

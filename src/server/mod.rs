@@ -18,6 +18,7 @@ mod limiter;
 mod listing;
 mod output;
 mod pages;
+mod peers;
 mod rates;
 mod reach;
 mod receive;
@@ -48,10 +49,11 @@ use crate::registry::Registry;
 use crate::time::{Duration, Instant};
 use answer::Answers;
 use budget::Budgets;
-use clock::{StampClock, Wall};
+use clock::Wall;
 use comeback::ComeBack;
 use drops::Drops;
 use limiter::{HintLimit, Unverified};
+use peers::Peers;
 use rates::UserRates;
 use refusals::Refusals;
 use timing::Rate;
@@ -59,6 +61,7 @@ use unborn::Unborn;
 
 pub use event::{Event, Level};
 pub use listing::HostCursor;
+pub use peers::{AckWhen, PeerSettings, Storing};
 pub use refusals::Verdict;
 pub use service::Service;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
@@ -86,8 +89,9 @@ pub struct Server {
     answers: Answers,
     events: VecDeque<Event>,
 
+    peers: Peers,
+
     start: Instant,
-    stamps: StampClock,
     wall: Wall,
     come_back: ComeBack,
     /// Hosts that may come back after a restart (R-REG-37).

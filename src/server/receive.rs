@@ -10,6 +10,7 @@ use crate::limits::{DISCOVER_LEN, SHORT_LEN};
 use crate::net::Arrival;
 use crate::planted::{Bug, planted};
 use crate::time::Instant;
+use crate::transport::is_between_hmss;
 use crate::wire::{HintCode, Kind, Problem, Unverified, WireError, normal_address};
 
 impl Server {
@@ -19,6 +20,9 @@ impl Server {
         let from = normal_address(from);
         if !can_be_answered(from) {
             return self.dropped("source");
+        }
+        if is_between_hmss(bytes) {
+            return self.link_datagram(now, from, arrival, bytes);
         }
         if self.service == Service::Closed {
             return self.dropped("phase");

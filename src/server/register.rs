@@ -126,11 +126,11 @@ impl Server {
         if !self.cookies.register_holds(ask.now, &registrant, register.cookie) {
             return self.challenge(ask, key);
         }
-        let last_stamp = self.stamps.plausible(ask.now, register.last_stamp);
+        let last_stamp = self.stamps(ask.now).plausible(register.last_stamp);
         if let Err(reason) = self.may_register(ask, register, last_stamp) {
             return self.reject_register(ask, key, register, reason);
         }
-        let stamp = self.stamps.stamp(ask.now, registrant.stamp, last_stamp, register.takeover);
+        let stamp = self.stamps(ask.now).stamp(registrant.stamp, last_stamp, register.takeover);
         self.admit(ask, &key.session_key(session), session, stamp, register);
     }
 

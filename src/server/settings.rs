@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::peers::PeerSettings;
 use crate::limits;
 use crate::time::Duration;
 pub use crate::wire::UpdateMode;
@@ -21,6 +22,8 @@ pub struct ServerSettings {
     pub all_rows: usize,
     /// Whether the HMS was told to work alone.
     pub standalone: bool,
+    /// `[peers]`.
+    pub peers: PeerSettings,
     /// Whether unauthenticated hints are sent (R-AUT-30).
     pub hints: bool,
     /// Limits of realms, by name; a realm that is not named has none.
@@ -49,6 +52,7 @@ impl Default for ServerSettings {
             push: true,
             all_rows: limits::ALL_ROWS,
             standalone: false,
+            peers: PeerSettings::default(),
             hints: true,
             realms: Vec::new(),
             listen: Vec::new(),

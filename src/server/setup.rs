@@ -8,17 +8,19 @@ use rand_core::{Rng as _, SeedableRng as _};
 use super::Server;
 use super::answer::Answers;
 use super::budget::Budgets;
-use super::clock::{StampClock, Wall};
+use super::clock::{Wall, clock_after};
 use super::comeback::ComeBack;
 use super::drops::Drops;
 use super::limiter::{HintLimit, Unverified};
+use super::peers::{Peers, keyring_of};
 use super::rates::UserRates;
 use super::refusals::Refusals;
 use super::service::Service;
 use super::settings::ServerSettings;
 use super::timing::Rate;
 use super::unborn::Unborn;
-use crate::auth::{ClusterKey, CookieKey, Keyring};
+use crate::auth::{ClusterKey, CookieKey};
+use crate::cluster::Facts;
 use crate::directory::{Directory, entry_digest};
 use crate::discovery::OfferQueue;
 use crate::ident::{Incarnation, Name, Order, Process, RealmId, ServerId, Stamp};
@@ -26,6 +28,7 @@ use crate::planted::{Bug, planted};
 use crate::registry::{NewRow, Reason, Registry, RowId, ViewSpec};
 use crate::storage::SnapshotRow;
 use crate::time::{Duration, Instant, UnixMillis};
+use crate::transport::LinkSecret;
 use crate::wire::{ContentRef, View};
 
 /// What a server begins with.
@@ -40,8 +43,10 @@ pub struct Setup {
     pub seed: [u8; 32],
     /// From `hms.toml`.
     pub settings: ServerSettings,
-    /// Realms and revocations.
-    pub keyring: Keyring,
+    /// What admins decided: members, addresses, realms, revocations; keys follow from them.
+    pub facts: Facts,
+    /// What links with other HMSs are made with: the cluster secret.
+    pub link_secret: LinkSecret,
     /// Which realm is the default, for display.
     pub default_realm: Option<RealmId>,
     /// Signs fixed addresses.
@@ -56,16 +61,19 @@ pub struct Setup {
 
 impl Server {
     /// Begins with an empty table, or the rows of a snapshot.
-    pub fn new(now: Instant, setup: Setup) -> Self {
+    pub fn new(now: Instant, mut setup: Setup) -> Self {
         let mut rng = ChaCha20Rng::from_seed(setup.seed);
         let mut cookie_key = [0; 32];
         rng.fill_bytes(&mut cookie_key);
+        let keyring = keyring_of(&setup.facts);
+        let clock = clock_after(setup.stamp_base);
+        let peers = Peers::new(now, &mut setup, clock);
         let mut server = Self {
             name: setup.name,
             server: setup.server,
             settings: setup.settings,
             interfaces: Vec::new(),
-            keyring: setup.keyring,
+            keyring,
             cluster: setup.cluster,
             cookies: CookieKey::new(cookie_key),
             default_realm: setup.default_realm,
@@ -75,8 +83,8 @@ impl Server {
             unborn: Unborn::default(),
             answers: Answers::new(setup.incarnation),
             events: VecDeque::new(),
+            peers,
             start: now,
-            stamps: StampClock::after(now, setup.stamp_base),
             wall: Wall::new(now, setup.wall),
             come_back: ComeBack::new(rng.next_u64(), setup.incarnation),
             last_known: setup.rows.len(),
@@ -110,6 +118,7 @@ impl Server {
         server.registry.set_timing(server.settings.check_time, server.settings.expiry_factor);
         server.apply_realm_limits();
         server.load(now, setup.rows);
+        server.attend(now);
         server
     }
 
@@ -138,7 +147,7 @@ impl Server {
         let key = user_key.session_key(row.session);
         let content = ContentRef::trusted(&row.content);
         // A process before R-REG-02 bounded them may have given out higher ones.
-        let stamp = Stamp(row.stamp.0.min(self.stamps.highest(now)));
+        let stamp = Stamp(row.stamp.0.min(self.stamps(now).highest()));
         // A user that registered anew while the snapshot was written is in it twice (R-REG-01).
         let other = self.registry.by_user(row.realm, row.user);
         let order = Order { generation: row.generation, stamp, server: row.server, session: row.session };

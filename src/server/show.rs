@@ -1,6 +1,6 @@
 //! What `hms status`, `hosts`, `realm list` and `why` show.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::Server;
 use super::view::{
@@ -31,6 +31,7 @@ impl Server {
             hosts.unconfirmed += counts.unconfirmed;
         }
         let mut drops = self.drops.by_reason();
+        self.peers.drops_into(&mut drops);
         if self.answers.lost > 0 {
             drops.insert("output", self.answers.lost);
         }
@@ -39,26 +40,27 @@ impl Server {
         StatusView {
             name: self.name.to_string(),
             version: env!("CARGO_PKG_VERSION"),
-            role: if self.stopping { "stopping" } else { "standalone" },
-            since: since.clone(),
+            role: self.role(),
+            since,
             elapsed_s: now.since(self.start).as_secs(),
-            cluster_start: since,
+            cluster_start: self.cluster_start(now),
             realms: self.keyring.realms().map(|realm| realm.name.to_string()).collect(),
             hosts,
             heartbeats_per_s: self.heartbeats.per_second(),
             drops,
             hints_sent: self.answers.hints,
-            peers: Vec::new(),
+            peers: self.peers(now),
             listen: self.settings.listen.iter().map(ToString::to_string).collect(),
             interfaces: self.interfaces.iter().map(interface_view).collect(),
-            overridden: BTreeMap::new(),
-            message: self.message(),
+            overridden: self.peers.overridden(&self.settings),
+            message: self.message(now),
         }
     }
 
     /// What an admin should know now.
-    fn message(&self) -> Option<String> {
+    fn message(&self, now: Instant) -> Option<String> {
         let mut lines = Vec::new();
+        self.peers_message(now, &mut lines);
         if let Some(problem) = &self.unstored {
             lines.push(format!("secrets are in force but not stored: {problem}"));
         }

@@ -51,6 +51,7 @@ impl Server {
     /// Does what is due. Spurious calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turn(now);
+        self.peers_timeout(now);
         for _ in 0..EXPIRIES_IN_TURN {
             match self.registry.expire(now) {
                 Some((row, Fate::Expired)) => self.remove_row(now, row, Reason::Expiry, "expire"),
@@ -71,6 +72,7 @@ impl Server {
             self.offers.next_due(),
             self.announce_due,
             push,
+            self.peers.due(),
         ]
         .into_iter()
         .flatten()
@@ -82,7 +84,7 @@ impl Server {
         if !self.answers.is_empty() {
             return self.answers.pop(buf);
         }
-        self.offer(now, buf).or_else(|| self.push(now, buf))
+        self.peers_output(now, buf).or_else(|| self.offer(now, buf)).or_else(|| self.push(now, buf))
     }
 
     /// The next event.
@@ -97,7 +99,9 @@ impl Server {
             return;
         }
         let gap = now.since(self.turned);
+        let waited = self.peers_waited(now, self.turned);
         self.turned = now;
+        self.peers_stalled(now, waited);
         if !self.registry.is_empty() && gap > TICK + STALL {
             self.defer(now, gap.saturating_sub(TICK));
             self.log(Level::Warn, &format!("stalled for {} ms; expiries are put off", gap.as_millis()));
@@ -113,6 +117,7 @@ impl Server {
 
     /// The shell lost input, or noticed a stall, for this long: expiries are put off by it (R-REG-44).
     pub fn stalled(&mut self, now: Instant, by: Duration) {
+        self.peers_stalled(now, by);
         self.defer(now, by);
     }
 

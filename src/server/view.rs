@@ -67,11 +67,29 @@ pub struct HostCounts {
     pub unconfirmed: usize,
 }
 
-/// `hms peers`; none in this version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// `hms peers`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PeerRow {
-    /// The peer's name.
+    /// The peer's name, its id if that is not known.
     pub name: String,
+    /// Where its packets last came from, else an address that is registered as its own.
+    pub address: Option<String>,
+    /// `primary`, `secondary`, `starting`, `refused` or `stopping`, while it is reached.
+    pub role: Option<&'static str>,
+    /// `up`, `suspect`, `down` or `refused`.
+    pub status: &'static str,
+    /// The smoothed round trip.
+    pub rtt_ms: Option<f64>,
+    /// Since the last exchange.
+    pub last_exchange_s: Option<u64>,
+    /// Rows that it is the home of.
+    pub hosts: Option<usize>,
+    /// Whether its table was the same at the last comparison.
+    pub equal: Option<bool>,
+    /// The digest of its rows.
+    pub digest: Option<String>,
+    /// What an admin should know of it.
+    pub message: Option<String>,
 }
 
 /// `hms realm list`.

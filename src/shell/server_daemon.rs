@@ -7,6 +7,7 @@ mod snapshot;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::cluster::Facts;
 use crate::config::{Checked, Config};
 use crate::ident::Name;
 use crate::limits::CLOCK_STORED;
@@ -14,6 +15,7 @@ use crate::net::{Arrival, Interface, Transmit};
 use crate::server::{Event, HostCursor, Level, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
 use crate::time::{Duration, Instant, UnixMillis};
+use crate::transport::LinkSecret;
 
 use super::clock;
 use super::control::Listings;
@@ -204,7 +206,8 @@ impl<'a> Daemon<'a> {
                 incarnation,
                 seed: entropy::bytes().map_err(DaemonError::usage)?,
                 settings: server_settings(&config, engine.net.listening()),
-                keyring: secrets.keyring(),
+                facts: Facts::restore(&secrets),
+                link_secret: LinkSecret::cluster(&secrets.cluster_secret),
                 default_realm: secrets.default_realm().map(|realm| realm.id),
                 cluster: secrets.cluster_key(),
                 stamp_base: secrets.clock,
@@ -330,8 +333,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn take_secrets(&mut self) {
-        let clock = self.server.stamp_clock(self.engine.now());
-        self.secrets.take(self.server.keyring(), clock);
+        self.server.store(self.engine.now(), &mut self.secrets);
     }
 
     /// Stores the secrets now; what cannot be stored is in force all the same, shown, and tried again.
@@ -351,7 +353,7 @@ impl<'a> Daemon<'a> {
             log::error!("secrets not stored: {message}");
         }
         self.not_stored = result.as_ref().err().cloned();
-        self.server.persisted(result);
+        self.server.persisted(self.engine.now(), result);
     }
 
     fn store_if_due(&mut self) {

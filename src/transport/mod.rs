@@ -37,7 +37,7 @@ pub use congestion::Controller;
 pub use connection::{Connection, Stats};
 pub use cubic::Cubic;
 pub use drops::{DropReason, Drops};
-pub use endpoint::{Config, DialError, Endpoint, LinkId, is_hello};
+pub use endpoint::{Config, DialError, Endpoint, LinkId, is_between_hmss, is_hello};
 pub use event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};
 pub use keys::{KeyId, LinkSecret, Side};
 pub use route::{Route, Transmit};

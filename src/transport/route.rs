@@ -5,7 +5,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 /// A socket of the caller's and an address beyond it: what a link is made over (R-TRN-26).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The caller's number for the socket and local address; 0 where there is only one.
+    /// The caller's number for the socket and local address; 0 where the system chooses, or there is only one.
     pub socket: u16,
     /// The other end, in the form that the socket gave and takes.
     pub remote: SocketAddr,
@@ -18,9 +18,10 @@ impl From<SocketAddr> for Route {
 }
 
 impl Route {
-    /// Whether both are the same.
-    pub(super) fn is(self, other: Self) -> bool {
-        self.socket == other.socket && normal(self.remote) == normal(other.remote)
+    /// Whether a link over this way takes what came over the other: where the system chose the local address, it may have
+    /// chosen any.
+    pub(super) fn takes(self, other: Self) -> bool {
+        (self.socket == 0 || self.socket == other.socket) && normal(self.remote) == normal(other.remote)
     }
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use hms::cluster::Facts;
 use hms::host::{self, Host, HostSetup};
 use hms::ident::{Incarnation, InstanceId, Name};
 use hms::limits::CHECK_TIME;
@@ -12,6 +13,7 @@ use hms::relay::{Chance, Faults, Link};
 use hms::server::{self, Server, ServerSettings, Setup, WatchEvent};
 use hms::storage::{HostStore, Secrets};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use hms::wire::{Content, Kind, Unverified, View};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -96,7 +98,8 @@ fn server(rng: &mut ChaCha8Rng, secrets: &Secrets) -> Server {
         incarnation: Incarnation(1),
         seed: bytes(rng),
         settings,
-        keyring: secrets.keyring(),
+        facts: Facts::restore(secrets),
+        link_secret: LinkSecret::cluster(&secrets.cluster_secret),
         default_realm: None,
         cluster: secrets.cluster_key(),
         stamp_base: 0,

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
+use hms::cluster::Facts;
 use hms::ident::Name;
 use hms::net::{Arrival, Interface};
 use hms::server::{Event, Server, ServerSettings, Setup};
 use hms::storage::{Secrets, Snapshot, SnapshotWriter};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 
 use crate::device::Sent;
 use crate::dice::Dice;
@@ -103,7 +105,8 @@ impl HmsMachine {
             incarnation,
             seed: self.dice.bytes(),
             settings: self.settings.clone(),
-            keyring: secrets.keyring(),
+            facts: Facts::restore(&secrets),
+            link_secret: LinkSecret::cluster(&secrets.cluster_secret),
             default_realm: secrets.default_realm().map(|realm| realm.id),
             cluster: secrets.cluster_key(),
             stamp_base: base,
@@ -126,11 +129,11 @@ impl HmsMachine {
         let Some(server) = self.server.as_mut() else { return };
         if self.disk_works {
             let mut secrets = Secrets::from_bytes(&self.secrets).expect("secrets stored before");
-            secrets.take(server.keyring(), server.stamp_clock(local));
+            server.store(local, &mut secrets);
             self.secrets = secrets.to_bytes().to_vec();
-            server.persisted(Ok(()));
+            server.persisted(local, Ok(()));
         } else {
-            server.persisted(Err("no space left on device".into()));
+            server.persisted(local, Err("no space left on device".into()));
         }
         self.unstored = !self.disk_works;
     }

@@ -19,7 +19,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn mark(self, known: Option<Mark>, state: FactState) -> Mark {
+    pub(super) fn mark(self, known: Option<Mark>, state: FactState) -> Mark {
         Mark { stamp: new_stamp(self.clock, known.map(|mark| mark.stamp)), state, by: self.by }
     }
 }
@@ -103,7 +103,7 @@ impl Facts {
         marks.filter(|mark| mark.state == FactState::Removed).map(|mark| mark.stamp).max()
     }
 
-    fn make(&mut self, fact: &Fact<'_>) -> Result<Vec<FactKey>, NotMade> {
+    pub(super) fn make(&mut self, fact: &Fact<'_>) -> Result<Vec<FactKey>, NotMade> {
         match self.merge(fact) {
             Merged::New => Ok(vec![FactKey::of(fact)]),
             Merged::Known => Err(NotMade::Stamp),

@@ -8,6 +8,7 @@ mod make;
 mod merge;
 mod names;
 mod pages;
+mod realms;
 mod stored;
 mod taken;
 

@@ -27,6 +27,7 @@ impl One {
         let link = links.connect(START, address(1), None, KeyId::CLUSTER).unwrap();
         let setup = Setup {
             process: Process { server: id(0), incarnation: Incarnation(1) },
+            alone: false,
             name: Name::new("hms0").unwrap(),
             start_tries: 3,
             start_wait: secs(1),

@@ -135,6 +135,7 @@ impl World {
         seed[31] ^= 0xff;
         let setup = Setup {
             process,
+            alone: false,
             name: Name::new(&format!("hms{node}")).unwrap(),
             start_tries: 3,
             start_wait: secs(1),
@@ -364,7 +365,7 @@ impl Node {
                         }
                         running.cluster.stored(now, !self.disk_full);
                     }
-                    Action::Settings(_) => {}
+                    Action::Settings(_) | Action::Learned(_) => {}
                     Action::Log(text) => self.log.push((now, text)),
                 }
             }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::auth::{ClusterKey, Keyring, RealmSecret};
+use crate::auth::{ClusterKey, RealmSecret};
+use crate::cluster::{Decision, Facts};
 use crate::server::{Server, ServerSettings, Setup};
+use crate::transport::LinkSecret;
 use rand_core::Rng as _;
 
 pub(super) const REALM: RealmId = RealmId(7);
@@ -36,8 +38,9 @@ fn cluster() -> ClusterKey {
 }
 
 fn server(now: Instant, incarnation: u32, settings: &ServerSettings) -> Server {
-    let mut keyring = Keyring::default();
-    keyring.new_realm(REALM, name("home"), Epoch(1), secret());
+    let mut facts = Facts::default();
+    let decision = Decision { clock: Stamp(1), by: ServerId(1) };
+    facts.enter_realm(decision, (REALM, Epoch(1)), secret().as_bytes(), &name("home")).expect("room");
     let mut server = Server::new(
         now,
         Setup {
@@ -46,7 +49,8 @@ fn server(now: Instant, incarnation: u32, settings: &ServerSettings) -> Server {
             incarnation: Incarnation(incarnation),
             seed: [incarnation as u8; 32],
             settings: settings.clone(),
-            keyring,
+            facts,
+            link_secret: LinkSecret::cluster(&[8; 32]),
             default_realm: Some(REALM),
             cluster: cluster(),
             stamp_base: u64::from(incarnation) << 40,

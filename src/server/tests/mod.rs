@@ -16,4 +16,4 @@ mod sessions;
 mod shown;
 mod threats;
 mod views;
-mod world;
+pub(in crate::server) mod world;

@@ -110,9 +110,9 @@ fn revocation_is_in_force_when_it_is_reported() {
     assert!(view.removed);
     assert_eq!(world.hosts(), ["alice up 10.0.1.1:5000"]);
     assert_eq!(world.events(), [Event::PersistSecrets]);
-    world.server.persisted(Err("disk full".into()));
+    world.server.persisted(world.now, Err("disk full".into()));
     assert!(world.server.status(world.now).message.expect("a message").contains("disk full"));
-    world.server.persisted(Ok(()));
+    world.server.persisted(world.now, Ok(()));
     assert_eq!(world.server.status(world.now).message, None);
     world.secs(1);
     assert_eq!(world.unasked.len(), 1, "pushed to alice");

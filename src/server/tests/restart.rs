@@ -238,7 +238,7 @@ fn who_joins_after_a_crash_is_the_younger_one() {
     world.secs(500);
     second.takeover = true;
     second.join(&mut world);
-    let mut setup = super::world::setup(2, world.server.keyring().clone(), super::world::settings());
+    let mut setup = super::world::setup(2, world.server.facts().clone(), super::world::settings());
     (setup.rows, setup.stamp_base) = (rows, clock);
     let mut world = World::of(world.now, setup);
     world.secs(5);

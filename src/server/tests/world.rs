@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use crate::auth::{ClusterKey, Keyring, RealmSecret};
-use crate::ident::{Epoch, Incarnation, Name, RealmId, ServerId};
+use crate::auth::ClusterKey;
+use crate::cluster::{Decision, Facts};
+use crate::ident::{Epoch, Incarnation, Name, RealmId, ServerId, Stamp};
 use crate::net::{Arrival, Destination};
 use crate::server::{Event, Server, ServerSettings, Setup, WatchEvent};
 use crate::storage::SnapshotRow;
 use crate::time::{Duration, Instant, UnixMillis};
+use crate::transport::LinkSecret;
 
 /// Both realms and their secrets.
-pub(super) const REALMS: [(&str, RealmId, u8); 2] = [("acme", RealmId(7), 1), ("beta", RealmId(8), 2)];
+pub(in crate::server) const REALMS: [(&str, RealmId, u8); 2] =
+    [("acme", RealmId(7), 1), ("beta", RealmId(8), 2)];
 /// The wall clock at the start.
-pub(super) const WALL: UnixMillis = UnixMillis(1_767_225_600_000);
+pub(in crate::server) const WALL: UnixMillis = UnixMillis(1_767_225_600_000);
 
 /// A datagram from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,13 +37,15 @@ pub(super) struct World {
     pub(super) arrival: Arrival,
 }
 
-pub(super) fn keyring() -> Keyring {
-    let mut keyring = Keyring::default();
+/// The realms as an admin decided them, the first before the others.
+pub(in crate::server) fn facts() -> Facts {
+    let mut facts = Facts::default();
+    let decision = Decision { clock: Stamp(1), by: ServerId(0xa71a5) };
     for (name, id, secret) in REALMS {
         let name = Name::new(name).expect("a name");
-        keyring.new_realm(id, name, Epoch(1), RealmSecret::new([secret; 32]));
+        facts.enter_realm(decision, (id, Epoch(1)), &[secret; 32], &name).expect("room");
     }
-    keyring
+    facts
 }
 
 pub(super) fn settings() -> ServerSettings {
@@ -48,14 +53,15 @@ pub(super) fn settings() -> ServerSettings {
     ServerSettings { listen, ..ServerSettings::default() }
 }
 
-pub(super) fn setup(incarnation: u32, keyring: Keyring, settings: ServerSettings) -> Setup {
+pub(super) fn setup(incarnation: u32, facts: Facts, settings: ServerSettings) -> Setup {
     Setup {
         name: Name::new("atlas").expect("a name"),
         server: ServerId(0xa71a5),
         incarnation: Incarnation(incarnation),
         seed: [incarnation as u8; 32],
         settings,
-        keyring,
+        facts,
+        link_secret: LinkSecret::cluster(&[8; 32]),
         default_realm: Some(RealmId(7)),
         cluster: ClusterKey::from_seed(&[9; 32]),
         stamp_base: 0,
@@ -70,11 +76,13 @@ impl World {
     }
 
     pub(super) fn with(settings: ServerSettings) -> Self {
-        Self::of(Instant::from_secs(1000), setup(1, keyring(), settings))
+        Self::of(Instant::from_secs(1000), setup(1, facts(), settings))
     }
 
     pub(super) fn of(now: Instant, setup: Setup) -> Self {
-        let server = Server::new(now, setup);
+        let mut server = Server::new(now, setup);
+        // That it has entered itself as a member is to be stored.
+        while server.poll_event().is_some() {}
         Self {
             server,
             now,
@@ -86,7 +94,7 @@ impl World {
 
     /// Another process of the same HMS, with these rows of a snapshot.
     pub(super) fn restarted(&self, incarnation: u32, rows: Vec<SnapshotRow>) -> Self {
-        let mut setup = setup(incarnation, self.server.keyring().clone(), settings());
+        let mut setup = setup(incarnation, self.server.facts().clone(), settings());
         setup.stamp_base = self.server.stamp_clock(self.now);
         setup.rows = rows;
         Self::of(self.now, setup)

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Daemon, EXIT_CONFIG, ServerNotice};
 use crate::config::{Config, Update};
-use crate::server::{RealmLimits, ServerSettings, UpdateMode};
+use crate::server::{PeerSettings, RealmLimits, ServerSettings, UpdateMode};
 use crate::shell::control::ControlError;
 use crate::storage::Secrets;
 
@@ -32,6 +32,7 @@ pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> Serve
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
+        peers: PeerSettings::default(),
         hints: config.hints,
         realms: config
             .realms

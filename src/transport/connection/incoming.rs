@@ -22,7 +22,7 @@ impl Connection {
         bytes: &mut [u8],
     ) -> Result<(), DropReason> {
         let datagram = Datagram::parse(bytes)?;
-        if !self.route.is(from) {
+        if !self.route.takes(from) {
             return Err(DropReason::Address);
         }
         match datagram {

@@ -61,7 +61,7 @@ impl Connection {
     pub(in crate::transport) fn answers(&self, from: Route, hello: &Hello) -> bool {
         let own = (self.distant, self.attempt, self.key, self.nonce);
         let asked = (hello.party.session, hello.attempt, hello.key, hello.party.nonce);
-        self.side == Side::Responder && own == asked && self.route.is(from)
+        self.side == Side::Responder && own == asked && self.route.takes(from)
     }
 
     pub(in crate::transport) const fn distant(&self) -> u64 {

@@ -298,6 +298,11 @@ impl Endpoint {
     }
 }
 
+/// Whether a datagram says that it is one of those between HMSs, in this version: hosts send no such types.
+pub fn is_between_hmss(bytes: &[u8]) -> bool {
+    matches!(bytes, [1, kind::HELLO..=kind::RESET, ..])
+}
+
 /// Whether a datagram says that it is a HELLO: one that is dropped because of its tag may be answered by HINT.
 pub fn is_hello(bytes: &[u8]) -> bool {
     bytes.get(1) == Some(&kind::HELLO)

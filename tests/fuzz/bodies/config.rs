@@ -8,11 +8,12 @@ use hms::config::{
 use hms::host::{Change, parse_service};
 use hms::ident::Incarnation;
 use hms::limits::{PORT, SERVICES_MAX};
-use hms::server::{RealmLimits, Server, ServerSettings, Setup, UpdateMode};
+use hms::server::{PeerSettings, RealmLimits, Server, ServerSettings, Setup, UpdateMode};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use hms::wire::{Content, ContentRef};
 
-use super::keys::{EPOCH, REALM, cluster, name, secret};
+use super::keys::{REALM, cluster, facts, name};
 
 pub(super) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -55,12 +56,11 @@ fn begin_with(checked: &Checked) {
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
+        peers: PeerSettings::default(),
         hints: config.hints,
         realms: limits.collect(),
         listen: config.listen.clone(),
     };
-    let mut keyring = hms::auth::Keyring::default();
-    keyring.new_realm(REALM, name("home"), EPOCH, secret());
     let now = Instant::from_secs(1000);
     let setup = Setup {
         name: config.name.clone().unwrap_or_else(|| name("atlas")),
@@ -68,7 +68,8 @@ fn begin_with(checked: &Checked) {
         incarnation: Incarnation(1),
         seed: [1; 32],
         settings: ServerSettings::default(),
-        keyring,
+        facts: facts(),
+        link_secret: LinkSecret::cluster(&[8; 32]),
         default_realm: Some(REALM),
         cluster: cluster(),
         stamp_base: 0,

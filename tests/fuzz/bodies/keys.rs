@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use hms::auth::{self, ClusterKey, DatagramKey, RealmSecret, UserKey};
-use hms::ident::{Epoch, Generation, Name, RealmId, SessionId, UserId};
+use hms::cluster::{Decision, Facts};
+use hms::ident::{Epoch, Generation, Name, RealmId, ServerId, SessionId, Stamp, UserId};
 use hms::limits::{DATAGRAM_MAX, TAG_LEN};
 use hms::wire::{Header, Kind, Unverified, Verified};
 
@@ -13,6 +14,14 @@ pub(super) const EPOCH: Epoch = Epoch(1);
 
 pub(super) fn secret() -> RealmSecret {
     RealmSecret::new([4; 32])
+}
+
+/// What an HMS knows that serves the realm.
+pub(super) fn facts() -> Facts {
+    let mut facts = Facts::default();
+    let decision = Decision { clock: Stamp(1), by: ServerId(1) };
+    facts.enter_realm(decision, (REALM, EPOCH), secret().as_bytes(), &name("home")).expect("room");
+    facts
 }
 
 pub(super) fn cluster() -> ClusterKey {

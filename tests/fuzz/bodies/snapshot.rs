@@ -5,9 +5,10 @@ use hms::ident::{Incarnation, ServerId};
 use hms::server::{Server, ServerSettings, Setup};
 use hms::storage::{Snapshot, SnapshotHeader, SnapshotRow, SnapshotWriter};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use ring::digest;
 
-use super::keys::{EPOCH, REALM, cluster, name, secret};
+use super::keys::{EPOCH, REALM, cluster, facts, name};
 
 const HEADER: SnapshotHeader = SnapshotHeader {
     server: ServerId(9),
@@ -65,8 +66,6 @@ fn begin_with(mut snapshot: Snapshot) {
             (row.realm, row.epoch) = (REALM, EPOCH);
         }
     }
-    let mut keyring = hms::auth::Keyring::default();
-    keyring.new_realm(REALM, name("home"), EPOCH, secret());
     let usual = snapshot.rows.iter().all(|row| row.check_time_ms <= 30_000);
     let mut now = Instant::from_secs(1000);
     let mut server = Server::new(
@@ -77,7 +76,8 @@ fn begin_with(mut snapshot: Snapshot) {
             incarnation: Incarnation(2),
             seed: [1; 32],
             settings: ServerSettings::default(),
-            keyring,
+            facts: facts(),
+            link_secret: LinkSecret::cluster(&[8; 32]),
             default_realm: Some(REALM),
             cluster: cluster(),
             stamp_base: snapshot.header.stamp_clock,

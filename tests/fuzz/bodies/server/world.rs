@@ -2,17 +2,19 @@
 
 use std::net::SocketAddr;
 
-use hms::auth::{Keyring, seal};
+use hms::auth::seal;
+use hms::cluster::Facts;
 use hms::ident::{Incarnation, ServerId, SessionId};
 use hms::limits;
 use hms::net::{Arrival, Destination, Interface};
 use hms::server::{Event, Server, ServerSettings, Setup};
 use hms::storage::{Snapshot, SnapshotRow};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 use hms::wire::{Header, Kind};
 
 use super::super::input::Input;
-use super::super::keys::{EPOCH, REALM, address, cluster, name, secret};
+use super::super::keys::{EPOCH, REALM, address, cluster, facts, name};
 use super::super::snapshot::written;
 use super::client::Client;
 use super::judge::{Judge, Seen, Sent};
@@ -59,20 +61,15 @@ pub(super) fn settings() -> ServerSettings {
     ServerSettings { listen: vec![address("10.0.0.1:6710")], ..ServerSettings::default() }
 }
 
-fn begin(
-    now: Instant,
-    incarnation: u32,
-    keyring: Keyring,
-    stamp_base: u64,
-    rows: Vec<SnapshotRow>,
-) -> Server {
+fn begin(now: Instant, incarnation: u32, facts: Facts, stamp_base: u64, rows: Vec<SnapshotRow>) -> Server {
     let setup = Setup {
         name: name("atlas"),
         server: ServerId(0xa71a5),
         incarnation: Incarnation(incarnation),
         seed: [incarnation as u8; 32],
         settings: settings(),
-        keyring,
+        facts,
+        link_secret: LinkSecret::cluster(&[8; 32]),
         default_realm: Some(REALM),
         cluster: cluster(),
         stamp_base,
@@ -88,10 +85,9 @@ fn begin(
 impl World {
     pub(super) fn new() -> Self {
         let now = Instant::from_secs(1000);
-        let mut keyring = Keyring::default();
-        keyring.new_realm(REALM, name("home"), EPOCH, secret());
+        let facts = facts();
         Self {
-            server: begin(now, 1, keyring, 0, Vec::new()),
+            server: begin(now, 1, facts, 0, Vec::new()),
             now,
             clients: [Client::new("alice", SOURCES[0]), Client::new("bob", SOURCES[1])],
             judge: Judge::default(),
@@ -163,7 +159,7 @@ impl World {
         }
         while let Some(event) = self.server.poll_event() {
             if event == Event::PersistSecrets {
-                self.server.persisted(Ok(()));
+                self.server.persisted(self.now, Ok(()));
             }
         }
         all
@@ -300,10 +296,10 @@ impl World {
         }
         let saved = Snapshot::from_bytes(&self.saved).ok().filter(|_| how < 2);
         let base = self.server.stamp_clock(self.now);
-        let keyring = self.server.keyring().clone();
+        let facts = self.server.facts().clone();
         self.incarnation += 1;
         self.server =
-            begin(self.now, self.incarnation, keyring, base, saved.map(|s| s.rows).unwrap_or_default());
+            begin(self.now, self.incarnation, facts, base, saved.map(|s| s.rows).unwrap_or_default());
         self.judge.restarted();
         self.drain();
         let hosts = self.seen().hosts;
@@ -323,7 +319,7 @@ impl World {
                 self.server.set_interfaces(now, vec![Interface { index: 2, name: "lan0".into(), addresses }]);
             }
             5 => self.server.set_watched(input.one_in(2)),
-            6 => self.server.persisted(Err("disk full".into())),
+            6 => self.server.persisted(now, Err("disk full".into())),
             _ => self.server.stop(now),
         }
         let _ = (self.server.realm_list(), self.server.status(now), self.server.why(None, None));

@@ -1,0 +1,102 @@
+//! What the links tell the cluster, and what the cluster wants done.
+
+use super::super::{Event, Level, Server};
+use super::Peers;
+use crate::cluster::Action;
+use crate::time::Instant;
+use crate::transport::{self, CloseCode, KeyId, LinkId, SendError};
+use crate::wire::AnnounceEvent;
+use crate::wire::peer::Phase;
+
+impl Server {
+    /// Until nothing is left: events to the cluster, actions done; then what follows from the phase.
+    pub(in crate::server) fn attend(&mut self, now: Instant) {
+        loop {
+            let mut idle = true;
+            while let Some((link, event)) = self.peers.endpoint.poll_event() {
+                idle = false;
+                self.peers.tell(now, link, event);
+            }
+            while let Some(action) = self.peers.cluster.poll_action() {
+                idle = false;
+                self.act(now, action);
+            }
+            if idle && !self.peers.copy_is_complete(now) {
+                break;
+            }
+        }
+        self.follow_phase(now);
+        self.peers.sends = true;
+        self.peers.look_ahead();
+    }
+
+    fn act(&mut self, now: Instant, action: Action) {
+        match action {
+            Action::Dial { address, target } => {
+                let link = self.peers.endpoint.connect(now, address, target, KeyId::CLUSTER);
+                self.peers.cluster.dialled(now, address, link.ok());
+            }
+            Action::Send { link, priority, message } => {
+                // A link that has ended says so by an event.
+                if self.peers.endpoint.send(link, priority, &message) == Err(SendError::Full) {
+                    self.peers.endpoint.close(now, link, CloseCode::SILENT, "takes nothing any more");
+                }
+            }
+            Action::Close { link, code, reason } => self.peers.endpoint.close(now, link, code, &reason),
+            // The phase says more than that.
+            Action::OpenHosts | Action::CloseHosts => {}
+            Action::Learned(keys) => self.learn(now, &keys),
+            Action::Persist => self.persist(),
+            Action::Settings(_) => self.follow_settings(now),
+            Action::Log(text) => {
+                // Of one that is alone that is nothing to anybody.
+                let alone = self.peers.cluster.is_standalone();
+                self.log(if alone { Level::Debug } else { Level::Info }, &text);
+            }
+        }
+    }
+
+    /// Once, however often it is wanted before the shell comes to it: all is stored together.
+    pub(in crate::server) fn persist(&mut self) {
+        if !self.events.contains(&Event::PersistSecrets) {
+            self.events.push_back(Event::PersistSecrets);
+        }
+    }
+
+    /// Hosts get what the phase allows, and hear of who leads (R-PEE-89, R-DSC-05).
+    fn follow_phase(&mut self, now: Instant) {
+        let service = self.peers.service_now();
+        if std::mem::replace(&mut self.peers.service, service) != service {
+            self.set_service(now, service);
+        }
+        let leads = self.peers.cluster.leads();
+        let begins = !std::mem::replace(&mut self.peers.led, leads) && leads;
+        if begins && self.service.is_open() && !self.stopping {
+            self.announce(AnnounceEvent::Primary);
+        }
+    }
+}
+
+impl Peers {
+    fn tell(&mut self, now: Instant, link: LinkId, event: transport::Event) {
+        match event {
+            transport::Event::Connected(peer) => {
+                if let Some(remote) = self.endpoint.link(link).map(|link| link.remote()) {
+                    self.cluster.connected(now, link, peer, remote);
+                }
+            }
+            transport::Event::Message(priority, bytes) => self.cluster.message(now, link, priority, &bytes),
+            transport::Event::Closed(reason) => self.cluster.closed(now, link, &reason),
+            transport::Event::Writable(_) => {}
+        }
+    }
+
+    /// Nothing of the table is copied yet: who answers hosts operates (R-PEE-15).
+    fn copy_is_complete(&mut self, now: Instant) -> bool {
+        let waits = self.cluster.phase() == Phase::Synchronising && self.cluster.hosts_open();
+        if waits {
+            self.cluster.copies_complete(now);
+        }
+        waits
+    }
+}

@@ -1,0 +1,105 @@
+//! Datagrams between HMSs, in and out, and the time of their links.
+
+use std::net::SocketAddr;
+
+use super::super::Server;
+use super::Peers;
+use crate::limits::PEER_STALL;
+use crate::net::{Arrival, Transmit};
+use crate::time::{Duration, Instant};
+use crate::transport::{CloseCode, is_hello};
+
+/// How late a timer is at least where the process stood still: who had nothing to do did not.
+const LATE: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// Takes a datagram of another HMS.
+    pub(in crate::server) fn link_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        arrival: Arrival,
+        bytes: &[u8],
+    ) {
+        if arrival.multicast {
+            return self.dropped("type");
+        }
+        if self.peers.expects_nobody() && !is_hello(bytes) {
+            return self.dropped("unasked");
+        }
+        let route = self.peers.routes.of(from, arrival);
+        let Peers { endpoint, scratch, .. } = &mut self.peers;
+        scratch.clear();
+        scratch.extend_from_slice(bytes);
+        // What is dropped is counted there.
+        let _ = endpoint.handle_datagram(now, route, scratch);
+        self.attend(now);
+    }
+
+    /// Does what is due between HMSs.
+    pub(in crate::server) fn peers_timeout(&mut self, now: Instant) {
+        if self.peers.due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.peers.endpoint.handle_timeout(now);
+        let Peers { endpoint, cluster, .. } = &mut self.peers;
+        cluster.handle_timeout(now, |link| endpoint.link(link).map(|link| link.heard()));
+        self.attend(now);
+    }
+
+    /// The next datagram for another HMS.
+    pub(in crate::server) fn peers_output(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Transmit> {
+        if !self.peers.sends {
+            return None;
+        }
+        let out = self.peers.endpoint.poll_output(now, buf);
+        if out.is_none() {
+            self.peers.sends = false;
+            self.peers.look_ahead();
+        }
+        out.map(|out| self.peers.routes.transmit(out))
+    }
+
+    /// The process stood still for so long until now: what it knows of the others may be past (R-PEE-06).
+    pub(in crate::server) fn peers_stalled(&mut self, now: Instant, by: Duration) {
+        if by > PEER_STALL && !self.peers.cluster.is_standalone() {
+            self.peers.cluster.stalled(now);
+            self.attend(now);
+        }
+    }
+
+    /// For how long the links have waited for the process, which was not called since `turned`.
+    pub(in crate::server) fn peers_waited(&self, now: Instant, turned: Instant) -> Duration {
+        let late = self.peers.due.is_some_and(|due| due + LATE < now);
+        if late { now.since(turned) } else { Duration::ZERO }
+    }
+}
+
+impl Peers {
+    /// There is no link, and no HMS that could think that there is one: who is alone answers nothing unproven.
+    fn expects_nobody(&self) -> bool {
+        self.cluster.is_standalone() && self.endpoint.links().next().is_none()
+    }
+
+    /// When time is wanted next.
+    pub(in crate::server) const fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Looks when the endpoint and the cluster want time next: they are not asked at each turn.
+    pub(super) fn look_ahead(&mut self) {
+        self.due = self.endpoint.poll_timeout().into_iter().chain(self.cluster.poll_timeout()).min();
+    }
+
+    /// Who is to work alone has no links and takes none.
+    pub(super) fn set_alone(&mut self, now: Instant, alone: bool) {
+        if !alone {
+            return self.endpoint.add_secret(self.secret.clone());
+        }
+        self.endpoint.remove_secret(self.secret.id());
+        let links: Vec<_> = self.endpoint.links().map(|(link, _)| link).collect();
+        for link in links {
+            self.endpoint.close(now, link, CloseCode::DONE, "told to work alone");
+        }
+    }
+}

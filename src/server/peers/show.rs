@@ -1,0 +1,116 @@
+//! What `hms peers` and `hms status` show of the cluster.
+
+use super::super::view::rfc3339;
+use super::super::{PeerRow, Server};
+use crate::cluster::{PeerState, PeerView};
+use crate::ident::ServerId;
+use crate::time::{Instant, UnixMillis};
+use crate::transport::KeyId;
+use crate::wire::peer::Phase;
+
+impl Server {
+    /// `hms peers`: all other members, and who was refused, by name.
+    pub fn peers(&self, now: Instant) -> Vec<PeerRow> {
+        let all = self.peers.cluster.peers(now);
+        let mut rows: Vec<_> = all.iter().map(|peer| self.row_of(peer)).collect();
+        rows.sort_by(|a, b| (&a.name, &a.address).cmp(&(&b.name, &b.address)));
+        rows
+    }
+
+    pub(super) fn peer_row(&self, now: Instant, server: ServerId) -> Option<PeerRow> {
+        let all = self.peers.cluster.peers(now);
+        all.iter().find(|peer| peer.server == server).map(|peer| self.row_of(peer))
+    }
+
+    fn row_of(&self, peer: &PeerView) -> PeerRow {
+        let registered = || self.facts().addresses_of(peer.server).next();
+        let address = peer.remote.or_else(registered);
+        let name = if peer.name.is_empty() { peer.server.to_string() } else { peer.name.clone() };
+        PeerRow {
+            name,
+            address: address.map(|address| address.to_string()),
+            role: self.role_of(peer),
+            status: match peer.state {
+                PeerState::Up => "up",
+                PeerState::Suspect => "suspect",
+                PeerState::Down | PeerState::NeverHeard => "down",
+                PeerState::Refused(_) => "refused",
+            },
+            rtt_ms: self.rtt_ms(peer.server),
+            last_exchange_s: None,
+            hosts: None,
+            equal: None,
+            digest: None,
+            message: message_of(peer),
+        }
+    }
+
+    fn role_of(&self, peer: &PeerView) -> Option<&'static str> {
+        let leads = self.peers.cluster.primary().is_some_and(|seat| seat.server == peer.server);
+        let reached = peer.way.is_some();
+        Some(match peer.phase.filter(|_| reached)? {
+            Phase::Starting => "starting",
+            Phase::Refused => "refused",
+            Phase::Stopping => "stopping",
+            _ if leads => "primary",
+            _ => "secondary",
+        })
+    }
+
+    /// The smoothed round trip of the open link with an HMS.
+    fn rtt_ms(&self, server: ServerId) -> Option<f64> {
+        let mut links = self.peers.endpoint.links().map(|(_, link)| link).filter(|link| link.is_open());
+        let link = links
+            .find(|link| link.peer().is_some_and(|peer| peer.server == server && peer.key == KeyId::CLUSTER));
+        link.map(|link| link.rtt().smoothed().as_micros() as f64 / 1000.0)
+    }
+
+    /// The role that `hms status` shows: a stop ends every other.
+    pub(in crate::server) fn role(&self) -> &'static str {
+        match self.peers.cluster.phase() {
+            _ if self.stopping => "stopping",
+            Phase::Stopping => "stopping",
+            Phase::Starting => "starting",
+            Phase::Refused => "refused",
+            _ if self.peers.cluster.is_standalone() => "standalone",
+            _ if self.leads() => "primary",
+            _ => "secondary",
+        }
+    }
+
+    /// When the founder of the line started; the start of this HMS as long as it has none.
+    pub(in crate::server) fn cluster_start(&self, now: Instant) -> String {
+        let line = self.peers.cluster.status(now).line.map(|(_, age)| age);
+        let age = line.unwrap_or_else(|| now.since(self.start));
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        rfc3339(UnixMillis(self.wall.read(now).0.saturating_sub(age_ms)))
+    }
+
+    /// What an admin should know of the cluster.
+    pub(in crate::server) fn peers_message(&self, now: Instant, lines: &mut Vec<String>) {
+        let status = self.peers.cluster.status(now);
+        if let Some(refusal) = status.refusal {
+            let by = self.member_name(refusal.by);
+            lines.push(format!(
+                "HMS {by} at {} does not take this one ({}): {}",
+                refusal.remote,
+                refusal.code.name(),
+                refusal.reason
+            ));
+        }
+        if status.removed {
+            lines.push("this HMS was removed from the cluster and runs all the same: stop it".into());
+        }
+        if status.phase == Phase::Waking {
+            lines.push("stood still for more than 10 s: asks the other HMSs before it answers hosts".into());
+        }
+    }
+}
+
+fn message_of(peer: &PeerView) -> Option<String> {
+    match peer.state {
+        PeerState::NeverHeard => Some("never heard".into()),
+        PeerState::Refused(code) => Some(format!("refused here: {}", code.name())),
+        _ => None,
+    }
+}

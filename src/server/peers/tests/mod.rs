@@ -1,0 +1,5 @@
+//! Several servers in virtual time, joined by a net that delays and cuts.
+
+mod facts;
+mod meeting;
+mod world;

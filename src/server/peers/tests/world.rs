@@ -1,0 +1,276 @@
+//! Servers as processes with disks, addresses and a net between them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use super::super::super::tests::world::{REALMS, WALL};
+use crate::auth::ClusterKey;
+use crate::cluster::{Decision, Facts};
+use crate::ident::{Epoch, Incarnation, Name, ServerId, Stamp};
+use crate::net::{Arrival, Destination, Interface};
+use crate::server::{Event, PeerRow, Server, ServerSettings, Setup, StatusView};
+use crate::storage::Secrets;
+use crate::time::{Duration, Instant};
+use crate::transport::LinkSecret;
+
+const DELAY: Duration = Duration::from_millis(5);
+
+/// What stays of an HMS when its process ends.
+pub(super) struct Node {
+    pub(super) server: Option<Server>,
+    pub(super) settings: ServerSettings,
+    pub(super) secrets: Secrets,
+    pub(super) disk_works: bool,
+    pub(super) stands_still: bool,
+    incarnation: u32,
+    pub(super) log: Vec<(Instant, String)>,
+    /// To the groups.
+    pub(super) announced: Vec<Vec<u8>>,
+}
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) nodes: Vec<Node>,
+    cut: BTreeMap<(usize, usize), bool>,
+    flying: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    count: u64,
+    /// To who is no HMS.
+    pub(super) to_hosts: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+pub(super) fn address(node: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, node as u8 + 1], 6710))
+}
+
+pub(super) const fn id(node: usize) -> ServerId {
+    ServerId(node as u64 + 1)
+}
+
+pub(super) fn name(node: usize) -> String {
+    format!("hms{node}")
+}
+
+/// Facts of so many members; the realms are known only to the first.
+fn facts(node: usize, members: usize) -> Facts {
+    let mut facts = Facts::default();
+    let decision = Decision { clock: Stamp(1), by: id(0) };
+    for member in 0..members {
+        let name = Name::new(&name(member)).expect("a name");
+        facts.enter_member(decision, id(member), &name).expect("room");
+        facts.register_address(decision, address(member), Some(id(member))).expect("room");
+    }
+    for (name, realm, secret) in REALMS.into_iter().filter(|_| node == 0) {
+        let name = Name::new(name).expect("a name");
+        facts.enter_realm(decision, (realm, Epoch(1)), &[secret; 32], &name).expect("room");
+    }
+    facts
+}
+
+impl World {
+    /// HMSs of which the first `members` know each other; none runs.
+    pub(super) fn new(nodes: usize, members: usize) -> Self {
+        let node = |node: usize| {
+            let known = if node < members { facts(node, members) } else { Facts::default() };
+            let mut secrets = Secrets::newcomer(|bytes| bytes.fill(9));
+            secrets.server = id(node);
+            known.store(&mut secrets);
+            let settings = ServerSettings {
+                listen: vec![SocketAddr::from(([0, 0, 0, 0], 6710))],
+                check_time: Duration::from_secs(10 + node as u64),
+                ..ServerSettings::default()
+            };
+            Node {
+                server: None,
+                settings,
+                secrets,
+                disk_works: true,
+                stands_still: false,
+                incarnation: 0,
+                log: Vec::new(),
+                announced: Vec::new(),
+            }
+        };
+        Self {
+            now: Instant::from_secs(1000),
+            nodes: (0..nodes).map(node).collect(),
+            cut: BTreeMap::new(),
+            flying: BTreeMap::new(),
+            count: 0,
+            to_hosts: Vec::new(),
+        }
+    }
+
+    /// Members that have met.
+    pub(super) fn settled(nodes: usize) -> Self {
+        let mut this = Self::new(nodes, nodes);
+        (0..nodes).for_each(|node| this.start(node));
+        this.secs(8);
+        this
+    }
+
+    /// Starts a new process with what is on disk.
+    pub(super) fn start(&mut self, node: usize) {
+        let (now, stored) = (self.now, &mut self.nodes[node]);
+        stored.incarnation += 1;
+        let mut seed = [node as u8; 32];
+        seed[0] = stored.incarnation as u8;
+        let setup = Setup {
+            name: Name::new(&name(node)).expect("a name"),
+            server: id(node),
+            incarnation: Incarnation(stored.incarnation.wrapping_mul(0x9e37_79b1) | 1),
+            seed,
+            settings: stored.settings.clone(),
+            facts: Facts::restore(&stored.secrets),
+            link_secret: LinkSecret::cluster(&stored.secrets.cluster_secret),
+            default_realm: None,
+            cluster: ClusterKey::from_seed(&stored.secrets.cluster_seed),
+            stamp_base: stored.secrets.clock,
+            wall: WALL,
+            rows: Vec::new(),
+        };
+        let mut server = Server::new(now, setup);
+        let addresses = vec![address(node).ip()];
+        server.set_interfaces(now, vec![Interface { index: 2, name: "lan0".into(), addresses }]);
+        stored.server = Some(server);
+        stored.stands_still = false;
+    }
+
+    pub(super) fn crash(&mut self, node: usize) {
+        self.nodes[node].server = None;
+    }
+
+    pub(super) fn cut(&mut self, one: usize, other: usize, cut: bool) {
+        self.cut.insert((one, other), cut);
+        self.cut.insert((other, one), cut);
+    }
+
+    pub(super) fn server(&mut self, node: usize) -> &mut Server {
+        self.nodes[node].server.as_mut().expect("it runs")
+    }
+
+    pub(super) fn status(&self, node: usize) -> StatusView {
+        self.nodes[node].server.as_ref().expect("it runs").status(self.now)
+    }
+
+    pub(super) fn role(&self, node: usize) -> &'static str {
+        self.status(node).role
+    }
+
+    pub(super) fn peer(&self, node: usize, other: usize) -> PeerRow {
+        let rows = self.nodes[node].server.as_ref().expect("it runs").peers(self.now);
+        let row = rows.into_iter().find(|row| row.name == name(other));
+        row.unwrap_or_else(|| panic!("hms{node} does not know hms{other}\n{}", self.tell()))
+    }
+
+    pub(super) fn secs(&mut self, secs: u64) {
+        self.pass(Duration::from_secs(secs));
+    }
+
+    pub(super) fn pass(&mut self, span: Duration) {
+        let until = self.now + span;
+        let mut still = 0;
+        while self.now < until {
+            let before = self.now;
+            self.step(until);
+            still = if self.now == before { still + 1 } else { 0 };
+            assert!(still < 2000, "time stands still\n{}", self.tell());
+        }
+    }
+
+    fn step(&mut self, until: Instant) {
+        self.flush();
+        let awake = self.nodes.iter().filter(|node| !node.stands_still);
+        let timers = awake.filter_map(|node| node.server.as_ref()?.poll_timeout());
+        let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
+        self.now = self.now.max(timers.chain(arrival).min().unwrap_or(until).min(until));
+        while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (from, to, bytes) = entry.remove();
+            self.deliver(from, to, &bytes);
+        }
+        let now = self.now;
+        for node in self.nodes.iter_mut().filter(|node| !node.stands_still) {
+            if let Some(server) = &mut node.server {
+                server.handle_timeout(now);
+            }
+        }
+        self.flush();
+    }
+
+    /// A datagram arrives at an HMS.
+    pub(super) fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let (now, node) = (self.now, self.node_at(to.ip()));
+        let Some(node) = node.map(|node| &mut self.nodes[node]).filter(|node| !node.stands_still) else {
+            return;
+        };
+        if let Some(server) = &mut node.server {
+            let arrival = Arrival { local: Some(to.ip()), interface: Some(2), multicast: false };
+            server.handle_datagram(now, from, arrival, bytes);
+        }
+    }
+
+    fn node_at(&self, ip: IpAddr) -> Option<usize> {
+        (0..self.nodes.len()).find(|node| address(*node).ip() == ip)
+    }
+
+    /// What the shell does: datagrams to the net, facts to the disk.
+    pub(super) fn flush(&mut self) {
+        let mut buf = Vec::new();
+        for from in 0..self.nodes.len() {
+            let now = self.now;
+            let mut sent = Vec::new();
+            let node = &mut self.nodes[from];
+            let Some(server) = node.server.as_mut().filter(|_| !node.stands_still) else { continue };
+            while let Some(event) = server.poll_event() {
+                match event {
+                    Event::PersistSecrets if node.disk_works => {
+                        server.store(now, &mut node.secrets);
+                        server.persisted(now, Ok(()));
+                    }
+                    Event::PersistSecrets => server.persisted(now, Err("disk full".into())),
+                    Event::Log { text, .. } => node.log.push((now, text)),
+                    Event::Watch(_) | Event::Stopped => {}
+                }
+            }
+            while let Some(transmit) = server.poll_output(now, &mut buf) {
+                match transmit.to {
+                    Destination::Unicast(to) => {
+                        let source = transmit.source.unwrap_or(address(from).ip());
+                        assert_eq!(source, address(from).ip(), "answers come from where was asked");
+                        sent.push((to, buf.clone()));
+                    }
+                    Destination::Groups => node.announced.push(buf.clone()),
+                }
+            }
+            for (to, bytes) in sent {
+                self.put(from, to, bytes);
+            }
+        }
+    }
+
+    fn put(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
+        let Some(other) = self.node_at(to.ip()) else { return self.to_hosts.push((to, bytes)) };
+        if self.cut.get(&(from, other)).copied().unwrap_or_default() {
+            return;
+        }
+        self.count += 1;
+        self.flying.insert((self.now + DELAY, self.count), (address(from), to, bytes));
+    }
+
+    /// Roles of all, `-` for who does not run.
+    pub(super) fn roles(&self) -> Vec<&'static str> {
+        let running = |node: usize| self.nodes[node].server.is_some();
+        (0..self.nodes.len()).map(|node| if running(node) { self.role(node) } else { "-" }).collect()
+    }
+
+    /// What happened, for whom a test fails.
+    pub(super) fn tell(&self) -> String {
+        let mut lines: Vec<_> = Vec::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            lines.extend(node.log.iter().map(|(at, text)| (*at, format!("{at} hms{number}: {text}"))));
+        }
+        lines.sort();
+        let running = (0..self.nodes.len()).filter(|node| self.nodes[*node].server.is_some());
+        let told = running.map(|node| format!("hms{node}: {:?}", self.status(node)));
+        lines.into_iter().map(|(_, line)| line).chain(told).collect::<Vec<_>>().join("\n")
+    }
+}
