@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use hms::cluster::Facts;
 use hms::ident::Name;
 use hms::net::{Arrival, Interface, Transmit};
 use hms::server::{Event, Server, ServerSettings, Setup, StatusView};
 use hms::storage::{Secrets, Snapshot, SnapshotWriter};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::transport::LinkSecret;
 
 use crate::dice::Dice;
 use crate::net::{Flight, hms_address};
@@ -81,7 +83,8 @@ impl Machine {
             incarnation,
             seed: self.dice.bytes(),
             settings: self.settings.clone(),
-            keyring: secrets.keyring(),
+            facts: Facts::restore(&secrets),
+            link_secret: LinkSecret::cluster(&secrets.cluster_secret),
             default_realm: secrets.default_realm().map(|realm| realm.id),
             cluster: secrets.cluster_key(),
             stamp_base: secrets.clock.max(snapshot.as_ref().map_or(0, |s| s.header.stamp_clock)),
@@ -104,11 +107,11 @@ impl Machine {
         let Some(server) = self.server.as_mut() else { return };
         if self.disk_works {
             let mut secrets = Secrets::from_bytes(&self.secrets).expect("secrets stored before");
-            secrets.take(server.keyring(), server.stamp_clock(local));
+            server.store(local, &mut secrets);
             self.secrets = secrets.to_bytes().to_vec();
-            server.persisted(Ok(()));
+            server.persisted(local, Ok(()));
         } else {
-            server.persisted(Err("no space left on device".into()));
+            server.persisted(local, Err("no space left on device".into()));
         }
     }
 
