@@ -2,6 +2,7 @@
 
 mod cluster;
 mod fields;
+mod judged;
 mod samples;
 
 use hms::auth::{fact_digest, row_digest};
@@ -70,6 +71,7 @@ fn facts() -> Value {
 #[test]
 fn peering() {
     shows!("R-PEE-07", "R-PEE-25", "R-PEE-27", "R-PEE-31", "R-PEE-57", "R-PEE-76", "R-PEE-79");
+    shows!("R-PEE-02", "R-PEE-23", "R-PEE-45", "R-PEE-50", "R-PEE-51", "R-PEE-53");
     let all = samples::messages();
     for kind in PeerKind::ALL {
         assert!(all.iter().any(|(_, bytes)| bytes[0] == kind.code()), "no {kind}");
@@ -77,7 +79,8 @@ fn peering() {
     let messages: Vec<Value> = all.iter().map(|(name, bytes)| message(name, bytes)).collect();
     let value = json!({
         "messages": messages, "rows": rows(), "facts": facts(),
-        "merges": cluster::merges(), "invitation": cluster::invitation(),
+        "merges": cluster::merges(), "invitation": cluster::invitation(), "sessions": judged::sessions(),
+        "lines": judged::lines(), "primaries": judged::primaries(), "twins": judged::twins(),
     });
     settle("peering.json", &value);
 }
