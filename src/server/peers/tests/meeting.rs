@@ -8,7 +8,7 @@ use crate::wire::{Kind, Unverified};
 
 #[test]
 fn two_meet_and_one_leads() {
-    crate::shows!("R-PEE-02", "R-PEE-12", "R-PEE-03");
+    crate::shows!("R-PEE-02", "R-PEE-12", "R-PEE-13", "R-DSC-05");
     let mut world = World::new(2, 2);
     world.start(0);
     world.start(1);
@@ -25,6 +25,9 @@ fn two_meet_and_one_leads() {
     let rtt = row.rtt_ms.expect("a link");
     assert!((9.0..12.0).contains(&rtt), "{rtt}");
     assert_eq!(world.status(0).peers, [world.peer(0, 1)]);
+    // The founder says that it leads, the other that it is there (R-DSC-05).
+    let said = |node: usize| world.nodes[node].announced.iter().map(|bytes| bytes[40]).collect::<Vec<_>>();
+    assert_eq!((said(0), said(1)), (vec![2, 1], vec![1]));
 }
 
 #[test]
@@ -50,6 +53,22 @@ fn what_the_primary_set_holds_and_is_shown() {
     world.crash(0);
     world.secs(12);
     assert!(world.status(1).overridden.is_empty());
+}
+
+#[test]
+fn what_may_not_be_set_is_not_taken_from_another() {
+    crate::shows!("R-PEE-03");
+    let mut world = World::new(2, 2);
+    world.nodes[0].settings.check_time = Duration::from_millis(1);
+    world.nodes[0].settings.expiry_factor = 1e6;
+    world.start(0);
+    world.start(1);
+    world.secs(5);
+    let overridden = world.status(1).overridden;
+    assert_eq!(
+        (overridden["hosts.check_time"].as_str(), overridden["hosts.expiry_factor"].as_str()),
+        ("1s", "10")
+    );
 }
 
 #[test]
