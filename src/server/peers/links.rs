@@ -7,6 +7,7 @@ use super::Peers;
 use crate::limits::PEER_STALL;
 use crate::net::{Arrival, Transmit};
 use crate::time::{Duration, Instant};
+use crate::transport::limits::DATAGRAM_MAX;
 use crate::transport::{CloseCode, is_hello};
 
 /// How late a timer is at least where the process stood still: who had nothing to do did not.
@@ -26,6 +27,9 @@ impl Server {
         }
         if self.peers.expects_nobody() && !is_hello(bytes) {
             return self.dropped("unasked");
+        }
+        if bytes.len() > DATAGRAM_MAX {
+            return self.dropped("length");
         }
         let route = self.peers.routes.of(from, arrival);
         let Peers { endpoint, scratch, .. } = &mut self.peers;

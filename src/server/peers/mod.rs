@@ -22,6 +22,7 @@ use super::setup::Setup;
 use crate::cluster::{self, Cluster, DecisionId};
 use crate::ident::{Process, Stamp};
 use crate::time::Instant;
+use crate::transport::limits::DATAGRAM_MAX;
 use crate::transport::{Config, Endpoint, LinkSecret};
 use crate::wire::peer::Phase;
 use routes::Routes;
@@ -81,7 +82,7 @@ impl Peers {
             endpoint: Endpoint::new(Config::new(setup.server, setup.incarnation), &links),
             secret: setup.link_secret.clone(),
             routes: Routes::default(),
-            scratch: Vec::new(),
+            scratch: Vec::with_capacity(DATAGRAM_MAX),
             due: None,
             sends: false,
             service: Service::Whole,

@@ -8,7 +8,7 @@ use crate::wire::{Kind, Unverified};
 
 #[test]
 fn two_meet_and_one_leads() {
-    crate::shows!("R-PEE-02", "R-PEE-12", "R-PEE-03");
+    crate::shows!("R-PEE-02", "R-PEE-12", "R-PEE-13", "R-DSC-05");
     let mut world = World::new(2, 2);
     world.start(0);
     world.start(1);
@@ -25,6 +25,9 @@ fn two_meet_and_one_leads() {
     let rtt = row.rtt_ms.expect("a link");
     assert!((9.0..12.0).contains(&rtt), "{rtt}");
     assert_eq!(world.status(0).peers, [world.peer(0, 1)]);
+    // The founder says that it leads, the other that it is there (R-DSC-05).
+    let said = |node: usize| world.nodes[node].announced.iter().map(|bytes| bytes[40]).collect::<Vec<_>>();
+    assert_eq!((said(0), said(1)), (vec![2, 1], vec![1]));
 }
 
 #[test]
@@ -50,6 +53,22 @@ fn what_the_primary_set_holds_and_is_shown() {
     world.crash(0);
     world.secs(12);
     assert!(world.status(1).overridden.is_empty());
+}
+
+#[test]
+fn what_may_not_be_set_is_not_taken_from_another() {
+    crate::shows!("R-PEE-03");
+    let mut world = World::new(2, 2);
+    world.nodes[0].settings.check_time = Duration::from_millis(1);
+    world.nodes[0].settings.expiry_factor = 1e6;
+    world.start(0);
+    world.start(1);
+    world.secs(5);
+    let overridden = world.status(1).overridden;
+    assert_eq!(
+        (overridden["hosts.check_time"].as_str(), overridden["hosts.expiry_factor"].as_str()),
+        ("1s", "10")
+    );
 }
 
 #[test]
@@ -141,6 +160,7 @@ fn told_to_work_alone_it_does() {
     world.start(1);
     assert_eq!(world.role(0), "standalone");
     world.secs(15);
+    assert_eq!(world.server(0).poll_timeout(), None, "it looks for nobody");
     assert_eq!(world.roles(), ["standalone", "primary"], "{}", world.tell());
     // And no more, when it is told so.
     let (now, mut settings) = (world.now, world.nodes[0].settings.clone());
@@ -189,4 +209,43 @@ fn init() -> Vec<u8> {
     Init { min_version: 1, max_version: 1 }.emit(&mut buf);
     seal(&key, &mut buf);
     buf
+}
+
+#[test]
+fn an_address_that_is_new_is_told_and_registered() {
+    crate::shows!("R-PEE-30", "R-PEE-07");
+    let mut world = World::settled(2);
+    let now = world.now;
+    let addresses = vec![address(0).ip(), "10.9.0.1".parse().expect("an address")];
+    let lan = crate::net::Interface { index: 2, name: "lan0".into(), addresses };
+    world.server(0).set_interfaces(now, vec![lan]);
+    world.secs(1);
+    let known: Vec<_> = world.server(1).facts().addresses_of(super::world::id(0)).collect();
+    let new = "10.9.0.1:6710".parse().expect("an address");
+    assert_eq!(known, [address(0), new]);
+    // It is taken from there as well, after a restart of both.
+    world.crash(1);
+    world.start(1);
+    assert!(world.server(1).facts().addresses().any(|one| one.address == new), "on disk");
+}
+
+#[test]
+fn who_is_alone_answers_nothing_unproven_and_others_do() {
+    crate::shows!("R-TRN-25");
+    let stray = |world: &mut World, node: usize| {
+        let from = "10.0.1.9:5000".parse().expect("an address");
+        let mut bytes = vec![1, 0x23];
+        bytes.resize(100, 7);
+        world.deliver(from, address(node), &bytes);
+        world.flush();
+        world.to_hosts.len()
+    };
+    let mut alone = World::new(1, 1);
+    alone.start(0);
+    assert_eq!(stray(&mut alone, 0), 0);
+    assert_eq!(alone.status(0).drops, [("unasked", 1)].into());
+    let mut world = World::settled(2);
+    assert_eq!(stray(&mut world, 0), 1);
+    assert_eq!(world.status(0).drops["session"], 1);
+    assert_eq!(world.to_hosts[0].1[1], 0x24, "RESET");
 }

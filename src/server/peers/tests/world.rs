@@ -234,7 +234,7 @@ impl World {
             while let Some(transmit) = server.poll_output(now, &mut buf) {
                 match transmit.to {
                     Destination::Unicast(to) => {
-                        let source = transmit.source.unwrap_or(address(from).ip());
+                        let source = transmit.source.unwrap_or_else(|| address(from).ip());
                         assert_eq!(source, address(from).ip(), "answers come from where was asked");
                         sent.push((to, buf.clone()));
                     }
