@@ -54,10 +54,45 @@ pub enum Bug {
     SupersededGoesOn,
     /// A host forgets that it was superseded when it ends (R-REG-21).
     SupersededForgotten,
+    /// What was heard last counts, not the later session and the greater place (R-PEE-50, R-PEE-51).
+    MergedByArrival,
+    /// Of two homes of one place neither is the greater (R-PEE-51).
+    HomesTie,
+    /// A home gives its row up to whoever says that it has it (R-PEE-55).
+    HomeYields,
+    /// What a third tells of a home is as new as what the home says, however old it is (R-PEE-61, R-PEE-62).
+    AgeIgnored,
+    /// A third is believed though the home can be asked (R-PEE-61).
+    StaleHomeBelieved,
+    /// That a host left is forgotten at once (R-PEE-67).
+    LeaveUnkept,
+    /// Copies of a home that is lost do not age (R-PEE-64).
+    CopiesStay,
+    /// Of two lines none gives way (R-PEE-45).
+    LinesPart,
+    /// Who is heard in one direction only is a neighbour (R-PEE-40).
+    OneWayCounts,
+    /// Who is reached over another is not reached (R-PEE-42).
+    NobodyRelays,
 }
 
 impl Bug {
-    /// All of them.
+    /// All that several HMSs have with each other; `cargo test --test cluster --features planted` hunts for them.
+    #[cfg(feature = "planted")]
+    pub const OF_SEVERAL: [Self; 10] = [
+        Self::MergedByArrival,
+        Self::HomesTie,
+        Self::HomeYields,
+        Self::AgeIgnored,
+        Self::StaleHomeBelieved,
+        Self::LeaveUnkept,
+        Self::CopiesStay,
+        Self::LinesPart,
+        Self::OneWayCounts,
+        Self::NobodyRelays,
+    ];
+
+    /// All that one HMS and its hosts have.
     #[cfg(feature = "planted")]
     pub const ALL: [Self; 23] = [
         Self::WindowSkipped,

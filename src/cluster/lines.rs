@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::ident::LineId;
 use crate::limits::{LEFT_LINES_MAX, LINE_YOUNG, LINES_EQUAL};
+use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant};
 
 /// The line of an HMS, and how old it is.
@@ -90,7 +91,7 @@ impl Side {
 /// Whose line gives way, by the INTRO that each last sent and last received; none if they are of one line (R-PEE-45).
 /// Both sides have the same numbers, so both come to the same end.
 pub fn gives_way(own: &Claim<'_>, other: &Claim<'_>) -> Option<Side> {
-    if own.line == other.line {
+    if own.line == other.line || planted(Bug::LinesPart) {
         return None;
     }
     let (other_left_own, own_left_other) = (other.left.contains(&own.line), own.left.contains(&other.line));

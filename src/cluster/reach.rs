@@ -3,6 +3,7 @@
 use super::seat::{Seat, Standing};
 use crate::ident::{Process, ServerId};
 use crate::limits::{PEER_DOWN, PEER_SUSPECT};
+use crate::planted::{Bug, planted};
 use crate::time::Duration;
 use crate::wire::peer::Phase;
 
@@ -20,6 +21,7 @@ pub enum Health {
 /// How well a member is heard whose last packet was accepted `here` ago, and whose last PING says that it accepted ours
 /// `there` before (R-PEE-40).
 pub fn health(here: Duration, there: Duration) -> Health {
+    let there = if planted(Bug::OneWayCounts) { Duration::ZERO } else { there };
     match here.max(there) {
         silent if silent >= PEER_DOWN => Health::Down,
         silent if silent >= PEER_SUSPECT => Health::Suspect,
@@ -68,7 +70,7 @@ impl Reach {
         for (neighbour, _) in neighbours.clone() {
             add(neighbour, Way::Neighbour);
         }
-        for (neighbour, listed) in neighbours {
+        for (neighbour, listed) in neighbours.into_iter().filter(|_| !planted(Bug::NobodyRelays)) {
             let way = Way::Over(neighbour.process.server);
             listed.iter().for_each(|standing| add(*standing, way));
         }

@@ -154,6 +154,9 @@ impl Gone {
         life: Duration,
         sharing: &mut Shared,
     ) {
+        if planted(Bug::LeaveUnkept) && ended.ending == Ending::Leave {
+            return;
+        }
         let key = (realm, user, ended.is_stray());
         let number = self.put(now, key, |entry| entry.ended = Some((ended, now + life)), sharing);
         self.changed(number, sharing);

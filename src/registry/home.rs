@@ -8,6 +8,7 @@ use super::rows::{Row, bit};
 use super::sums::Sums;
 use super::{Registry, RowId};
 use crate::ident::Process;
+use crate::planted::{Bug, planted};
 use crate::time::Instant;
 
 /// This process.
@@ -150,7 +151,7 @@ impl Registry {
 
     /// It can be reached no more, and was last heard at `contact`: its rows age from then on (R-PEE-64).
     pub fn home_lost(&mut self, process: Process, contact: Instant) {
-        let Some(number) = self.homes.find(process) else { return };
+        let Some(number) = self.homes.find(process).filter(|_| !planted(Bug::CopiesStay)) else { return };
         if let Some(home) = self.homes.0.get_mut(usize::from(number)) {
             (home.reachable, home.contact) = (false, home.contact.max(contact));
         }

@@ -64,7 +64,7 @@ impl World {
             }
             Action::Disk { hms, works } => {
                 self.hmss[hms].disk_works = works;
-                self.troubled = self.now;
+                self.trouble();
                 self.hmss[hms].store(self.now);
             }
             Action::Backup { hms } => self.hmss[hms].backup(),
@@ -89,7 +89,7 @@ impl World {
 
     /// Something happens to HMSs or paths: nothing can be expected for a while.
     pub fn trouble(&mut self) {
-        self.troubled = self.now;
+        (self.troubled, self.prolonged) = (self.now, self.now);
     }
 
     /// Something is done to this user's registration: all its machines are in trouble.
@@ -198,7 +198,10 @@ impl World {
             return Ok(());
         }
         self.tally.count("hms started");
-        self.trouble();
+        self.troubled = self.now;
+        if self.hmss[hms].has_snapshot() {
+            self.trouble();
+        }
         let sent = self.hmss[hms].start(self.now);
         self.hms_turn(hms, sent)
     }

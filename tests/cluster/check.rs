@@ -86,7 +86,6 @@ impl World {
     }
 
     fn check_users(&self, tables: &BTreeMap<usize, Vec<HostRow>>) -> Checked {
-        let still = self.now.since(self.troubled);
         for user in &self.users {
             let listed: Vec<_> = tables
                 .iter()
@@ -96,21 +95,18 @@ impl World {
             if listed.is_empty() || user.silent.is_none() {
                 continue;
             }
-            // In a calm world at once; else as soon as tables are equal again, and what nobody vouches for has expired.
+            // In a calm world at once; else when what nobody vouches for any more has expired.
             let expiry = self.longest.mul_f64(2.6);
-            let calm = |since| self.troubled < since && !self.net.any_cut();
-            let gone = user.gone.map(|since| {
-                let least = if calm(since) { Duration::from_secs(5) } else { TABLES + expiry * 2 };
-                (since, least, Rule::Leaver)
-            });
-            let silent = user.silent.map(|since| {
-                let least = if calm(since) { expiry + Duration::from_secs(3) } else { TABLES + expiry * 2 };
-                (since, least, Rule::Removal)
-            });
-            for (since, least, rule) in gone.into_iter().chain(silent) {
-                let overdue =
-                    self.now.since(since).min(if calm(since) { Duration::MAX } else { still }) > least;
-                rule.demand(!overdue || self.net.any_cut(), || {
+            let last = self.prolonged;
+            let (leave, silence) = (Duration::from_secs(5), expiry + Duration::from_secs(3));
+            let unsure = expiry + ROLES;
+            for (since, least, rule) in
+                [(user.gone, leave, Rule::Leaver), (user.silent, silence, Rule::Removal)]
+            {
+                let Some(since) = since else { continue };
+                let least = if last < since { least } else { unsure };
+                let overdue = self.now.since(since.max(last)) > least && !self.net.any_cut();
+                rule.demand(!overdue, || {
                     format!("{} is at {listed:?} {:?} after it went", user.name, self.now.since(since))
                 })?;
             }

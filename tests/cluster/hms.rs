@@ -126,6 +126,10 @@ impl Machine {
         self.inbox.clear();
     }
 
+    pub fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
     pub fn lose_snapshot(&mut self) {
         self.snapshot = None;
     }

@@ -13,6 +13,8 @@ mod device;
 mod dice;
 mod fault;
 mod hms;
+#[cfg(feature = "planted")]
+mod hunt;
 mod net;
 mod peace;
 mod plan;
@@ -43,12 +45,20 @@ fn seeds() -> (Range<u64>, bool) {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "planted")]
+    return hunt::hunt(seeds().1.then(|| seeds().0.start));
+    #[cfg(not(feature = "planted"))]
+    simulate()
+}
+
+#[cfg_attr(feature = "planted", expect(dead_code, reason = "with planted bugs there is a hunt"))]
+fn simulate() -> ExitCode {
     let (seeds, single) = seeds();
     let print = single && std::env::var_os("HMS_SIM_TRACE").is_some();
     let twice = if print { 0 } else { TWICE };
     let start = std::time::Instant::now();
     let minutes = std::env::var("HMS_SIM_CPU_MINUTES").ok().and_then(|text| text.parse::<f64>().ok());
-    let enough = || minutes.is_some_and(|minutes| cpu_seconds() >= minutes * 60.0);
+    let enough = |_: &Sum| minutes.is_some_and(|minutes| cpu_seconds() >= minutes * 60.0);
     let sum = play_all(&seeds, twice, print, enough);
     if let Some(file) = std::env::var_os("HMS_SIM_FIGURES") {
         let figures = figures(&sum, &seeds, start.elapsed().as_secs_f64());

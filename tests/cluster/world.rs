@@ -58,6 +58,8 @@ pub struct World {
     pub gentle: bool,
     /// The last time that something happened to an HMS, or to a path.
     pub troubled: Instant,
+    /// The last time that something happened by which rows may last longer: all but a start without a snapshot.
+    pub prolonged: Instant,
     /// The longest check time that any host was told.
     pub longest: Duration,
     pub heard: Vec<Heard>,
@@ -128,6 +130,7 @@ impl World {
             tally: Tally::default(),
             gentle: plan.gentle,
             troubled: Instant::ZERO,
+            prolonged: Instant::ZERO,
             longest: plan.check_time,
             heard: Vec::new(),
             heard_of_peers: Vec::new(),
@@ -277,7 +280,7 @@ impl World {
         let inbox = match machine.paused_until.take() {
             None => VecDeque::new(),
             Some(_) => {
-                self.troubled = self.now;
+                (self.troubled, self.prolonged) = (self.now, self.now);
                 std::mem::take(&mut machine.inbox)
             }
         };

@@ -5,6 +5,7 @@ use super::table::{Drops, Table};
 use crate::auth::{Revocation, user_id};
 use crate::ident::Process;
 use crate::limits::CONTENT_MAX;
+use crate::planted::{Bug, planted};
 use crate::registry::{Merged, NewRow, Reason, Refused, Teller, ToldRow};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::wire::peer::{Gone, Home, Row, Said};
@@ -48,6 +49,7 @@ impl Source<'_> {
         }
         let age = Duration::from_millis(u64::from(home.age_ms));
         home.process == self.process
+            || planted(Bug::StaleHomeBelieved)
             || (!self.neighbours.contains(&home.process)
                 && age < table.registry.expiry_of(Duration::from_millis(u64::from(row.head.place.check_ms))))
     }
@@ -113,7 +115,7 @@ impl Source<'_> {
         let user_key =
             table.keyring.user_key(head.realm, head.epoch, head.user).map_err(|_| Reject::Realm)?;
         let key = user_key.session_key(head.order.session);
-        let own_word = home.process == self.process;
+        let own_word = home.process == self.process || planted(Bug::AgeIgnored);
         let told = ToldRow {
             row: NewRow {
                 realm: head.realm,

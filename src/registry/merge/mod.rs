@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::ViewSpec;
 use crate::ident::{Order, Process, SessionId};
+use crate::planted::{Bug, planted};
 
 /// What the home of a session says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +47,8 @@ impl Place {
     /// Addresses are ordered as their bytes are (2.4): family, IP address, port.
     fn rank(&self) -> impl Ord {
         let address = self.address.map(|address| (address.ip(), address.port()));
-        (self.sequence, self.standing, self.home, address.is_none(), address)
+        let home = if planted(Bug::HomesTie) { Process::NOBODY } else { self.home };
+        (self.sequence, self.standing, home, address.is_none(), address)
     }
 }
 
@@ -137,6 +139,7 @@ impl<'a> Session<'a> {
     /// R-PEE-51, R-PEE-53).
     pub fn merge(self, other: Self) -> Self {
         match self.order.cmp(&other.order) {
+            _ if planted(Bug::MergedByArrival) => other,
             Ordering::Less => other,
             Ordering::Greater => self,
             Ordering::Equal => Self {
@@ -152,6 +155,7 @@ impl<'a> Session<'a> {
     /// one; `None` if it gives it up (R-PEE-55).
     pub fn kept_by_home(&self, accepted: u64, other: &Self) -> Option<Place> {
         let disputed = self.is_there()
+            && !planted(Bug::HomeYields)
             && !other.left
             && self.order == other.order
             && other.place > self.place
