@@ -173,6 +173,7 @@ impl World {
         let timing = Timing { check_ms: 30_000, exchange_ms: 5000, expiry_thousandths: 2500 };
         let setup = Setup {
             process,
+            alone: false,
             name: Name::new(&format!("hms{node}")).unwrap(),
             start_tries: 3,
             start_wait: secs(1),
@@ -438,7 +439,11 @@ impl World {
                     }
                     Action::Close { link, code, reason } => running.endpoint.close(now, link, code, &reason),
                     Action::Persist => running.cluster.stored(now, true),
-                    Action::OpenHosts | Action::CloseHosts | Action::Settings(_) | Action::Log(_) => {}
+                    Action::OpenHosts
+                    | Action::CloseHosts
+                    | Action::Settings(_)
+                    | Action::Learned(_)
+                    | Action::Log(_) => {}
                 }
             }
             more |= running.with(now, |exchange, table, endpoint, cluster| {
