@@ -9,6 +9,7 @@ mod model;
 mod parts;
 mod pushes;
 mod random;
+mod shared;
 mod shown;
 mod views;
 
