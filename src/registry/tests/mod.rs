@@ -3,6 +3,7 @@
 mod deadlines;
 mod expiry;
 mod gone;
+mod lists;
 mod many;
 mod merging;
 mod model;

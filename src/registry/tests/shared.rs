@@ -371,7 +371,7 @@ impl World {
             if row.is_offered() {
                 let sums = expected.entry(row.home()).or_default();
                 let digest = row_digest(&row);
-                (sums.rows, sums.root) = (sums.rows + 1, sums.root.wrapping_add(digest));
+                sums.rows += 1;
                 let bucket = &mut sums.buckets[row.user().sum_bucket()];
                 *bucket = bucket.wrapping_add(digest);
             }
