@@ -357,7 +357,7 @@ impl Registry {
         self.unindex_address(id.0);
         self.drop_address(id.0);
         self.put_content(id.0, &[]);
-        self.wheel.remove(&mut self.rows, id.0);
+        self.unschedule(id.0);
         self.signatures.remove(&id.0);
         self.generations.remove(&id.0);
         self.count(id.0, false);

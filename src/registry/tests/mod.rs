@@ -7,6 +7,7 @@ mod lists;
 mod many;
 mod merging;
 mod model;
+mod parked;
 mod parts;
 mod pushes;
 mod random;

@@ -156,7 +156,7 @@ impl World {
             sequence: self.dice.below(6),
             late: self.dice.one_in(3),
             home: self.pick(&OTHERS),
-            age: Duration::from_secs(self.dice.below(3) * self.dice.below(40)),
+            age: Duration::from_secs(self.dice.below(3) * self.dice.below(25)),
         };
         let teller = Teller(1 + self.dice.below(3) as u8);
         self.registry.telling(teller, |registry| registry.merge_row(self.now, &told));
@@ -223,6 +223,34 @@ impl World {
                 self.registry.remove(self.now, id, Reason::Expiry);
             }
         }
+        assert!(self.registry.next_deadline().is_none_or(|next| next > self.now));
+        for row in self.rows().into_iter().filter_map(|id| self.registry.row(id)) {
+            let age = self.now.since(row.last_heard());
+            let longest = row.check_time() * 26 / 10;
+            assert!(row.is_here() || row.is_live() || age <= longest, "{age:?} of {longest:?}");
+        }
+    }
+
+    fn rows(&self) -> Vec<RowId> {
+        let next = |id: &RowId| self.registry.next_row(Some(*id));
+        std::iter::successors(self.registry.next_row(None), next).collect()
+    }
+
+    /// Whatever is not in the wheel is in the list of its home, and that one vouches for it, or is about to be left.
+    fn compare_parked(&mut self) {
+        let mut parked = BTreeMap::new();
+        for id in self.rows() {
+            let row = self.registry.rows.get(id.0).expect("a row");
+            if row.is_parked() {
+                assert!(self.registry.is_vouched_copy(row) || self.registry.homes.aging.contains(&row.home));
+                *parked.entry(row.home).or_insert(0) += 1;
+            }
+        }
+        for (number, list) in self.registry.homes.parked() {
+            let count = self.registry.wheel.parked(list);
+            assert_eq!(count, parked.remove(&number).unwrap_or(0));
+        }
+        assert!(parked.is_empty());
     }
 
     fn step(&mut self) {
@@ -425,6 +453,7 @@ fn what_is_kept_for_others_is_what_a_naive_table_would_keep() {
             if world.dice.one_in(3) {
                 world.compare_sums();
             }
+            world.compare_parked();
             world.compare_log();
             world.compare_held();
             world.move_readers();
