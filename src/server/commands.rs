@@ -98,6 +98,7 @@ impl Server {
             .unwrap_or_default();
         self.keyring.new_realm(id, name, Epoch(1), RealmSecret::new(secret));
         self.registry.add_realm(id);
+        self.registry.set_epoch(id, Epoch(1));
         self.default_realm.get_or_insert(id);
         self.apply_realm_limits();
         self.events.push_back(Event::PersistSecrets);
