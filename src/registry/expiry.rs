@@ -50,7 +50,9 @@ impl Registry {
         let deadline = put_off(deadline, slack(row.check_ms));
         let (late, suspect) = (row.has(bit::LATE), row.has(bit::SUSPECT));
         let back = late && row.has(bit::PUBLISHED);
-        self.wheel.move_to(&mut self.rows, id.0, deadline);
+        if !row.is_parked() {
+            self.wheel.move_to(&mut self.rows, id.0, deadline);
+        }
         if !late && !suspect {
             return false;
         }
@@ -91,7 +93,7 @@ impl Registry {
 
     /// When [`Self::expire`] has something to do next.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.wheel.next()
+        self.homes.aging_since().into_iter().chain(self.wheel.next()).min()
     }
 
     /// The next row whose silence has come to something. To be called until `None`; if there is more to be looked at
@@ -99,6 +101,9 @@ impl Registry {
     pub fn expire(&mut self, now: Instant) -> Option<(RowId, Fate)> {
         self.wheel.settle(&mut self.rows);
         for _ in 0..LOOKS {
+            if self.age_one(now) {
+                continue;
+            }
             if self.looked_ahead == 0 {
                 self.looked_ahead = self.expect_expiry(now);
             }
@@ -153,14 +158,13 @@ impl Registry {
         Some(Fate::Late)
     }
 
-    /// Puts a row that is in no slot into the wheel.
+    /// Puts a row that is in no slot into the wheel, if it ages.
     pub(super) fn schedule(&mut self, now: Instant, id: u32) {
         let Some(row) = self.rows.get(id) else { return };
         let (check, silence) = (row.check_ms, self.silence(now, self.silent_since(row)));
         let (suspicion, expiry) = (self.timing.suspicion(check), self.timing.expiry(check));
         if self.is_vouched_copy(row) {
-            // Nothing comes of its silence; but its home may be lost before the next look, up to so long ago.
-            return self.wheel.insert(&mut self.rows, id, now + expiry / 2);
+            return self.park(id);
         }
         let wait = if silence < suspicion && row.has(bit::CONFIRMED) {
             suspicion.saturating_sub(silence)
@@ -178,7 +182,7 @@ impl Registry {
     }
 
     pub(super) fn reschedule(&mut self, now: Instant, id: u32) {
-        self.wheel.remove(&mut self.rows, id);
+        self.unschedule(id);
         self.schedule(now, id);
     }
 

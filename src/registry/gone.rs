@@ -184,6 +184,11 @@ impl Gone {
         self.told(now, self.find(key)?)
     }
 
+    /// How long an entry is told yet.
+    pub(super) fn left_of(&self, now: Instant, key: Key) -> Duration {
+        self.get(key).and_then(|entry| entry.ended).map(|(_, until)| until.since(now)).unwrap_or_default()
+    }
+
     /// Of so many entries from `from` on those that others are told of, and where to go on.
     pub(super) fn slice(&self, from: u32, count: u32) -> (Vec<Key>, Option<u32>) {
         let next = from.saturating_add(count);

@@ -3,6 +3,7 @@
 
 use slab::Slab;
 
+use super::list::List;
 use super::realm::Realm;
 use super::rows::{Row, bit};
 use super::sums::Sums;
@@ -25,38 +26,45 @@ struct Home {
     contact: Instant,
     /// Of its offered rows, where the table is shared.
     sums: Option<Sums>,
+    /// Its rows that do not age.
+    parked: List,
 }
 
 impl Home {
     const fn new(process: Process) -> Self {
-        Self { process, rows: 0, reachable: false, contact: Instant::ZERO, sums: None }
+        Self { process, rows: 0, reachable: false, contact: Instant::ZERO, sums: None, parked: List::EMPTY }
     }
 }
 
 /// All of them, by number.
-pub(super) struct Homes(Slab<Home>);
+pub(super) struct Homes {
+    slots: Slab<Home>,
+    /// Those that were lost with rows that do not age yet.
+    pub(super) aging: Vec<u16>,
+}
 
 impl Homes {
     pub(super) fn new() -> Self {
         let nobody = || Home::new(Process::NOBODY);
         // The numbers are those of the constants above.
-        Self([(usize::from(OWN), nobody()), (usize::from(NOBODY), nobody())].into_iter().collect())
+        let slots = [(usize::from(OWN), nobody()), (usize::from(NOBODY), nobody())].into_iter().collect();
+        Self { slots, aging: Vec::new() }
     }
 
     pub(super) fn process(&self, number: u16) -> Process {
-        self.0.get(usize::from(number)).map_or(Process::NOBODY, |home| home.process)
+        self.slots.get(usize::from(number)).map_or(Process::NOBODY, |home| home.process)
     }
 
     pub(super) fn is_reachable(&self, number: u16) -> bool {
-        self.0.get(usize::from(number)).is_some_and(|home| home.reachable)
+        self.slots.get(usize::from(number)).is_some_and(|home| home.reachable)
     }
 
     pub(super) fn contact(&self, number: u16) -> Instant {
-        self.0.get(usize::from(number)).map_or(Instant::ZERO, |home| home.contact)
+        self.slots.get(usize::from(number)).map_or(Instant::ZERO, |home| home.contact)
     }
 
     fn find(&self, process: Process) -> Option<u16> {
-        let others = self.0.iter().filter(|(number, _)| *number > usize::from(NOBODY));
+        let others = self.slots.iter().filter(|(number, _)| *number > usize::from(NOBODY));
         let number = others.filter(|(_, home)| home.process == process).map(|(number, _)| number).next()?;
         u16::try_from(number).ok()
     }
@@ -66,22 +74,31 @@ impl Homes {
         if self.process(OWN) == process { Some(OWN) } else { self.find(process) }
     }
 
+    pub(super) fn parked_mut(&mut self, number: u16) -> Option<&mut List> {
+        self.slots.get_mut(usize::from(number)).map(|home| &mut home.parked)
+    }
+
+    #[cfg(test)]
+    pub(super) fn parked(&self) -> impl Iterator<Item = (u16, &List)> {
+        self.slots.iter().map(|(number, home)| (number as u16, &home.parked))
+    }
+
     pub(super) fn sums(&self, number: u16) -> Option<&Sums> {
-        self.0.get(usize::from(number))?.sums.as_ref()
+        self.slots.get(usize::from(number))?.sums.as_ref()
     }
 
     pub(super) fn sums_mut(&mut self, number: u16) -> Option<&mut Option<Sums>> {
-        self.0.get_mut(usize::from(number)).map(|home| &mut home.sums)
+        self.slots.get_mut(usize::from(number)).map(|home| &mut home.sums)
     }
 
     pub(super) fn all_sums_mut(&mut self) -> impl Iterator<Item = &mut Sums> {
-        self.0.iter_mut().filter_map(|(_, home)| home.sums.as_mut())
+        self.slots.iter_mut().filter_map(|(_, home)| home.sums.as_mut())
     }
 
     /// Every process, and the sums of its rows if it has some.
     pub(super) fn all(&self) -> impl Iterator<Item = (u16, Process, Option<&Sums>)> {
         let number = |number| u16::try_from(number).unwrap_or(u16::MAX);
-        self.0.iter().map(move |(slot, home)| (number(slot), home.process, home.sums.as_ref()))
+        self.slots.iter().map(move |(slot, home)| (number(slot), home.process, home.sums.as_ref()))
     }
 
     /// The number of another process; `None` if there are too many.
@@ -89,16 +106,17 @@ impl Homes {
         if let Some(number) = self.find(process) {
             return Some(number);
         }
-        let number = u16::try_from(self.0.vacant_key()).ok()?;
-        self.0.insert(Home::new(process));
+        let number = u16::try_from(self.slots.vacant_key()).ok()?;
+        self.slots.insert(Home::new(process));
         Some(number)
     }
 
     /// Forgets a process that is neither there nor has rows.
     pub(super) fn drop_unused(&mut self, number: u16) {
-        let unused = self.0.get(usize::from(number)).is_some_and(|home| home.rows == 0 && !home.reachable);
+        let unused =
+            self.slots.get(usize::from(number)).is_some_and(|home| home.rows == 0 && !home.reachable);
         if unused && number > NOBODY {
-            self.0.try_remove(usize::from(number));
+            self.slots.try_remove(usize::from(number));
         }
     }
 }
@@ -136,7 +154,7 @@ impl Realm {
 impl Registry {
     /// Says which process this is: the home of the rows that it confirms.
     pub fn set_process(&mut self, process: Process) {
-        if let Some(own) = self.homes.0.get_mut(usize::from(OWN)) {
+        if let Some(own) = self.homes.slots.get_mut(usize::from(OWN)) {
             own.process = process;
         }
     }
@@ -144,7 +162,7 @@ impl Registry {
     /// Another process can be reached: what it vouches for is live and does not age (PEE-63, R-PEE-68).
     pub fn home_reached(&mut self, process: Process) {
         let number = self.homes.number(process);
-        if let Some(home) = number.and_then(|number| self.homes.0.get_mut(usize::from(number))) {
+        if let Some(home) = number.and_then(|number| self.homes.slots.get_mut(usize::from(number))) {
             home.reachable = true;
         }
     }
@@ -152,9 +170,10 @@ impl Registry {
     /// It can be reached no more, and was last heard at `contact`: its rows age from then on (R-PEE-64).
     pub fn home_lost(&mut self, process: Process, contact: Instant) {
         let Some(number) = self.homes.find(process).filter(|_| !planted(Bug::CopiesStay)) else { return };
-        if let Some(home) = self.homes.0.get_mut(usize::from(number)) {
+        if let Some(home) = self.homes.slots.get_mut(usize::from(number)) {
             (home.reachable, home.contact) = (false, home.contact.max(contact));
         }
+        self.homes.begin_aging(number);
         self.homes.drop_unused(number);
     }
 
@@ -200,13 +219,17 @@ impl Registry {
         row.heard().max(self.homes.contact(row.home))
     }
 
-    /// Changes what a row is counted as.
+    /// Changes what a row is counted as. A copy that its home vouches for no more is to be scheduled then.
     pub(super) fn recount(&mut self, id: u32, edit: impl FnOnce(&mut Self)) {
         let before = self.rows.get(id).map_or(OWN, |row| row.home);
         self.count(id, false);
         self.unsum(id);
+        let parked = self.unpark(id);
         edit(self);
         self.count(id, true);
+        if parked {
+            self.repark(id);
+        }
         self.homes.drop_unused(before);
     }
 
@@ -228,7 +251,7 @@ impl Registry {
                 realm.tallies.retain(|tally| tally.rows > 0);
             }
         }
-        if let Some(home) = self.homes.0.get_mut(usize::from(home)) {
+        if let Some(home) = self.homes.slots.get_mut(usize::from(home)) {
             adjust(&mut home.rows, 1);
         }
     }

@@ -192,6 +192,13 @@ impl Registry {
         self.gone.last(now, realm, user).map(|(ended, until)| (ended, until.since(now)))
     }
 
+    /// Whether a session ended, or came before one that did.
+    pub(super) fn is_over(&self, now: Instant, realm: RealmId, user: UserId, order: Order) -> bool {
+        let last = self.gone.last(now, realm, user);
+        last.is_some_and(|(ended, _)| ended.order >= order)
+            || self.gone.stray(now, realm, user) == Some(order.session)
+    }
+
     /// All that is known of a user: the row, and what ended.
     fn known(&self, now: Instant, realm: RealmId, user: UserId) -> Known<'_> {
         let row = self.by_user(realm, user).and_then(|id| self.row(id)).map(|row| self.session_of(&row));
@@ -223,9 +230,12 @@ impl Registry {
     /// The row that is told of ended already; where only a session was known to have been left it is this one.
     fn refuse_ended(&mut self, now: Instant, told: &ToldRow<'_>, stray: bool) -> Merged {
         let NewRow { realm, user, check_time, .. } = told.row;
-        if stray {
-            let ended = Ended { order: told.order(), ending: Ending::Leave };
-            let life = self.timing.gone_kept(check_time);
+        let ended = Ended { order: told.order(), ending: Ending::Leave };
+        let noted = self.gone.last(now, realm, user).is_some_and(|(known, _)| known == ended);
+        if stray && !noted {
+            // No longer than it was to be kept as a stray.
+            let left = self.gone.left_of(now, (realm, user, true));
+            let life = self.timing.gone_kept(check_time).min(left);
             // It was the user's later session: what is here is of one that it replaced.
             match self.by_user(realm, user) {
                 Some(id) => self.take_out(now, id, Reason::Leave, Some((ended, life))),

@@ -18,6 +18,7 @@ mod list;
 mod log;
 pub mod merge;
 mod merging;
+mod parked;
 mod push;
 mod realm;
 mod register;

@@ -13,7 +13,7 @@ use super::rows::{NIL, Row, Rows, bit};
 use super::view::Reason;
 use super::wheel::NO_SLOT;
 use super::{FixedSignature, Registry, RowId};
-use crate::ident::{Generation, InstanceId, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use crate::ident::{Generation, InstanceId, Order, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
 use crate::time::{Duration, Instant, UnixMillis};
 
 /// A registration that was accepted, or a row from a snapshot.
@@ -106,10 +106,12 @@ impl Registry {
     }
 
     /// Takes a row from a snapshot: unconfirmed, removed one expiry from `now` (R-REG-41). A row of the same user that
-    /// is there stays; the answer is then `None`.
+    /// is there stays, and a session that is known to have ended is none; the answer is then `None`.
     pub fn load(&mut self, now: Instant, old: &NewRow<'_>) -> Option<RowId> {
         let realm = *self.realm_slots.get(&old.realm)?;
-        if self.by_user(old.realm, old.user).is_some() {
+        let order =
+            Order { generation: old.generation, stamp: old.stamp, server: old.server, session: old.session };
+        if self.by_user(old.realm, old.user).is_some() || self.is_over(now, old.realm, old.user, order) {
             return None;
         }
         Some(RowId(self.create(now, realm, old, &Origin::SNAPSHOT)))
@@ -355,7 +357,7 @@ impl Registry {
         self.unindex_address(id.0);
         self.drop_address(id.0);
         self.put_content(id.0, &[]);
-        self.wheel.remove(&mut self.rows, id.0);
+        self.unschedule(id.0);
         self.signatures.remove(&id.0);
         self.generations.remove(&id.0);
         self.count(id.0, false);

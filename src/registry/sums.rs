@@ -7,26 +7,28 @@ use super::home::Homes;
 use crate::ident::{Process, UserId};
 use crate::limits::SUM_BUCKETS;
 
-/// All offered rows of one home in 4097 numbers. Everything is modulo 2^64.
+/// All offered rows of one home in 4097 numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sums {
     /// How many rows.
     pub rows: u32,
-    /// The sum of their digests.
-    pub root: u64,
-    /// The sums of the digests by bucket.
+    /// The sums of their digests by bucket, modulo 2^64.
     pub buckets: Box<[u64; SUM_BUCKETS]>,
 }
 
 impl Default for Sums {
     fn default() -> Self {
-        Self { rows: 0, root: 0, buckets: Box::new([0; SUM_BUCKETS]) }
+        Self { rows: 0, buckets: Box::new([0; SUM_BUCKETS]) }
     }
 }
 
 impl Sums {
+    /// The root digest: the sum of all buckets. It is added up each time, so that it cannot differ from them.
+    pub fn root(&self) -> u64 {
+        self.buckets.iter().fold(0, |sum, bucket| sum.wrapping_add(*bucket))
+    }
+
     fn add(&mut self, bucket: usize, difference: u64) {
-        self.root = self.root.wrapping_add(difference);
         if let Some(sum) = self.buckets.get_mut(bucket) {
             *sum = sum.wrapping_add(difference);
         }
@@ -53,10 +55,7 @@ impl Homes {
     }
 
     fn clear_bucket(&mut self, bucket: usize) {
-        for sums in self.all_sums_mut() {
-            let rest = sums.buckets.get(bucket).copied().unwrap_or(0);
-            sums.add(bucket, rest.wrapping_neg());
-        }
+        self.all_sums_mut().filter_map(|sums| sums.buckets.get_mut(bucket)).for_each(|sum| *sum = 0);
     }
 }
 

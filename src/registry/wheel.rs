@@ -18,6 +18,9 @@ const SHIFT: u32 = 3;
 /// Not in the wheel.
 pub(super) const NO_SLOT: u16 = u16::MAX;
 
+/// In a list beside the wheel: nothing comes of the row's silence.
+pub(super) const PARKED: u16 = u16::MAX - 1;
+
 /// Links in one piece: growing never moves those that are there.
 const CHUNK: usize = 1 << 12;
 /// Rows that are moved together.
@@ -134,6 +137,28 @@ impl Wheel {
     pub(super) fn remove(&mut self, rows: &mut Rows, id: u32) {
         self.settle(rows);
         self.take_out(rows, id);
+    }
+
+    /// Puts a row that is in no slot into a list beside the wheel.
+    pub(super) fn park(&mut self, rows: &mut Rows, id: u32, list: &mut List) {
+        self.settle(rows);
+        let Some(row) = rows.get_mut(id) else { return };
+        row.timer_slot = PARKED;
+        self.links.reach(id);
+        list.push_back(&mut self.links, id);
+    }
+
+    /// Takes it out of that list again.
+    pub(super) fn unpark(&mut self, rows: &mut Rows, id: u32, list: &mut List) {
+        let Some(row) = rows.get_mut(id) else { return };
+        row.timer_slot = NO_SLOT;
+        list.remove(&mut self.links, id);
+    }
+
+    /// How many rows are in such a list.
+    #[cfg(test)]
+    pub(super) fn parked(&self, list: &List) -> usize {
+        std::iter::successors(self.links.get(list.head), |link| self.links.get(link.next)).count()
     }
 
     fn take_out(&mut self, rows: &mut Rows, id: u32) {

@@ -111,9 +111,9 @@ impl Server {
             unstored: None,
         };
         server.registry.set_process(Process { server: setup.server, incarnation: setup.incarnation });
-        let realms: Vec<_> = server.keyring.realms().map(|realm| realm.id).collect();
-        for realm in realms {
-            server.registry.add_realm(realm);
+        for realm in server.keyring.realms() {
+            server.registry.add_realm(realm.id);
+            server.registry.set_epoch(realm.id, realm.epoch);
         }
         server.registry.set_timing(server.settings.check_time, server.settings.expiry_factor);
         server.apply_realm_limits();

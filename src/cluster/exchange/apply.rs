@@ -143,7 +143,7 @@ impl Source<'_> {
         Ok(table.registry.telling(self.teller, |registry| registry.merge_row(now, &told)))
     }
 
-    /// Keys of a lower generation are worth nothing any more (R-PEE-28): nor is a row that was not replaced.
+    /// Keys of a lower generation are worth nothing any more (R-PEE-57): nor is a row that was not replaced.
     fn remove_revoked(&self, now: Instant, row: &Row<'_>, table: &mut Table<'_>) {
         let head = &row.head;
         let id = table.registry.by_user(head.realm, head.user);

@@ -23,7 +23,7 @@ impl Figures {
         Self {
             exchanged: peer.exchanged.map(|at| now.since(at)),
             rows: sums.map_or(0, |sums| sums.rows),
-            root: sums.map_or(0, |sums| sums.root),
+            root: sums.map_or(0, |sums| sums.root()),
             equal: peer.equal,
         }
     }

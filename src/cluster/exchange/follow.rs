@@ -10,7 +10,7 @@ use crate::cluster::machine::Cluster;
 use crate::cluster::neighbour::Neighbour;
 use crate::cluster::reach::{Health, Way};
 use crate::ident::{Process, ServerId};
-use crate::limits::POSITIONS_KEPT;
+use crate::limits::{PEER_DOWN, POSITIONS_KEPT};
 use crate::registry::Teller;
 use crate::time::{Duration, Instant};
 use crate::wire::peer::Phase;
@@ -107,16 +107,20 @@ impl Exchange {
         u8::try_from(number + 1).map_or(Teller::HERE, Teller)
     }
 
-    /// What does not age, and what does from when its home was last heard (R-PEE-63, R-PEE-64).
+    /// What does not age, and what does from when its home was last heard (R-PEE-63, R-PEE-64). Who lists a home may have
+    /// heard it last just before it would be down: no contact is taken for later than it may have been.
     fn follow_homes(&mut self, cluster: &Cluster, table: &mut Table<'_>) {
         let heard = |server| cluster.links.get(&server).map_or(Instant::ZERO, |one| one.heard);
         let reach = cluster.reach();
         let others = reach.iter().filter_map(|one| match one.way {
             Way::Own => None,
             Way::Neighbour => Some((one.standing.process, heard(one.standing.process.server))),
-            Way::Over(relay) => Some((one.standing.process, heard(relay))),
+            Way::Over(relay) => Some((one.standing.process, heard(relay) - PEER_DOWN)),
         });
-        let reached: BTreeMap<_, _> = others.collect();
+        let mut reached: BTreeMap<_, _> = others.collect();
+        for (process, contact) in &mut reached {
+            *contact = self.reached.get(process).map_or(*contact, |before| (*contact).max(*before));
+        }
         for (process, contact) in &self.reached {
             if !reached.contains_key(process) {
                 table.registry.home_lost(*process, *contact);

@@ -40,7 +40,7 @@ impl Out {
 }
 
 fn root(registry: &mut Registry, home: Process) -> Root {
-    let (rows, digest) = registry.sums(home).map_or((0, 0), |sums| (sums.rows, sums.root));
+    let (rows, digest) = registry.sums(home).map_or((0, 0), |sums| (sums.rows, sums.root()));
     Root { home, rows, digest }
 }
 

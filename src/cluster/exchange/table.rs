@@ -8,7 +8,7 @@ use crate::registry::Registry;
 pub struct Table<'a> {
     /// The rows.
     pub registry: &'a mut Registry,
-    /// Realms and generations: a row of a higher generation raises that of its user (R-PEE-28).
+    /// Realms and generations: a row of a higher generation raises that of its user (R-PEE-57).
     pub keyring: &'a mut Keyring,
     /// 2^54 above the stamp clock: what is higher no HMS gave (R-PEE-57).
     pub highest_stamp: Stamp,

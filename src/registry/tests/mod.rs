@@ -3,12 +3,15 @@
 mod deadlines;
 mod expiry;
 mod gone;
+mod lists;
 mod many;
 mod merging;
 mod model;
+mod parked;
 mod parts;
 mod pushes;
 mod random;
+mod shared;
 mod shown;
 mod views;
 

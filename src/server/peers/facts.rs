@@ -68,6 +68,7 @@ impl Server {
         // Another secret, and another name: two realms may want one.
         let facts = self.peers.cluster.facts();
         facts.realm_ids().for_each(|realm| keep_realm(&mut self.keyring, facts, realm));
+        self.keyring.realms().for_each(|realm| self.registry.set_epoch(realm.id, realm.epoch));
         self.apply_realm_limits();
     }
 

@@ -186,11 +186,11 @@ fn view(rest: &[u8], at: usize) -> Result<(View, bool), WireError> {
     }
     let (behind, tlv) = first_tlv(rest, at)?;
     let (view, push) = View::parse(&tlv)?;
-    let plain = match view {
+    let plain = match &view {
         View::None => false,
         View::Unknown(_) => tlv.value.len() == 2,
         View::Realm | View::Group(_) => true,
-        View::Named(ref users) => users.is_sorted_by(|one, next| one < next),
+        View::Named(users) => users.is_sorted_by(|a, b| a < b),
     };
     let bare_flags = tlv.value.get(1).is_some_and(|flags| *flags <= 1);
     if tlv.code == tlv_code::VIEW && !tlv.critical && plain && bare_flags && behind.is_empty() {

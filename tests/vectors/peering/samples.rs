@@ -68,7 +68,7 @@ pub(super) fn rows() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let four = place(Some(address("10.1.0.9:40000")));
     let six = place(Some(address("[2001:db8::9]:40001")));
     let lost = Place { late: true, ..place(None) };
-    let named = View::Named(vec![user(), UserId([2; 8])]);
+    let named = View::Named(vec![UserId([2; 8]), user()]);
     let mate = bucket_mate();
     let mut full = Vec::new();
     head(REALM, "anna", four).emit(&crate::samples::content().to_bytes(), &View::Realm, true, &mut full);

@@ -1,2 +1,4 @@
+mod losing;
+mod taking;
 mod telling;
 mod world;

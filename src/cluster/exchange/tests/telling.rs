@@ -7,6 +7,7 @@ use crate::wire::peer::{PeerKind, Phase};
 
 #[test]
 fn a_change_is_at_the_others_within_the_batch() {
+    crate::shows!("R-PEE-60", "R-PEE-73");
     let mut world = World::settled(1, 3);
     world.register(0, 1);
     world.run(Duration::from_millis(70));
@@ -28,6 +29,7 @@ fn a_change_is_at_the_others_within_the_batch() {
 
 #[test]
 fn without_immediate_changes_wait_for_the_exchange() {
+    crate::shows!("R-PEE-73");
     let mut world = World::new(2, 2);
     world.immediate = false;
     (0..2).for_each(|node| world.start(node));
@@ -43,6 +45,7 @@ fn without_immediate_changes_wait_for_the_exchange() {
 
 #[test]
 fn a_newcomer_gets_all_before_it_operates() {
+    crate::shows!("R-PEE-15", "R-PEE-79", "R-PEE-98");
     let mut world = World::new(3, 2);
     world.start(0);
     world.run(secs(5));
@@ -55,6 +58,7 @@ fn a_newcomer_gets_all_before_it_operates() {
 
 #[test]
 fn in_a_chain_the_middle_relays() {
+    crate::shows!("R-PEE-62", "R-PEE-63", "R-PEE-71");
     let mut world = World::new(4, 3);
     world.cut(0, 2, true);
     (0..3).for_each(|node| world.start(node));
@@ -78,6 +82,7 @@ fn in_a_chain_the_middle_relays() {
 
 #[test]
 fn in_a_mesh_everything_travels_once() {
+    crate::shows!("R-PEE-70", "R-PEE-71");
     let mut world = World::settled(5, 3);
     world.heard.clear();
     world.register(0, 1);
@@ -88,6 +93,7 @@ fn in_a_mesh_everything_travels_once() {
 
 #[test]
 fn equal_tables_cost_one_delta_each_way_in_a_minute() {
+    crate::shows!("R-PEE-77", "R-PEE-78");
     let mut world = World::settled(6, 2);
     world.register_many(0, 0..100);
     world.register_many(1, 100..200);
@@ -120,4 +126,62 @@ fn changes_cost_their_rows() {
         let (_, bytes) = world.take_heard(1, PeerKind::Delta);
         assert!(bytes as f64 <= 1.3 * own as f64 + 300.0, "{changes}: {bytes} for {own}");
     }
+}
+
+#[test]
+fn a_change_is_replicated_when_all_have_confirmed_it() {
+    let mut world = World::settled(8, 3);
+    let row = world.register(0, 1);
+    let revision = world.registry(0).shared_revision(row);
+    let now = world.now;
+    assert_eq!(world.running(0).exchange.is_replicated(revision), None);
+    world.running(0).exchange.hurry(now, revision);
+    assert!(
+        world.run_until(secs(1), |world| world.running(0).exchange.is_replicated(revision) == Some(true))
+    );
+    assert!(world.now.since(now) < Duration::from_millis(15), "there and back, and no more");
+    assert!(world.row(1, 1).is_some() && world.row(2, 1).is_some());
+    // Who confirmed it already is not asked again; who does not answer is waited for until it is suspect.
+    let row = world.register(0, 2);
+    let revision = world.registry(0).shared_revision(row);
+    world.cut(0, 2, true);
+    let now = world.now;
+    world.running(0).exchange.hurry(now, revision);
+    world.run(secs(2));
+    assert_eq!(world.running(0).exchange.is_replicated(revision), None);
+    assert!(
+        world.run_until(secs(8), |world| world.running(0).exchange.is_replicated(revision) == Some(true))
+    );
+    world.cut(0, 1, true);
+    world.run(secs(12));
+    assert_eq!(world.running(0).exchange.is_replicated(revision), Some(false), "nobody is there");
+}
+
+#[test]
+fn who_hands_over_knows_when_all_is_there() {
+    let mut world = World::settled(9, 2);
+    let all = |world: &mut World| {
+        let now = world.now;
+        world.running(0).table(now, |exchange, table| exchange.has_everything(now, id(1), table))
+    };
+    world.run(secs(2));
+    assert!(all(&mut world));
+    world.register(0, 1);
+    assert!(!all(&mut world));
+    world.run(Duration::from_millis(100));
+    assert!(world.row(1, 1).is_some() && !all(&mut world), "it is there, and not confirmed");
+    world.run(secs(1));
+    assert!(all(&mut world));
+}
+
+#[test]
+fn what_differs_is_shown() {
+    let mut world = World::settled(10, 2);
+    world.register_many(0, 0..5);
+    world.run(secs(61));
+    let now = world.now;
+    let figures = world.running(1).table(now, |exchange, table| exchange.figures(now, id(0), table)).unwrap();
+    assert_eq!((figures.rows, figures.equal), (5, Some(true)));
+    assert!(figures.root != 0 && figures.exchanged.is_some_and(|ago| ago < secs(61)));
+    assert_eq!(world.running(1).exchange.drops(), &Default::default());
 }

@@ -8,9 +8,9 @@ use super::super::{Exchange, Table};
 use crate::auth::{Keyring, RealmSecret, user_id};
 use crate::cluster::{Action, Cluster, Decision, Facts, Heard, Setup};
 use crate::ident::{
-    Epoch, Generation, Incarnation, InstanceId, Name, Process, RealmId, ServerId, SessionId, Stamp, UserId,
+    Epoch, Incarnation, InstanceId, Name, Process, RealmId, ServerId, SessionId, Stamp, UserId,
 };
-use crate::limits::SUM_BUCKETS;
+use crate::limits::{EXCHANGED_ITEMS, SUM_BUCKETS};
 use crate::registry::{Fate, NewContent, NewRow, Reason, Registry, RowId, ViewSpec};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::transport::{Config, Endpoint, Event, KeyId, LinkSecret};
@@ -60,6 +60,10 @@ pub(super) struct Running {
     pub(super) registry: Registry,
     pub(super) keyring: Keyring,
     pub(super) max_hosts: Option<usize>,
+    /// Rows when the last turn began, and those that hosts made since.
+    rows: usize,
+    /// When it was last given time, while it stands still.
+    stands_still: bool,
 }
 
 impl Running {
@@ -173,6 +177,7 @@ impl World {
         let timing = Timing { check_ms: 30_000, exchange_ms: 5000, expiry_thousandths: 2500 };
         let setup = Setup {
             process,
+            alone: false,
             name: Name::new(&format!("hms{node}")).unwrap(),
             start_tries: 3,
             start_wait: secs(1),
@@ -195,11 +200,23 @@ impl World {
             registry,
             keyring: keyring(),
             max_hosts: None,
+            rows: 0,
+            stands_still: false,
         });
     }
 
     pub(super) fn crash(&mut self, node: usize) {
         self.nodes[node] = None;
+    }
+
+    /// It does nothing for so long, while time passes for all others.
+    pub(super) fn stand_still(&mut self, node: usize, span: Duration) {
+        self.running(node).stands_still = true;
+        self.run(span);
+        let now = self.now;
+        let running = self.running(node);
+        running.stands_still = false;
+        running.cluster.stalled(now);
     }
 
     pub(super) fn cut(&mut self, one: usize, other: usize, cut: bool) {
@@ -264,6 +281,7 @@ impl World {
             since: UnixMillis(1_700_000_000_000),
             check_time: CHECK,
         };
+        running.rows += 1;
         running.registry.register(now, &new).unwrap().row
     }
 
@@ -315,7 +333,8 @@ impl World {
 
     fn step(&mut self, until: Instant) {
         self.flush();
-        let timers = self.nodes.iter().flatten().filter_map(|running| {
+        let awake = self.nodes.iter().flatten().filter(|running| !running.stands_still);
+        let timers = awake.filter_map(|running| {
             let timers = [
                 running.endpoint.poll_timeout(),
                 running.cluster.poll_timeout(),
@@ -333,7 +352,7 @@ impl World {
         }
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (from, to, mut bytes) = entry.remove();
-            if let Some(running) = &mut self.nodes[to] {
+            if let Some(running) = self.nodes[to].as_mut().filter(|running| !running.stands_still) {
                 running.endpoint.handle_datagram(self.now, address(from), &mut bytes);
             }
         }
@@ -361,7 +380,9 @@ impl World {
 
     fn give_time(&mut self, node: usize) {
         let now = self.now;
-        let Some(running) = &mut self.nodes[node] else { return };
+        let Some(running) = self.nodes[node].as_mut().filter(|running| !running.stands_still) else {
+            return;
+        };
         running.endpoint.handle_timeout(now);
         let endpoint = &running.endpoint;
         running.cluster.handle_timeout(now, |link| endpoint.link(link).map(|link| link.heard()));
@@ -377,7 +398,9 @@ impl World {
         let mut buf = Vec::new();
         for from in 0..self.nodes.len() {
             self.work(from);
-            let Some(running) = &mut self.nodes[from] else { continue };
+            let Some(running) = self.nodes[from].as_mut().filter(|running| !running.stands_still) else {
+                continue;
+            };
             let mut sent = Vec::new();
             while let Some(transmit) = running.endpoint.poll_output(self.now, &mut buf) {
                 sent.push((transmit.to, buf.clone()));
@@ -402,7 +425,9 @@ impl World {
     /// What the server does.
     fn work(&mut self, node: usize) {
         let now = self.now;
-        let Some(running) = &mut self.nodes[node] else { return };
+        let Some(running) = self.nodes[node].as_mut().filter(|running| !running.stands_still) else {
+            return;
+        };
         loop {
             let mut more = false;
             while let Some((link, event)) = running.endpoint.poll_event() {
@@ -438,9 +463,15 @@ impl World {
                     }
                     Action::Close { link, code, reason } => running.endpoint.close(now, link, code, &reason),
                     Action::Persist => running.cluster.stored(now, true),
-                    Action::OpenHosts | Action::CloseHosts | Action::Settings(_) | Action::Log(_) => {}
+                    Action::OpenHosts
+                    | Action::CloseHosts
+                    | Action::Settings(_)
+                    | Action::Learned(_)
+                    | Action::Log(_) => {}
                 }
             }
+            assert!(running.registry.len() <= running.rows + EXCHANGED_ITEMS, "more than a turn may take");
+            running.rows = running.registry.len();
             more |= running.with(now, |exchange, table, endpoint, cluster| {
                 exchange.follow(now, cluster, table);
                 exchange.turn(now, table, endpoint)
@@ -495,9 +526,5 @@ impl World {
     /// Messages of a kind that an HMS heard since this was last asked.
     pub(super) fn take_heard(&mut self, node: usize, kind: PeerKind) -> (u64, u64) {
         self.heard.remove(&(node, kind)).unwrap_or_default()
-    }
-
-    pub(super) fn is_revoked(&mut self, node: usize, host: u32) -> Generation {
-        self.running(node).keyring.generation(REALM, user(host))
     }
 }

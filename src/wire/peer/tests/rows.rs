@@ -32,7 +32,7 @@ fn view_problem(code: u8, value: &[u8]) -> Option<Problem> {
 #[test]
 fn a_row_says_content_and_view() {
     let views = [View::None, View::Realm, View::Group(Name::new("board").expect("a name")), View::Unknown(9)];
-    let named = View::Named(vec![UserId([7; 8]); 64]);
+    let named = View::Named((0..64).map(|n| UserId([n; 8])).collect());
     for view in views.into_iter().chain([named]) {
         for push in [false, true] {
             let bytes = row_bytes(&row_head(), &view, push);
@@ -94,6 +94,10 @@ fn a_view_has_one_form() {
     assert_eq!(view_problem(0x90, &[1, 0]), wrong, "bit 7");
     assert_eq!(view_problem(0x11, &[1, 0]), wrong, "another TLV");
     assert_eq!(view_problem(0x10, &[3, 0, 1]), wrong, "half a user");
+    let named = |users: [u8; 2]| [[3, 0].as_slice(), &[users[0]; 8], &[users[1]; 8]].concat();
+    assert_eq!(view_problem(0x10, &named([1, 2])), None);
+    assert_eq!(view_problem(0x10, &named([2, 1])), wrong, "another order");
+    assert_eq!(view_problem(0x10, &named([2, 2])), wrong, "a user twice");
     assert_eq!(view_problem(0x10, &[1]), Some(Problem::Truncated("VIEW")));
     let mut twice = content();
     put_bytes(&mut twice, 0x10, &[1, 0]);
