@@ -27,7 +27,7 @@ pub struct ToldRow<'a> {
     pub late: bool,
     /// Where it is at home.
     pub home: Process,
-    /// How old the word of the home is: 0 if it can be reached from who tells it (PEE-62).
+    /// How old the word of the home is: 0 if it can be reached from who tells it (R-PEE-62).
     pub age: Duration,
 }
 
@@ -60,13 +60,13 @@ impl<'a> ToldRow<'a> {
 pub enum Refused {
     /// The realm is not served.
     Realm,
-    /// It is said to be at home here (PEE-61).
+    /// It is said to be at home here (R-PEE-61).
     Own,
     /// The user has a later session, here or in what is known to have ended (R-PEE-50).
     Older,
     /// Its session ended (R-PEE-53).
     Ended,
-    /// The table is full, or too many homes have rows (PEE-97).
+    /// The table is full, or too many homes have rows (R-PEE-97).
     Room,
 }
 
@@ -97,7 +97,7 @@ pub enum Merged {
 }
 
 impl Registry {
-    /// Takes what another HMS tells of a row (R-PEE-50 to R-PEE-56). Whether it may tell that (PEE-61), and whether its
+    /// Takes what another HMS tells of a row (R-PEE-50 to R-PEE-56). Whether it may tell that (R-PEE-61), and whether its
     /// content is sound (R-PEE-57), is for the caller to know; a row that was replaced can be read before.
     pub fn merge_row(&mut self, now: Instant, told: &ToldRow<'_>) -> Merged {
         let NewRow { realm, user, .. } = told.row;

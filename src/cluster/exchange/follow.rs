@@ -119,7 +119,7 @@ impl Exchange {
         });
         let mut reached: BTreeMap<_, _> = others.collect();
         for (process, contact) in &mut reached {
-            *contact = self.reached.get(process).map_or(*contact, |before| *contact.max(before));
+            *contact = self.reached.get(process).map_or(*contact, |before| (*contact).max(*before));
         }
         for (process, contact) in &self.reached {
             if !reached.contains_key(process) {

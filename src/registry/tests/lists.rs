@@ -131,7 +131,7 @@ fn a_reader_stays_where_it_is_whatever_moves() {
     assert_eq!(next(&mut registry, to), Some((Teller::HERE, Held::Row(ids[1]))));
 }
 
-/// PEE-72.
+/// R-PEE-72.
 #[test]
 fn nobody_resumes_where_an_end_was_forgotten() {
     let mut registry = shared();

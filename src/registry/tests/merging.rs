@@ -277,7 +277,7 @@ fn a_copy_takes_no_address_away() {
     assert_eq!((place(&registry, id).address, place(&registry, copy).address), (None, address));
 }
 
-/// PEE-63.
+/// R-PEE-63.
 #[test]
 fn a_copy_that_is_not_vouched_for_ages_though_its_home_is_there() {
     let mut registry = table();
