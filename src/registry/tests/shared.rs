@@ -260,7 +260,7 @@ impl World {
             11..=12 => self.register(),
             13 => {
                 let row = self.row();
-                self.registry.load(self.now, &row);
+                self.registry.load(self.now, 0, &row);
             }
             14 => self.wait(),
             15 => {
