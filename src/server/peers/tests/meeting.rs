@@ -243,6 +243,7 @@ fn who_is_alone_answers_nothing_unproven_and_others_do() {
     let mut alone = World::new(1, 1);
     alone.start(0);
     assert_eq!(stray(&mut alone, 0), 0);
+    assert!(!alone.server(0).peers.exchanging, "a table that nobody shares costs nothing");
     assert_eq!(alone.status(0).drops, [("unasked", 1)].into());
     let mut world = World::settled(2);
     assert_eq!(stray(&mut world, 0), 1);

@@ -2,7 +2,11 @@
 
 use super::world::{World, id, name, user};
 use crate::auth::user_id;
-use crate::ident::{RealmId, SessionId};
+use crate::ident::{Generation, InstanceId, Name, RealmId, SessionId, Stamp};
+use crate::registry::NewRow;
+use crate::server::Service;
+use crate::time::{Duration, UnixMillis};
+use crate::wire::Content;
 
 fn session(world: &mut World, node: usize, number: u8) -> Option<(SessionId, u64)> {
     let (server, realm) = (world.server(node), RealmId(7));
@@ -42,10 +46,14 @@ fn a_newcomer_operates_when_it_has_the_table() {
     (1..=20).for_each(|number| world.join(number));
     world.secs(5);
     world.start(1);
-    world.secs(3);
+    while world.server(1).service != Service::Whole {
+        assert!(world.server(1).service == Service::Closed || world.role(1) == "secondary");
+        world.pass(Duration::from_millis(1));
+    }
     assert_eq!(world.rows(1).len(), 20, "{}", world.tell());
     assert_eq!(world.role(1), "secondary");
     assert_eq!(world.rows(0), world.rows(1));
+    world.secs(3);
     assert_eq!(world.peer(1, 0).hosts, Some(20));
 }
 
@@ -100,4 +108,93 @@ fn who_is_revoked_elsewhere_loses_the_row() {
     assert_eq!((world.rows(0).len(), world.rows(1).len()), (1, 1));
     world.secs(30);
     assert_eq!((world.rows(0).len(), world.rows(1).len()), (1, 1));
+}
+
+#[test]
+fn a_change_is_at_the_other_at_once() {
+    crate::shows!("R-PEE-54");
+    let mut world = World::settled(2);
+    world.join(1);
+    world.secs(3);
+    // Not only when the next PING wakes the HMS.
+    for number in 2..8 {
+        world.join(number);
+        world.pass(Duration::from_millis(330));
+        assert!(session(&mut world, 0, number).is_some(), "{}", world.tell());
+        assert!(session(&mut world, 1, number).is_some(), "{}", world.tell());
+    }
+}
+
+#[test]
+fn one_after_the_other_goes_and_no_host_registers_anew() {
+    crate::shows!("R-PEE-54", "R-PEE-02");
+    let mut world = World::settled(3);
+    (1..=30).for_each(|number| world.join(number));
+    world.secs(8);
+    world.loss = 5;
+    let before = world.rows(2);
+    assert_eq!(before.len(), 30);
+    for node in 0..3 {
+        world.crash(node);
+        world.secs(40);
+        world.start(node);
+        world.secs(20);
+    }
+    world.loss = 0;
+    world.secs(70);
+    let roles: Vec<_> = world.roles();
+    assert_eq!(roles.iter().filter(|role| **role == "primary").count(), 1, "{roles:?}");
+    for node in 0..3 {
+        assert_eq!(world.rows(node), before, "hms{node}: the same sessions, with the same `since`");
+    }
+    assert_eq!(world.list(7).len(), 30);
+}
+
+/// Rows that are homed at an HMS, without hosts.
+fn fill(world: &mut World, node: usize, rows: u64) {
+    let now = world.now;
+    let server = world.server(node);
+    for number in 0..rows {
+        let name = Name::new(&format!("many{number}")).expect("a name");
+        let mut content = Vec::new();
+        Content::new(name.clone(), name.clone()).emit(&mut content);
+        server.registry.register(
+            now,
+            &NewRow {
+                realm: RealmId(7),
+                user: user_id(RealmId(7), name.as_str()),
+                session: SessionId(number + 1),
+                key: [1; 32].as_slice().try_into().expect("32 bytes"),
+                generation: Generation(0),
+                stamp: Stamp(1 << 20),
+                server: id(node),
+                instance: InstanceId(number),
+                content: &content,
+                content_version: 1,
+                group: None,
+                address: Some(std::net::SocketAddr::from(([10, 2, (number >> 8) as u8, number as u8], 5000))),
+                since: UnixMillis(0),
+                check_time: Duration::from_secs(3600),
+            },
+        );
+    }
+}
+
+#[test]
+fn many_rows_are_copied_in_many_turns_without_a_pause() {
+    crate::shows!("R-PEE-15", "R-PEE-54");
+    let mut world = World::settled(2);
+    fill(&mut world, 0, 3000);
+    world.secs(2);
+    assert_eq!(world.rows(1).len(), 3000, "told as changes");
+    world.crash(1);
+    world.secs(1);
+    world.start(1);
+    let began = world.now;
+    while world.server(1).service != Service::Whole {
+        world.pass(Duration::from_millis(1));
+    }
+    let took = world.now.since(began);
+    assert!(took < Duration::from_millis(1500), "{took:?} for a copy over 5 ms");
+    assert_eq!(world.rows(1).len(), 3000);
 }

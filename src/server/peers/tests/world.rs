@@ -38,6 +38,9 @@ pub(super) struct World {
     apart: BTreeSet<(u8, usize)>,
     flying: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     count: u64,
+    /// In percent.
+    pub(super) loss: u64,
+    dice: u64,
     /// Hosts by the last number of their address.
     pub(super) hosts: BTreeMap<u8, Host>,
     /// To who is neither an HMS nor a host.
@@ -145,6 +148,8 @@ impl World {
             apart: BTreeSet::new(),
             flying: BTreeMap::new(),
             count: 0,
+            loss: 0,
+            dice: 7,
             hosts: BTreeMap::new(),
             to_hosts: Vec::new(),
         }
@@ -343,6 +348,10 @@ impl World {
         let number = host_number(from).or_else(|| host_number(to));
         let node = self.node_at(from.ip()).or_else(|| self.node_at(to.ip()));
         if number.zip(node).is_some_and(|pair| self.apart.contains(&pair)) {
+            return;
+        }
+        self.dice = self.dice.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        if (self.dice >> 33) % 100 < self.loss {
             return;
         }
         self.count += 1;
