@@ -155,7 +155,7 @@ fn nobody_resumes_where_an_end_was_forgotten() {
     assert!(!table().can_resume(NOW, 0), "there is no list");
 }
 
-/// PEE-67: those that had to be forgotten early count as well.
+/// R-PEE-67: those that had to be forgotten early count as well.
 #[test]
 fn what_is_forgotten_early_is_forgotten() {
     let mut registry = shared();
