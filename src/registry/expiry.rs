@@ -71,14 +71,16 @@ impl Registry {
         self.heard(now, id)
     }
 
-    /// Sets the check time that the host was told.
-    pub fn set_check_time(&mut self, now: Instant, id: RowId, check_time: Duration) {
+    /// Sets the check time that the host was told; other HMSs hear of it (R-PEE-51). Says whether it is another one.
+    pub fn set_check_time(&mut self, now: Instant, id: RowId, check_time: Duration) -> bool {
         let check_ms = u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX);
-        if let Some(row) = self.rows.get_mut(id.0)
-            && std::mem::replace(&mut row.check_ms, check_ms) != check_ms
-        {
+        let Some(row) = self.rows.get_mut(id.0) else { return false };
+        let changed = std::mem::replace(&mut row.check_ms, check_ms) != check_ms;
+        if changed {
             self.reschedule(now, id.0);
+            self.touch(id.0);
         }
+        changed
     }
 
     /// Puts all expiries off by the length of a stall or of dropped input that ended now (R-REG-44). To be called

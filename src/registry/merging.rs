@@ -130,10 +130,12 @@ impl Registry {
             return Merged::Refused(Refused::Room);
         }
         self.change_told(now, id, told, (said, place));
+        let mut check = false;
         if current {
             self.heard_of(now, id, told.age);
+            check = told.age.is_zero() && self.set_check_time(now, id, told.row.check_time);
         }
-        if !said && !place {
+        if !said && !place && !check {
             return Merged::Nothing;
         }
         Merged::Changed { row: id, said, place, yielded: place && accepted.is_some() }

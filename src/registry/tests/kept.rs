@@ -32,7 +32,7 @@ impl World {
         {
             let row = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id));
             if let Some(row) = row.filter(RowView::is_offered) {
-                shapes.insert(Thing::Row(realm, user), Shape::Row(Image::of(&row)));
+                shapes.insert(Thing::Row(realm, user), Shape::Row(Image::of(&row), row.check_time()));
             }
             for stray in [false, true] {
                 if let Some(Held::Ended { ended, .. }) =
@@ -156,7 +156,7 @@ impl World {
         let after = if self.dice.one_in(2) { (RealmId(0), UserId([0; 8])) } else { self.user() };
         let is_wanted = |user: UserId| wanted[user.sum_bucket() / 8] & (0x80 >> (user.sum_bucket() % 8)) != 0;
         let of_home = |shape: &Shape| match shape {
-            Shape::Row(image) => image.place.home == home,
+            Shape::Row(image, _) => image.place.home == home,
             Shape::Ended(_) => true,
         };
         let key = |thing: &Thing| match *thing {

@@ -87,7 +87,6 @@ fn what_nobody_needs_to_hear_is_not_listed() {
     let position = registry.position();
     assert_eq!((registry.shared_revision(row), position), (1, 1));
     registry.heartbeat(NOW + Duration::from_secs(1), row);
-    registry.set_check_time(NOW, row, Duration::from_secs(20));
     registry.set_window(row, (7, 1));
     registry.confirm(NOW, row, new_row(1, 1).address.expect("one"));
     registry.subscribe(row, ViewSpec::None, true);

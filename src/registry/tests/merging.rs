@@ -358,3 +358,33 @@ fn not_everybody_can_be_a_home() {
     registry.remove(NOW, id, Reason::Expiry);
     assert!(matches!(registry.merge_row(NOW, &of(302, 302)), Merged::Entered(..)));
 }
+
+#[test]
+fn another_check_time_is_told_and_taken_from_the_home() {
+    crate::shows!("R-PEE-51", "R-PEE-70");
+    let mut registry = table();
+    registry.share(|_| 0);
+    while registry.share_step() {}
+    let Merged::Entered(id, None) = registry.merge_row(NOW, &told(7, 3)) else { panic!("a new row") };
+    let with = |secs, age| {
+        let mut told = told(7, 3);
+        (told.row.check_time, told.age) = (Duration::from_secs(secs), age);
+        told
+    };
+    // A third may not have heard of it yet.
+    let before = registry.position();
+    let old = with(20, Duration::from_millis(1));
+    assert_eq!(registry.merge_row(NOW, &old), Merged::Nothing);
+    assert_eq!(registry.position(), before);
+    let changed = Merged::Changed { row: id, said: false, place: false, yielded: false };
+    assert_eq!(registry.merge_row(NOW, &with(20, Duration::ZERO)), changed);
+    assert_eq!(registry.row(id).expect("a row").check_time(), Duration::from_secs(20));
+    assert_eq!(registry.shared_revision(id), before + 1);
+    assert_eq!(registry.merge_row(NOW, &with(20, Duration::ZERO)), Merged::Nothing);
+    // What the home told its host others hear as well.
+    let own = at_home(&mut registry, 8, 0);
+    let before = registry.position();
+    assert!(registry.set_check_time(NOW, own, Duration::from_secs(9)));
+    assert!(!registry.set_check_time(NOW, own, Duration::from_secs(9)));
+    assert_eq!(registry.shared_revision(own), before + 1);
+}

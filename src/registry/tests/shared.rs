@@ -63,7 +63,7 @@ pub(super) enum Thing {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Shape {
-    Row(Image),
+    Row(Image, Duration),
     Ended(Ended),
 }
 
@@ -208,7 +208,9 @@ impl World {
             4 => self.registry.unvouch(now, id),
             5 => self.registry.vouch(now, id),
             6 => drop(self.registry.heartbeat(now, id)),
-            7 => self.registry.set_check_time(now, id, Duration::from_secs(20 + self.dice.below(20))),
+            7 => {
+                self.registry.set_check_time(now, id, Duration::from_secs(20 + self.dice.below(20)));
+            }
             _ => {
                 let reason = self.pick(&[Reason::Leave, Reason::Expiry, Reason::Revoked, Reason::Replaced]);
                 self.registry.remove(now, id, reason);
