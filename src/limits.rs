@@ -53,7 +53,7 @@ pub const REMOVED_STAMP_KEPT: Duration = Duration::from_secs(30);
 pub const GONE_KEPT: usize = 262_144;
 /// How much longer than three expiries they are kept.
 pub const GONE_GRACE: Duration = Duration::from_secs(60);
-/// Rows in all (PEE-97).
+/// Rows in all (R-PEE-97).
 pub const ROWS_MAX: usize = 4_194_304;
 /// How often the stamp clock is stored at least.
 pub const CLOCK_STORED: Duration = Duration::from_secs(600);

@@ -1,6 +1,6 @@
 //! How several HMSs are one: who is senior, which time line gives way, who is reached and leads (spec chapter 10).
 //!
-//! [`Cluster`] is the machine: it keeps what the links tell, and says what is to be sent. `lines`, `reach`, `seat` and
+//! [`exchange`] makes one table of those of all. [`Cluster`] is the machine: it keeps what the links tell, and says what is to be sent. `lines`, `reach`, `seat` and
 //! `twin` judge: they are asked by numbers and answer by numbers.
 
 mod action;

@@ -193,8 +193,9 @@ impl Cluster {
         first.digest == digest || of_line.any(|other| other.digest == digest)
     }
 
-    /// What is copied from others is complete: a synchronising HMS operates from now on (R-PEE-15). For now the caller says
-    /// so as soon as hosts are answered; the exchange of the table will.
+    /// What is copied from others is complete, as
+    /// [`Exchange::is_complete`](super::exchange::Exchange::is_complete) says: a synchronising HMS operates from now on
+    /// (R-PEE-15), if it answers hosts already.
     pub fn copies_complete(&mut self, now: Instant) {
         if self.own.phase == Phase::Synchronising && self.hosts_open {
             self.enter(now, Phase::Operating);

@@ -145,17 +145,28 @@ impl Gone {
         }
     }
 
-    /// Notes the end of a session for so long.
+    /// Notes the end of a session for so long; of a row that was elsewhere the stamp is known as that of one that left
+    /// here is, for `left` (R-PEE-67).
     pub(super) fn note(
         &mut self,
         now: Instant,
         (realm, user): (RealmId, UserId),
         ended: Ended,
-        life: Duration,
+        (life, left): (Duration, Duration),
         sharing: &mut Shared,
     ) {
         let key = (realm, user, ended.is_stray());
-        let number = self.put(now, key, |entry| entry.ended = Some((ended, now + life)), sharing);
+        let removal = (ended.ending == Ending::Leave && !ended.is_stray())
+            .then_some(Removal { stamp: ended.order.stamp, left: Some(left) });
+        let until = now + left.max(REMOVED_STAMP_KEPT);
+        let note = |entry: &mut Entry| {
+            entry.ended = Some((ended, now + life));
+            let older = |(known, _, _): (Removal, _, _)| known.stamp < ended.order.stamp;
+            if let Some(removal) = removal.filter(|_| entry.removal.is_none_or(older)) {
+                entry.removal = Some((removal, now, until));
+            }
+        };
+        let number = self.put(now, key, note, sharing);
         self.changed(number, sharing);
     }
 
@@ -188,10 +199,29 @@ impl Gone {
 
     /// Of so many entries from `from` on those that others are told of, and where to go on.
     pub(super) fn slice(&self, from: u32, count: u32) -> (Vec<Key>, Option<u32>) {
+        let (entries, next) = self.some(from, count);
+        (entries.filter(|entry| entry.ended.is_some()).map(Entry::key).collect(), next)
+    }
+
+    /// The same of those whose hosts left: which session, and how long that is told yet.
+    pub(super) fn left_slice(
+        &self,
+        now: Instant,
+        from: u32,
+        count: u32,
+    ) -> (Vec<(RealmId, UserId, Order, Duration)>, Option<u32>) {
+        let (entries, next) = self.some(from, count);
+        let left = |entry: &Entry| {
+            let (ended, until) = entry.ended.filter(|(_, until)| now < *until)?;
+            Some((entry.realm, entry.user, ended.order, until.since(now)))
+        };
+        (entries.filter(|entry| entry.is_leave()).filter_map(left).collect(), next)
+    }
+
+    fn some(&self, from: u32, count: u32) -> (impl Iterator<Item = &Entry>, Option<u32>) {
         let next = from.saturating_add(count);
         let entries = (from..next).filter_map(|number| self.entries.get(number as usize));
-        let keys = entries.filter(|entry| entry.ended.is_some()).map(Entry::key).collect();
-        (keys, Some(next).filter(|next| (*next as usize) < self.entries.capacity()))
+        (entries, Some(next).filter(|next| (*next as usize) < self.entries.capacity()))
     }
 
     /// The last session of a user of which it is known that it ended, and until when that is told.

@@ -158,7 +158,7 @@ impl Registry {
         }
     }
 
-    /// Another process can be reached: what it vouches for is live and does not age (PEE-63, R-PEE-68).
+    /// Another process can be reached: what it vouches for is live and does not age (R-PEE-63, R-PEE-68).
     pub fn home_reached(&mut self, process: Process) {
         let number = self.homes.number(process);
         if let Some(home) = number.and_then(|number| self.homes.slots.get_mut(usize::from(number))) {
@@ -176,7 +176,7 @@ impl Registry {
         self.homes.drop_unused(number);
     }
 
-    /// A copy that its home does not have, it seems: it ages from now on (PEE-63).
+    /// A copy that its home does not have, it seems: it ages from now on (R-PEE-63).
     pub fn unvouch(&mut self, now: Instant, id: RowId) {
         self.set_vouched(now, id, false);
     }

@@ -1,4 +1,4 @@
-//! The list of changes of this process (PEE-70): every row and every session that ended, at its last change only, in
+//! The list of changes of this process (R-PEE-70): every row and every session that ended, at its last change only, in
 //! the order of revisions. Whoever reads it keeps a place in it, so that nothing is ever searched for, and a change
 //! costs O(1), whatever the number of rows. The links are kept apart from the rows, and only where HMSs share a table.
 
@@ -40,7 +40,7 @@ pub struct Told {
 /// What is told of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// A row. Only offered ones may be told (PEE-65): see [`super::RowView::is_offered`].
+    /// A row. Only offered ones may be told (R-PEE-65): see [`super::RowView::is_offered`].
     Row(RowId),
     /// The end of a session.
     Ended {

@@ -4,13 +4,16 @@
 use super::gone::{Ended, Ending};
 use super::home::NOBODY;
 use super::merge::{Known, Place, Said, Session, Standing};
-use super::register::Origin;
+use super::register::{Origin, left_known};
 use super::rows::{Row, bit};
 use super::view::Reason;
 use super::{NewContent, NewRow, Registry, RowId, RowView, Teller, ViewSpec};
 use crate::ident::{Order, Process, RealmId, SessionId, UserId};
 use crate::limits::ROWS_MAX;
 use crate::time::{Duration, Instant};
+
+/// Sessions that ended and are looked at for a snapshot at once.
+const SLICE: u32 = 1024;
 
 /// A row as another HMS tells it (ROW).
 #[derive(Clone, Copy, Debug)]
@@ -27,22 +30,17 @@ pub struct ToldRow<'a> {
     pub late: bool,
     /// Where it is at home.
     pub home: Process,
-    /// How old the word of the home is: 0 if it can be reached from who tells it (PEE-62).
+    /// How old the word of the home is: 0 if it can be reached from who tells it (R-PEE-62).
     pub age: Duration,
 }
 
 impl<'a> ToldRow<'a> {
-    const fn order(&self) -> Order {
-        let NewRow { generation, stamp, server, session, .. } = self.row;
-        Order { generation, stamp, server, session }
-    }
-
     fn session(&self) -> Session<'a> {
         let standing = if self.late { Standing::Late } else { Standing::Up };
         let (home, address) = (self.home, self.row.address);
         let push = self.push && self.view != ViewSpec::None;
         Session {
-            order: self.order(),
+            order: self.row.order(),
             said: Said {
                 version: self.row.content_version,
                 content: self.row.content,
@@ -60,13 +58,13 @@ impl<'a> ToldRow<'a> {
 pub enum Refused {
     /// The realm is not served.
     Realm,
-    /// It is said to be at home here (PEE-61).
+    /// It is said to be at home here (R-PEE-61).
     Own,
     /// The user has a later session, here or in what is known to have ended (R-PEE-50).
     Older,
     /// Its session ended (R-PEE-53).
     Ended,
-    /// The table is full, or too many homes have rows (PEE-97).
+    /// The table is full, or too many homes have rows (R-PEE-97).
     Room,
 }
 
@@ -97,7 +95,7 @@ pub enum Merged {
 }
 
 impl Registry {
-    /// Takes what another HMS tells of a row (R-PEE-50 to R-PEE-56). Whether it may tell that (PEE-61), and whether its
+    /// Takes what another HMS tells of a row (R-PEE-50 to R-PEE-56). Whether it may tell that (R-PEE-61), and whether its
     /// content is sound (R-PEE-57), is for the caller to know; a row that was replaced can be read before.
     pub fn merge_row(&mut self, now: Instant, told: &ToldRow<'_>) -> Merged {
         let NewRow { realm, user, .. } = told.row;
@@ -182,7 +180,7 @@ impl Registry {
                 let reason = if leave { Reason::Leave } else { Reason::Expiry };
                 self.take_out(now, id, reason, Some((ended, kept)));
             }
-            None => self.gone.note(now, (realm, user), ended, kept, &mut self.sharing),
+            None => self.note_ended(now, (realm, user), ended, kept),
         }
         Merged::Ended
     }
@@ -192,11 +190,26 @@ impl Registry {
         self.gone.last(now, realm, user).map(|(ended, until)| (ended, until.since(now)))
     }
 
+    fn note_ended(&mut self, now: Instant, key: (RealmId, UserId), ended: Ended, life: Duration) {
+        let left = left_known(self.timing.check_time);
+        self.gone.note(now, key, ended, (life, left), &mut self.sharing);
+    }
+
     /// Whether a session ended, or came before one that did.
-    pub(super) fn is_over(&self, now: Instant, realm: RealmId, user: UserId, order: Order) -> bool {
-        let last = self.gone.last(now, realm, user);
-        last.is_some_and(|(ended, _)| ended.order >= order)
-            || self.gone.stray(now, realm, user) == Some(order.session)
+    pub(super) fn is_over(&self, now: Instant, row: &NewRow<'_>) -> bool {
+        let last = self.gone.last(now, row.realm, row.user);
+        last.is_some_and(|(ended, _)| ended.order >= row.order())
+            || self.gone.stray(now, row.realm, row.user) == Some(row.session)
+    }
+
+    /// Of some sessions from `from` on those that their hosts left, as (realm, user, order, how long that is kept yet),
+    /// and where to go on; `None` at the end. For the snapshot (R-PEE-67).
+    pub fn left_sessions(
+        &self,
+        now: Instant,
+        from: u32,
+    ) -> (Vec<(RealmId, UserId, Order, Duration)>, Option<u32>) {
+        self.gone.left_slice(now, from, SLICE)
     }
 
     /// All that is known of a user: the row, and what ended.
@@ -230,7 +243,7 @@ impl Registry {
     /// The row that is told of ended already; where only a session was known to have been left it is this one.
     fn refuse_ended(&mut self, now: Instant, told: &ToldRow<'_>, stray: bool) -> Merged {
         let NewRow { realm, user, check_time, .. } = told.row;
-        let ended = Ended { order: told.order(), ending: Ending::Leave };
+        let ended = Ended { order: told.row.order(), ending: Ending::Leave };
         let noted = self.gone.last(now, realm, user).is_some_and(|(known, _)| known == ended);
         if stray && !noted {
             // No longer than it was to be kept as a stray.
@@ -239,7 +252,7 @@ impl Registry {
             // It was the user's later session: what is here is of one that it replaced.
             match self.by_user(realm, user) {
                 Some(id) => self.take_out(now, id, Reason::Leave, Some((ended, life))),
-                None => self.gone.note(now, (realm, user), ended, life, &mut self.sharing),
+                None => self.note_ended(now, (realm, user), ended, life),
             }
         }
         Merged::Refused(Refused::Ended)

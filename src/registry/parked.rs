@@ -1,4 +1,4 @@
-//! Copies that do not age: as long as their home vouches for them (PEE-63) they are in a list of that home, and not in
+//! Copies that do not age: as long as their home vouches for them (R-PEE-63) they are in a list of that home, and not in
 //! the deadline wheel, so that a table at rest costs nothing however many of them there are. When the home is lost they
 //! go into the wheel, some at a time.
 

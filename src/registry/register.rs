@@ -59,7 +59,6 @@ pub(super) struct Origin {
 
 impl Origin {
     const HERE: Self = Self { home: OWN, sequence: 0, late: None };
-    const SNAPSHOT: Self = Self { home: NOBODY, sequence: 0, late: None };
 }
 
 /// New content of a row (R-REG-31).
@@ -86,6 +85,14 @@ pub struct Registered {
     pub visible: bool,
 }
 
+impl NewRow<'_> {
+    /// Where the session stands among those of the user.
+    pub(super) const fn order(&self) -> Order {
+        let Self { generation, stamp, server, session, .. } = *self;
+        Order { generation, stamp, server, session }
+    }
+}
+
 impl Registry {
     /// Makes or replaces the row of a user, confirmed and up, with an empty window; `None` if the realm is not there.
     /// Whether the order of sessions allows it (R-REG-01) is for the caller to know.
@@ -106,15 +113,15 @@ impl Registry {
     }
 
     /// Takes a row from a snapshot: unconfirmed, removed one expiry from `now` (R-REG-41). A row of the same user that
-    /// is there stays, and a session that is known to have ended is none; the answer is then `None`.
-    pub fn load(&mut self, now: Instant, old: &NewRow<'_>) -> Option<RowId> {
+    /// is there stays, and a session that is known to have ended is none; the answer is then `None`. `sequence` is that
+    /// of its place (R-PEE-52).
+    pub fn load(&mut self, now: Instant, sequence: u64, old: &NewRow<'_>) -> Option<RowId> {
         let realm = *self.realm_slots.get(&old.realm)?;
-        let order =
-            Order { generation: old.generation, stamp: old.stamp, server: old.server, session: old.session };
-        if self.by_user(old.realm, old.user).is_some() || self.is_over(now, old.realm, old.user, order) {
+        if self.by_user(old.realm, old.user).is_some() || self.is_over(now, old) {
             return None;
         }
-        Some(RowId(self.create(now, realm, old, &Origin::SNAPSHOT)))
+        let from = Origin { home: NOBODY, sequence, late: None };
+        Some(RowId(self.create(now, realm, old, &from)))
     }
 
     pub(super) fn create(&mut self, now: Instant, realm: u16, new: &NewRow<'_>, from: &Origin) -> u32 {
@@ -347,8 +354,7 @@ impl Registry {
         let Some(row) = self.rows.get(id.0) else { return };
         let (session, user, realm, stamp) = (row.session, row.user, row.realm, row.stamp);
         let (check, home) = (Duration::from_millis(row.check_ms.into()), row.home);
-        // So long that each machine which it had taken the user over from says something meanwhile (R-REG-22).
-        let left = (reason == Reason::Leave).then_some(check * 5 / 4);
+        let left = (reason == Reason::Leave).then_some(left_known(check));
         self.untouch(id.0);
         self.unsubscribe(id.0);
         self.depart(id.0, reason);
@@ -383,6 +389,11 @@ impl Registry {
         });
         u16::try_from(number).unwrap_or(u16::MAX)
     }
+}
+
+/// So long that each machine which whoever left had taken the user over from says something meanwhile (R-REG-22).
+pub(super) fn left_known(check_time: Duration) -> Duration {
+    check_time * 5 / 4
 }
 
 fn session_hash(rows: &Rows, state: &FixedState, id: u32) -> u64 {

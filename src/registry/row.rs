@@ -172,7 +172,7 @@ impl<'a> RowView<'a> {
     }
 
     /// Whether other HMSs are told of it: its host was confirmed here, or its home vouches for it as far as is known
-    /// (PEE-65).
+    /// (R-PEE-65).
     pub const fn is_offered(&self) -> bool {
         !self.row.is_nobodys()
     }

@@ -93,7 +93,7 @@ impl Registry {
         }
     }
 
-    /// Does what another HMS told: the changes that come of it are noted as that neighbour's (PEE-71). Without this they
+    /// Does what another HMS told: the changes that come of it are noted as that neighbour's (R-PEE-71). Without this they
     /// count as made here.
     pub fn telling<T>(&mut self, teller: Teller, act: impl FnOnce(&mut Self) -> T) -> T {
         let set = |registry: &mut Self, teller| {
@@ -118,7 +118,7 @@ impl Registry {
     }
 
     /// Whether whoever knows all up to this revision can go on from there: no session that ended later was forgotten
-    /// (PEE-72).
+    /// (R-PEE-72).
     pub fn can_resume(&mut self, now: Instant, revision: u64) -> bool {
         self.gone.forget(now, &mut self.sharing);
         self.sharing.as_ref().is_some_and(|sharing| revision >= sharing.log.forgotten())
@@ -189,7 +189,7 @@ impl Registry {
         }
     }
 
-    /// Whether others are told of a row (PEE-65).
+    /// Whether others are told of a row (R-PEE-65).
     pub(super) fn is_offered(&self, id: u32) -> bool {
         self.rows.get(id).is_some_and(|row| !row.is_nobodys())
     }

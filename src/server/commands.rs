@@ -12,7 +12,7 @@ use crate::ident::{Epoch, Incarnation, Name, RealmId};
 use crate::limits::REALM_NAME_MAX;
 use crate::planted::{Bug, planted};
 use crate::registry::RowId;
-use crate::storage::{SnapshotHeader, SnapshotRow};
+use crate::storage::{SnapshotEnded, SnapshotHeader, SnapshotRow};
 use crate::time::{Duration, Instant};
 use crate::wire::AnnounceEvent;
 
@@ -162,6 +162,19 @@ impl Server {
             at = Some(id);
         }
         (rows, at)
+    }
+
+    /// Of some sessions from `from` on (at first 0) those that their hosts left, and where to go on; `None` when all
+    /// were there. To be asked when all rows were written: nobody who left meanwhile is then missing.
+    pub fn snapshot_ended(&self, now: Instant, from: u32) -> (Vec<SnapshotEnded>, Option<u32>) {
+        let (left, next) = self.registry.left_sessions(now, from);
+        let ended = left.into_iter().map(|(realm, user, order, left)| SnapshotEnded {
+            realm,
+            user,
+            order,
+            left_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX),
+        });
+        (ended.collect(), next)
     }
 
     /// This process.

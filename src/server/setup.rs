@@ -25,8 +25,8 @@ use crate::directory::{Directory, entry_digest};
 use crate::discovery::OfferQueue;
 use crate::ident::{Incarnation, Name, Order, Process, RealmId, ServerId, Stamp};
 use crate::planted::{Bug, planted};
-use crate::registry::{NewRow, Reason, Registry, RowId, ViewSpec};
-use crate::storage::SnapshotRow;
+use crate::registry::{Ended, Ending, NewRow, Reason, Registry, RowId, ViewSpec};
+use crate::storage::{SnapshotEnded, SnapshotRow};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::transport::LinkSecret;
 use crate::wire::{ContentRef, View};
@@ -156,6 +156,7 @@ impl Server {
         }
         let id = self.registry.load(
             now,
+            row.sequence,
             &NewRow {
                 realm: row.realm,
                 user: row.user,
@@ -202,6 +203,16 @@ impl Server {
             address: row.address(),
             since: row.since().secs(),
             check_time_ms: u32::try_from(row.check_time().as_millis()).unwrap_or(u32::MAX),
+            sequence: row.place().sequence,
         })
+    }
+
+    /// Takes the sessions that had ended when the snapshot was written (R-PEE-67); rows of such a session go.
+    pub fn restore_ended(&mut self, now: Instant, ended: &[SnapshotEnded]) {
+        for one in ended {
+            let left = Duration::from_millis(one.left_ms.into());
+            let ended = Ended { order: one.order, ending: Ending::Leave };
+            self.registry.merge_gone(now, one.realm, one.user, ended, left);
+        }
     }
 }

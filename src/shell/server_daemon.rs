@@ -196,9 +196,9 @@ impl<'a> Daemon<'a> {
             (options.notify)(ServerNotice::Warning(warning));
         }
         let now = engine.now();
-        let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);
+        let (rows, ended) = snapshot::load(&dir, &mut *options.notify, &mut secrets);
         let name = config.name.clone().unwrap_or_else(host_name);
-        let server = Server::new(
+        let mut server = Server::new(
             now,
             Setup {
                 name: name.clone(),
@@ -215,6 +215,7 @@ impl<'a> Daemon<'a> {
                 rows,
             },
         );
+        server.restore_ended(now, &ended);
         let mut daemon = Self {
             options,
             config,

@@ -22,7 +22,7 @@ pub use known::{AddressRecord, InvitationRecord, MemberRecord, RealmMark, Redeem
 pub use realms::SecretsError;
 pub use secrets::{RealmRecord, Secrets};
 pub use snapshot::{Snapshot, SnapshotHeader, SnapshotWriter};
-pub use snapshot_row::SnapshotRow;
+pub use snapshot_row::{SnapshotEnded, SnapshotRow};
 pub use stored_entry::StoredEntry;
 
 #[cfg(test)]

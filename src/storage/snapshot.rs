@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! "hmssnap" | format (1) | page…        page = kind (1) | length (4) | payload | checksum (8)
-//! kinds: 1 header, 2 rows, 3 end (number of rows, 8)
+//! kinds: 1 header, 2 rows, 3 end (number of rows, 8; of ended sessions, 8), 4 ended sessions
 //! ```
-//! A page's checksum is SHA-256("hms1 snap" ‖ the checksum before, 0 in the first ‖ kind ‖ length ‖ payload)[..8]: a
-//! page cannot be missing, doubled or from another snapshot. Rows count only if the end is there: half a table would
-//! pass for a whole one.
+//! A page's checksum is SHA-256("hms1 snap" ‖ the checksum before, the format in the first ‖ kind ‖ length ‖
+//! payload)[..8]: a page cannot be missing, doubled or from another snapshot. Rows count only if the end is there: half
+//! a table would pass for a whole one.
+//!
+//! Format 1, which is read too, has neither ended sessions and their number nor sequences in its rows, and begins its
+//! checksums with 0.
 
 use bytes::BufMut;
 use nom::Parser as _;
@@ -15,18 +18,21 @@ use nom::number::complete::{be_u8, be_u32, be_u64};
 use ring::digest;
 
 use super::error::{Document, Place, StorageError};
-use super::snapshot_row::{self, SnapshotRow};
+use super::snapshot_row::{self, SnapshotEnded, SnapshotRow};
 use crate::ident::{Incarnation, ServerId};
 use crate::time::UnixMillis;
 
 const MAGIC: &[u8; 7] = b"hmssnap";
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Read as well.
+const OLD_FORMAT: u8 = 1;
 /// A page of rows is closed when it is this long.
 const PAGE_LEN: usize = 16 * 1024;
 const SUM_LEN: usize = 8;
 const KIND_HEADER: u8 = 1;
 const KIND_ROWS: u8 = 2;
 const KIND_END: u8 = 3;
+const KIND_ENDED: u8 = 4;
 
 /// Which process wrote the snapshot, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +54,11 @@ pub struct Snapshot {
     pub header: SnapshotHeader,
     /// Every row, in the order in which they were written.
     pub rows: Vec<SnapshotRow>,
+    /// Sessions that their hosts left, and that others may still believe in (R-PEE-67).
+    pub ended: Vec<SnapshotEnded>,
 }
 
-/// Writes a snapshot into the caller's buffers, bit by bit: begin, rows, end.
+/// Writes a snapshot into the caller's buffers, bit by bit: begin, rows, ended sessions, end.
 ///
 /// The caller may take bytes out of `out` between calls, and gives an empty or any other buffer in the next.
 #[derive(Debug)]
@@ -58,6 +66,7 @@ pub struct SnapshotWriter {
     sum: [u8; SUM_LEN],
     page: Vec<u8>,
     rows: u64,
+    ended: u64,
 }
 
 impl SnapshotWriter {
@@ -65,7 +74,8 @@ impl SnapshotWriter {
     pub fn begin(header: &SnapshotHeader, out: &mut Vec<u8>) -> Self {
         out.put_slice(MAGIC);
         out.put_u8(FORMAT);
-        let mut writer = Self { sum: [0; SUM_LEN], page: Vec::with_capacity(PAGE_LEN + 2048), rows: 0 };
+        let mut writer =
+            Self { sum: first_sum(FORMAT), page: Vec::with_capacity(PAGE_LEN + 2048), rows: 0, ended: 0 };
         writer.page.put_u64(header.server.0);
         writer.page.put_u32(header.incarnation.0);
         writer.page.put_u64(header.stamp_clock);
@@ -83,13 +93,30 @@ impl SnapshotWriter {
         }
     }
 
+    /// Adds a session that ended; no row follows. Whoever leaves while the rows are written is so in it for certain.
+    pub fn ended(&mut self, ended: &SnapshotEnded, out: &mut Vec<u8>) {
+        if self.ended == 0 {
+            self.flush(KIND_ROWS, out);
+        }
+        snapshot_row::emit_ended(ended, &mut self.page);
+        self.ended += 1;
+        if self.page.len() >= PAGE_LEN {
+            self.close(KIND_ENDED, out);
+        }
+    }
+
     /// Ends the snapshot: without this it is none.
     pub fn end(mut self, out: &mut Vec<u8>) {
-        if !self.page.is_empty() {
-            self.close(KIND_ROWS, out);
-        }
+        self.flush(if self.ended == 0 { KIND_ROWS } else { KIND_ENDED }, out);
         self.page.put_u64(self.rows);
+        self.page.put_u64(self.ended);
         self.close(KIND_END, out);
+    }
+
+    fn flush(&mut self, kind: u8, out: &mut Vec<u8>) {
+        if !self.page.is_empty() {
+            self.close(kind, out);
+        }
     }
 
     fn close(&mut self, kind: u8, out: &mut Vec<u8>) {
@@ -108,15 +135,23 @@ impl Snapshot {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StorageError> {
         let mut pages = Pages::begin(bytes)?;
         let header = read_header(&pages.next(KIND_HEADER)?)?;
-        let mut rows = Vec::new();
+        let mut snapshot = Self { header, rows: Vec::new(), ended: Vec::new() };
+        let sequences = pages.format != OLD_FORMAT;
         loop {
             let page = pages.next_any()?;
             match page.kind {
-                KIND_ROWS => read_rows(&page, &mut rows)?,
+                KIND_ROWS => {
+                    let parse = |rest| snapshot_row::parse(rest, sequences);
+                    read_all(&page, "a row that is none", parse, &mut snapshot.rows)?;
+                }
+                KIND_ENDED => {
+                    let problem = "an ended session that is none";
+                    read_all(&page, problem, snapshot_row::parse_ended, &mut snapshot.ended)?;
+                }
                 KIND_END => {
-                    check_end(&page, rows.len())?;
+                    check_end(&page, pages.format, &snapshot)?;
                     pages.finish()?;
-                    return Ok(Self { header, rows });
+                    return Ok(snapshot);
                 }
                 other => return Err(error(page.at, format!("a page of unknown kind {other}"))),
             }
@@ -135,6 +170,7 @@ struct Page<'a> {
 struct Pages<'a> {
     rest: &'a [u8],
     at: usize,
+    format: u8,
     sum: [u8; SUM_LEN],
 }
 
@@ -143,11 +179,11 @@ impl<'a> Pages<'a> {
         let not_one = || error(0, "it does not begin like a snapshot");
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(not_one)?;
         let (&format, rest) = rest.split_first().ok_or_else(|| torn(bytes.len()))?;
-        if format != FORMAT {
+        if !matches!(format, OLD_FORMAT | FORMAT) {
             let place = Place::Offset(MAGIC.len());
             return Err(StorageError::format(Document::Snapshot, place, format.into(), FORMAT.into()));
         }
-        Ok(Self { rest, at: MAGIC.len() + 1, sum: [0; SUM_LEN] })
+        Ok(Self { rest, at: MAGIC.len() + 1, format, sum: first_sum(format) })
     }
 
     fn next_any(&mut self) -> Result<Page<'a>, StorageError> {
@@ -189,20 +225,34 @@ fn read_header(page: &Page<'_>) -> Result<SnapshotHeader, StorageError> {
     }
 }
 
-fn read_rows(page: &Page<'_>, rows: &mut Vec<SnapshotRow>) -> Result<(), StorageError> {
+fn read_all<'a, T>(
+    page: &Page<'a>,
+    problem: &str,
+    parse: impl Fn(&'a [u8]) -> Option<(&'a [u8], T)>,
+    into: &mut Vec<T>,
+) -> Result<(), StorageError> {
     let mut rest = page.payload;
     while !rest.is_empty() {
         let at = page.at + page.payload.len() - rest.len();
-        let (after, row) = snapshot_row::parse(rest).ok_or_else(|| error(at, "a row that is none"))?;
+        let (after, one) = parse(rest).ok_or_else(|| error(at, problem))?;
         rest = after;
-        rows.push(row);
+        into.push(one);
     }
     Ok(())
 }
 
-fn check_end(page: &Page<'_>, rows: usize) -> Result<(), StorageError> {
-    let expected = u64::try_from(rows).unwrap_or(u64::MAX).to_be_bytes();
+fn check_end(page: &Page<'_>, format: u8, snapshot: &Snapshot) -> Result<(), StorageError> {
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX).to_be_bytes();
+    let mut expected = number(snapshot.rows.len()).to_vec();
+    if format != OLD_FORMAT {
+        expected.extend(number(snapshot.ended.len()));
+    }
     if page.payload == expected { Ok(()) } else { Err(error(page.at, "another number of rows than it says")) }
+}
+
+/// What the first checksum is made with: the format, so that one is not taken for the other.
+const fn first_sum(format: u8) -> [u8; SUM_LEN] {
+    [0, 0, 0, 0, 0, 0, 0, if format == OLD_FORMAT { 0 } else { format }]
 }
 
 fn checksum(before: [u8; SUM_LEN], kind: u8, length: u32, payload: &[u8]) -> [u8; SUM_LEN] {

@@ -91,6 +91,7 @@ fn row(at: u8) -> SnapshotRow {
         address: (!at.is_multiple_of(3)).then(|| ([10, 0, 1, at], 5000).into()),
         since: 1_700_000_000,
         check_time_ms: 30_000,
+        sequence: 0,
     }
 }
 

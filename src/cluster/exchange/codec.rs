@@ -58,7 +58,7 @@ pub(super) fn row_digest(row: &RowView<'_>) -> u64 {
     Row::parse(&bytes, 0).map_or(0, |row| auth::row_digest(&row))
 }
 
-/// HOME of a row that is offered (PEE-62). Ages are told in whole seconds, never younger than they are, so that rows
+/// HOME of a row that is offered (R-PEE-62). Ages are told in whole seconds, never younger than they are, so that rows
 /// that were heard of one after the other share their HOME.
 pub(super) fn home_of(now: Instant, row: &RowView<'_>) -> Home {
     let age_ms = if row.is_live() { 0 } else { millis(now.since(row.last_heard())).div_ceil(1000) };

@@ -26,7 +26,7 @@ pub struct Exchange {
     pub(super) reached: BTreeMap<Process, Instant>,
     /// Numbers of those who tell.
     pub(super) tellers: Vec<ServerId>,
-    /// It stood still: rows homed here up to this revision are not offered until it operates (PEE-65).
+    /// It stood still: rows homed here up to this revision are not offered until it operates (R-PEE-65).
     pub(super) woke_at: Option<u64>,
     /// When something of a copy last came (R-PEE-15).
     pub(super) progress: Instant,
@@ -203,6 +203,11 @@ impl Exchange {
     /// What is known of the exchange with a member, if it was linked within the last hour (`hms peers`).
     pub fn figures(&self, now: Instant, server: ServerId, table: &mut Table<'_>) -> Option<Figures> {
         Some(Figures::of(now, self.peers.get(&server)?, table))
+    }
+    /// So many HMSs are known, linked or not.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.peers.len()
     }
 }
 

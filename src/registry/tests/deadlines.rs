@@ -237,7 +237,7 @@ fn a_row_is_gone_as_soon_as_its_expiry_is_over() {
     let mut registry = super::registry();
     let (heard, now) = (Instant::from_millis(56_072), Instant::from_millis(131_072));
     let confirmed = registry.register(heard, &new_row(1, 1)).expect("realm").row;
-    let loaded = registry.load(heard, &new_row(2, 2)).expect("room");
+    let loaded = registry.load(heard, 0, &new_row(2, 2)).expect("room");
     assert_eq!(registry.expire(now - Duration::from_secs(20)), None, "suspected");
     assert_eq!(registry.expire(now - Duration::from_millis(20)), None);
     let mut gone: Vec<_> = std::iter::from_fn(|| registry.expire(now)).collect();

@@ -193,7 +193,7 @@ fn unconfirmed_rows_go_one_expiry_after_the_start_and_do_not_brake() {
     let mut registry = Registry::new(5, digest, Instant::ZERO);
     registry.add_realm(REALM);
     for number in 0..500u64 {
-        registry.load(Instant::ZERO, &new_row(number + 1, number + 1)).expect("room");
+        registry.load(Instant::ZERO, 0, &new_row(number + 1, number + 1)).expect("room");
     }
     assert_eq!(registry.counts(REALM).unconfirmed, 500);
     let confirmed = registry.by_user(REALM, new_row(1, 0).user).expect("row");

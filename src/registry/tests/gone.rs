@@ -62,24 +62,30 @@ fn above_the_bound_those_that_fell_silent_are_forgotten_before_those_that_left()
     let silent = Ending::Expiry { sequence: 0, home: Process::NOBODY };
     for n in 0..GONE_KEPT as u64 {
         let ending = if n < 2 { Ending::Leave } else { silent };
-        gone.note(NOW, (REALM, user(n)), ended(n, ending), life, &mut None);
+        gone.note(NOW, (REALM, user(n)), ended(n, ending), (life, Duration::ZERO), &mut None);
     }
     let known = |gone: &Gone, n| gone.last(NOW, REALM, user(n)).is_some();
-    gone.note(NOW, (REALM, user(1 << 40)), ended(0, silent), life, &mut None);
+    gone.note(NOW, (REALM, user(1 << 40)), ended(0, silent), (life, Duration::ZERO), &mut None);
     assert!(known(&gone, 0) && !known(&gone, 2) && known(&gone, 3) && known(&gone, 1 << 40));
     // An entry that becomes a leave is one of those.
-    gone.note(NOW, (REALM, user(3)), ended(3, Ending::Leave), life, &mut None);
-    gone.note(NOW, (REALM, user(1 << 41)), ended(0, Ending::Leave), life, &mut None);
+    gone.note(NOW, (REALM, user(3)), ended(3, Ending::Leave), (life, Duration::ZERO), &mut None);
+    gone.note(NOW, (REALM, user(1 << 41)), ended(0, Ending::Leave), (life, Duration::ZERO), &mut None);
     assert!(known(&gone, 3) && !known(&gone, 4) && known(&gone, 5));
     for n in 0..GONE_KEPT as u64 {
-        gone.note(NOW, (REALM, user(n | 1 << 50)), ended(n, Ending::Leave), life, &mut None);
+        gone.note(
+            NOW,
+            (REALM, user(n | 1 << 50)),
+            ended(n, Ending::Leave),
+            (life, Duration::ZERO),
+            &mut None,
+        );
     }
     assert_eq!(gone.len(), GONE_KEPT);
     assert!(!known(&gone, 0) && !known(&gone, 5) && known(&gone, 1 << 50));
     // And none is kept for ever: two of those that are over go with each that comes.
     let over = NOW + life;
     for n in 0..=GONE_KEPT as u64 / 2 {
-        gone.note(over, (REALM, user(1)), ended(n, Ending::Leave), life, &mut None);
+        gone.note(over, (REALM, user(1)), ended(n, Ending::Leave), (life, Duration::ZERO), &mut None);
     }
     assert_eq!(gone.len(), 1);
 }
@@ -133,7 +139,7 @@ fn a_confirmed_row_is_found_at_the_address_that_it_had() {
     let mut registry = registry();
     let new = new_row(1, 10);
     let address = new.address.expect("an address");
-    let id = registry.load(NOW, &new).expect("a row");
+    let id = registry.load(NOW, 0, &new).expect("a row");
     assert_eq!(registry.by_address(REALM, address), None);
     registry.confirm(NOW, id, address);
     assert_eq!(registry.by_address(REALM, address), Some(id));

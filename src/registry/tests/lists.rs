@@ -91,7 +91,7 @@ fn what_nobody_needs_to_hear_is_not_listed() {
     registry.set_window(row, (7, 1));
     registry.confirm(NOW, row, new_row(1, 1).address.expect("one"));
     registry.subscribe(row, ViewSpec::None, true);
-    assert!(registry.load(NOW, &new_row(2, 20)).is_some());
+    assert!(registry.load(NOW, 0, &new_row(2, 20)).is_some());
     let copy = hear(&mut registry, A, &told(3, 30, 0));
     registry.unvouch(NOW, copy);
     assert_eq!(registry.position(), position + 1, "only the copy came");
@@ -131,7 +131,7 @@ fn a_reader_stays_where_it_is_whatever_moves() {
     assert_eq!(next(&mut registry, to), Some((Teller::HERE, Held::Row(ids[1]))));
 }
 
-/// PEE-72.
+/// R-PEE-72.
 #[test]
 fn nobody_resumes_where_an_end_was_forgotten() {
     let mut registry = shared();

@@ -220,5 +220,5 @@ fn a_realm_is_there_once() {
     assert_eq!(registry.remove_realm(Instant::ZERO, REALM), 0);
     assert_eq!(registry.realms().collect::<Vec<_>>(), [RealmId(3)]);
     assert!(registry.register(Instant::ZERO, &new_row(1, 1)).is_none());
-    assert!(registry.load(Instant::ZERO, &new_row(1, 1)).is_none());
+    assert!(registry.load(Instant::ZERO, 0, &new_row(1, 1)).is_none());
 }

@@ -277,7 +277,7 @@ fn a_copy_takes_no_address_away() {
     assert_eq!((place(&registry, id).address, place(&registry, copy).address), (None, address));
 }
 
-/// PEE-63.
+/// R-PEE-63.
 #[test]
 fn a_copy_that_is_not_vouched_for_ages_though_its_home_is_there() {
     let mut registry = table();
@@ -381,4 +381,77 @@ fn of_a_session_that_nobody_knew_the_leave_is_kept() {
     // A later one replaces the row, and has ended.
     assert_eq!(registry.merge_row(NOW, &told(12, 0)), Merged::Refused(Refused::Ended));
     assert_eq!(registry.by_user(REALM, first.user), None);
+}
+
+#[test]
+fn the_stamp_of_who_left_elsewhere_is_known_as_long_as_if_it_was_here() {
+    crate::shows!("R-PEE-67", "R-AUT-12", "R-REG-22");
+    let mut registry = table();
+    let row = new_row(1, 10);
+    gone(&mut registry, &row, left(&row));
+    let last = NOW + Duration::from_millis(37_499);
+    assert_eq!(registry.removed_stamp(last, REALM, row.user), Some(Stamp(10)));
+    assert_eq!(registry.left_stamp(last, REALM, row.user), Some(Stamp(10)));
+    let over = NOW + Duration::from_millis(37_500);
+    assert_eq!(registry.removed_stamp(over, REALM, row.user), None);
+    // Of a session of which nothing is known, or that fell silent, there is nothing to be said.
+    let (stray_row, silent) = (new_row(2, 20), new_row(3, 30));
+    gone(&mut registry, &stray_row, stray(&stray_row));
+    gone(&mut registry, &silent, expired(&silent, 1));
+    for row in [stray_row, silent] {
+        assert_eq!(registry.removed_stamp(NOW, REALM, row.user), None);
+    }
+}
+
+#[test]
+fn a_stray_that_turns_out_to_be_known_is_kept_no_longer() {
+    crate::shows!("R-PEE-67");
+    let mut registry = table();
+    let row = new_row(1, 10);
+    let ten = Duration::from_secs(10);
+    registry.merge_gone(NOW, REALM, row.user, stray(&row), ten);
+    for second in [1, 9] {
+        let now = NOW + Duration::from_secs(second);
+        assert_eq!(registry.merge_row(now, &told(10, 5)), Merged::Refused(Refused::Ended));
+        assert_eq!(
+            registry.ended(now, REALM, row.user),
+            Some((left(&row), Duration::from_secs(10 - second)))
+        );
+    }
+    assert!(matches!(registry.merge_row(NOW + ten, &told(10, 5)), Merged::Entered(..)));
+}
+
+#[test]
+fn those_who_left_are_told_for_the_snapshot() {
+    crate::shows!("R-PEE-67");
+    let mut registry = table();
+    for user in 1..=1500 {
+        let row = new_row(user, user);
+        match user % 3 {
+            0 => gone(&mut registry, &row, left(&row)),
+            1 => gone(&mut registry, &row, stray(&row)),
+            _ => gone(&mut registry, &row, expired(&row, 1)),
+        };
+    }
+    let now = NOW + Duration::from_secs(85);
+    let (mut all, mut from) = (Vec::new(), Some(0));
+    while let Some(at) = from {
+        let (left, next) = registry.left_sessions(now, at);
+        assert!(left.len() <= 1024);
+        (all, from) = ([all, left].concat(), next);
+    }
+    assert_eq!(all.len(), 1000);
+    for (realm, user, order, left) in &all {
+        let (ended, kept) = registry.ended(now, *realm, *user).unwrap_or((stray(&new_row(1, 0)), *left));
+        assert_eq!((ended.ending, kept), (Ending::Leave, Duration::from_secs(200)));
+        assert!(order.session == ended.order.session || ended.order.session == SessionId(0));
+    }
+    assert!(registry.left_sessions(NOW + Duration::from_secs(285), 0).0.is_empty());
+    // And none of them comes back with its row.
+    let row = new_row(3, 3);
+    assert_eq!(registry.load(now, 7, &row), None);
+    assert_eq!(registry.load(now, 7, &NewRow { stamp: Stamp(2), session: SessionId(9), ..row }), None);
+    assert_eq!(registry.load(now, 7, &new_row(1, 1)), None);
+    let later = registry.load(now, 7, &new_row(3, 5000)).expect("a row");
+    assert_eq!(place(&registry, later).sequence, 7);
 }

@@ -90,7 +90,7 @@ impl World {
             confirmed: !load,
         };
         if load {
-            let loaded = self.registry.load(self.now, &new);
+            let loaded = self.registry.load(self.now, 0, &new);
             assert_eq!(loaded.is_some(), old.is_none());
             self.model.rows.entry((realm, user)).or_insert(row);
             return;

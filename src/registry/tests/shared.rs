@@ -122,7 +122,7 @@ impl World {
         self.sessions += 1;
         let known =
             self.registry.by_user(realm, user).and_then(|id| self.registry.row(id)).map(|row| row.order());
-        let order = known.filter(|_| !self.dice.one_in(3)).unwrap_or(Order {
+        let order = known.filter(|_| !self.dice.one_in(3)).unwrap_or_else(|| Order {
             stamp: Stamp(self.sessions),
             server: ServerId(1 + self.dice.below(2)),
             session: SessionId(self.sessions),
@@ -260,7 +260,7 @@ impl World {
             11..=12 => self.register(),
             13 => {
                 let row = self.row();
-                self.registry.load(self.now, &row);
+                self.registry.load(self.now, 0, &row);
             }
             14 => self.wait(),
             15 => {

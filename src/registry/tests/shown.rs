@@ -152,8 +152,8 @@ fn a_row_without_an_address_is_late_and_one_from_a_snapshot_unconfirmed() {
     let mut registry = super::registry();
     let homeless = NewRow { address: None, ..new_row(1, 1) };
     let late = registry.register(NOW, &homeless).expect("realm").row;
-    let loaded = registry.load(NOW, &new_row(2, 2)).expect("room");
-    let both = registry.load(NOW, &NewRow { address: None, ..new_row(3, 3) }).expect("room");
+    let loaded = registry.load(NOW, 0, &new_row(2, 2)).expect("room");
+    let both = registry.load(NOW, 0, &NewRow { address: None, ..new_row(3, 3) }).expect("room");
     let up = registry.register(NOW, &new_row(4, 4)).expect("realm").row;
     let of =
         |id| registry.row(id).map(|row| (row.status(), row.is_late(), row.is_unconfirmed(), row.is_live()));
@@ -162,7 +162,7 @@ fn a_row_without_an_address_is_late_and_one_from_a_snapshot_unconfirmed() {
     assert_eq!(of(both), Some((Status::Unconfirmed, true, true, false)));
     assert_eq!(of(up), Some((Status::Up, false, false, true)));
     assert_eq!(registry.counts(REALM), Counts { known: 4, up: 1, late: 1, unconfirmed: 2 });
-    assert!(registry.load(NOW, &new_row(2, 9)).is_none(), "a row that is there stays");
+    assert!(registry.load(NOW, 0, &new_row(2, 9)).is_none(), "a row that is there stays");
     assert_eq!(registry.by_address(REALM, ([10, 0, 0, 2], 5000).into()), None, "it has not proved it");
     assert_eq!(registry.by_address(REALM, ([10, 0, 0, 4], 5000).into()), Some(up));
     registry.confirm(NOW, both, ([10, 0, 0, 3], 5000).into());

@@ -44,6 +44,24 @@ fn rows_come_back_by_a_challenge() {
 }
 
 #[test]
+fn who_left_while_the_snapshot_was_written_does_not_come_back_with_it() {
+    crate::shows!("R-PEE-67");
+    let mut world = World::new();
+    let [mut alice, mut bob] = [Client::new("alice", 1), Client::new("bob", 2)];
+    alice.join(&mut world);
+    bob.join(&mut world);
+    let rows = world.snapshot();
+    assert_eq!(alice.leave(&mut world), Got::Left);
+    world.secs(10);
+    let (ended, next) = world.server.snapshot_ended(world.now, 0);
+    assert_eq!((ended.len(), ended[0].left_ms, next), (1, 275_000, None));
+    let mut world = world.restarted(2, rows);
+    world.server.restore_ended(world.now, &ended);
+    assert_eq!(world.hosts(), ["bob unconfirmed 10.0.1.2:5000"]);
+    assert_eq!(world.server.snapshot_ended(world.now, 0), (ended, None), "it goes into the next one");
+}
+
+#[test]
 fn a_replay_after_a_restart_confirms_nothing() {
     let mut world = World::new();
     let mut alice = Client::new("alice", 1);

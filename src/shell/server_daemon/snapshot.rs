@@ -6,7 +6,7 @@ use crate::registry::RowId;
 use crate::server::Server;
 use crate::shell::files::SNAPSHOT;
 use crate::shell::state_dir::{Pending, StateDir};
-use crate::storage::{Secrets, Snapshot, SnapshotRow, SnapshotWriter};
+use crate::storage::{Secrets, Snapshot, SnapshotEnded, SnapshotRow, SnapshotWriter};
 use crate::time::{Duration, Instant};
 
 use super::ServerNotice;
@@ -19,34 +19,34 @@ const ROWS_IN_LAST_TURNS: usize = 8192;
 /// The disk gets this long to take what was written, before it is waited for.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// The rows of the last snapshot; none if there is none, or if it cannot be read.
+/// The rows and ended sessions of the last snapshot; none if there is none, or if it cannot be read.
 pub(super) fn load(
     dir: &StateDir,
     notify: &mut dyn FnMut(ServerNotice),
     secrets: &mut Secrets,
-) -> Vec<SnapshotRow> {
+) -> (Vec<SnapshotRow>, Vec<SnapshotEnded>) {
     let bytes = match dir.read(SNAPSHOT) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return Vec::new(),
+        Ok(None) => return Default::default(),
         Err(error) => {
             notify(ServerNotice::Warning(format!("{error}; hosts register anew")));
-            return Vec::new();
+            return Default::default();
         }
     };
     match Snapshot::from_bytes(&bytes) {
         Ok(snapshot) if snapshot.header.server == secrets.server => {
             secrets.clock = secrets.clock.max(snapshot.header.stamp_clock);
-            snapshot.rows
+            (snapshot.rows, snapshot.ended)
         }
         Ok(_) => {
             let file = dir.file(SNAPSHOT);
             let text = format!("{}: the snapshot of another HMS; hosts register anew", file.display());
             notify(ServerNotice::Warning(text));
-            Vec::new()
+            Default::default()
         }
         Err(error) => {
             notify(ServerNotice::Warning(format!("{}: {error}", dir.file(SNAPSHOT).display())));
-            Vec::new()
+            Default::default()
         }
     }
 }
@@ -70,7 +70,14 @@ enum Phase {
 struct Writing {
     file: Pending,
     writer: SnapshotWriter,
-    after: Option<RowId>,
+    at: At,
+}
+
+/// Where to go on.
+#[derive(Clone, Copy)]
+enum At {
+    Rows(Option<RowId>),
+    Ended(u32),
 }
 
 impl Snapshots {
@@ -135,19 +142,29 @@ impl Snapshots {
         let mut out = Vec::new();
         let writer = SnapshotWriter::begin(&server.snapshot_header(now), &mut out);
         file.append(&out).map_err(|error| error.to_string())?;
-        Ok(Phase::Writing(Box::new(Writing { file, writer, after: None })))
+        Ok(Phase::Writing(Box::new(Writing { file, writer, at: At::Rows(None) })))
     }
 
-    fn write(&self, now: Instant, server: &Server, mut writing: Writing) -> Result<Phase, String> {
+    fn write(&self, now: Instant, server: &Server, writing: Writing) -> Result<Phase, String> {
         let text = |error: io::Error| error.to_string();
-        let share = if self.last { ROWS_IN_LAST_TURNS } else { ROWS_IN_TURN };
-        let (rows, next) = server.snapshot_rows(writing.after, share);
+        let Writing { mut file, mut writer, at } = writing;
         let mut out = Vec::new();
-        rows.iter().for_each(|row| writing.writer.row(row, &mut out));
-        let Writing { mut file, writer, .. } = writing;
-        if next.is_some() {
+        let next = match at {
+            At::Rows(after) => {
+                let share = if self.last { ROWS_IN_LAST_TURNS } else { ROWS_IN_TURN };
+                let (rows, next) = server.snapshot_rows(after, share);
+                rows.iter().for_each(|row| writer.row(row, &mut out));
+                Some(next.map_or(At::Ended(0), |id| At::Rows(Some(id))))
+            }
+            At::Ended(from) => {
+                let (ended, next) = server.snapshot_ended(now, from);
+                ended.iter().for_each(|one| writer.ended(one, &mut out));
+                next.map(At::Ended)
+            }
+        };
+        if let Some(at) = next {
             file.append(&out).map_err(text)?;
-            return Ok(Phase::Writing(Box::new(Writing { file, writer, after: next })));
+            return Ok(Phase::Writing(Box::new(Writing { file, writer, at })));
         }
         writer.end(&mut out);
         file.append(&out).map_err(text)?;

@@ -226,6 +226,7 @@ fn fill(daemon: &mut Daemon<'_>, rows: u32) {
             address: Some(SocketAddr::from(([10, 0, 0, 1], 5000))),
             since: 0,
             check_time_ms: 3_600_000,
+            sequence: 0,
         }
     };
     daemon.server = Server::new(

@@ -1,8 +1,12 @@
 //! Snapshots: whole or not at all.
 
 use super::{address, content, name};
-use crate::ident::{Epoch, Generation, Incarnation, InstanceId, RealmId, ServerId, SessionId, Stamp, UserId};
-use crate::storage::{Place, Snapshot, SnapshotHeader, SnapshotRow, SnapshotWriter, StorageError};
+use crate::ident::{
+    Epoch, Generation, Incarnation, InstanceId, Order, RealmId, ServerId, SessionId, Stamp, UserId,
+};
+use crate::storage::{
+    Place, Snapshot, SnapshotEnded, SnapshotHeader, SnapshotRow, SnapshotWriter, StorageError,
+};
 use crate::time::UnixMillis;
 use crate::wire::View;
 
@@ -36,13 +40,33 @@ fn row(number: u64) -> SnapshotRow {
             [number as usize % 3],
         since: 1_700_000_000,
         check_time_ms: 30_000,
+        sequence: 9 + number,
+    }
+}
+
+fn ended(number: u64) -> SnapshotEnded {
+    SnapshotEnded {
+        realm: RealmId(5),
+        user: UserId(number.to_be_bytes()),
+        order: Order {
+            generation: Generation(1),
+            stamp: Stamp(number),
+            server: ServerId(3),
+            session: SessionId(number + 1),
+        },
+        left_ms: 285_000,
     }
 }
 
 fn written(rows: &[SnapshotRow]) -> Vec<u8> {
+    with_ended(rows, &[])
+}
+
+fn with_ended(rows: &[SnapshotRow], ended: &[SnapshotEnded]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut writer = SnapshotWriter::begin(&HEADER, &mut out);
     rows.iter().for_each(|row| writer.row(row, &mut out));
+    ended.iter().for_each(|one| writer.ended(one, &mut out));
     writer.end(&mut out);
     out
 }
@@ -56,9 +80,33 @@ fn error(bytes: &[u8]) -> StorageError {
 #[test]
 fn snapshots_go_there_and_back() {
     for count in [0, 1, 12, 500] {
-        let rows: Vec<_> = (0..count).map(row).collect();
-        assert_eq!(Snapshot::from_bytes(&written(&rows)), Ok(Snapshot { header: HEADER, rows }));
+        for left in [0, 1, 1000] {
+            let (rows, ended): (Vec<_>, Vec<_>) =
+                ((0..count).map(row).collect(), (0..left).map(ended).collect());
+            let bytes = with_ended(&rows, &ended);
+            assert_eq!(Snapshot::from_bytes(&bytes), Ok(Snapshot { header: HEADER, rows, ended }));
+        }
     }
+}
+
+/// As version 1 wrote it: its rows had no sequence, and nothing was known of sessions that ended.
+#[test]
+fn the_format_before_is_read() {
+    let hex = include_str!("snapshot_1.hex");
+    let bytes: Vec<u8> = hex
+        .trim()
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| {
+            let text = std::str::from_utf8(pair).expect("text");
+            u8::from_str_radix(text, 16).expect("hexadecimal")
+        })
+        .collect();
+    let rows = [0, 1, 2, 3].map(|number| SnapshotRow { sequence: 0, ..row(number) }).to_vec();
+    assert_eq!(Snapshot::from_bytes(&bytes), Ok(Snapshot { header: HEADER, rows, ended: Vec::new() }));
+    let mut taken = bytes;
+    taken[7] = 2;
+    assert!(error(&taken).to_string().contains("damaged"));
 }
 
 #[test]
@@ -77,7 +125,7 @@ fn the_buffer_may_be_emptied_at_any_time() {
 
 #[test]
 fn no_cut_is_taken() {
-    let bytes = written(&[row(0), row(1), row(2)]);
+    let bytes = with_ended(&[row(0), row(1), row(2)], &[ended(0), ended(1)]);
     for end in 0..bytes.len() {
         let text = error(bytes.split_at(end).0).to_string();
         let expected = if end < 7 { "does not begin like a snapshot" } else { "it is torn" };
@@ -88,12 +136,12 @@ fn no_cut_is_taken() {
 
 #[test]
 fn no_flipped_byte_is_taken() {
-    let bytes = written(&[row(0), row(1), row(2)]);
+    let bytes = with_ended(&[row(0), row(1), row(2)], &[ended(0), ended(1)]);
     for at in 0..bytes.len() {
         for flip in 1..=255 {
             let mut wrong = bytes.clone();
             wrong[at] ^= flip;
-            assert_eq!(error(&wrong).other_format, at == 7, "byte {at}");
+            assert_eq!(error(&wrong).other_format, at == 7 && wrong[at] != 1, "byte {at}");
         }
     }
 }
@@ -120,9 +168,9 @@ fn pages(bytes: &[u8]) -> Vec<(usize, u8)> {
 #[test]
 fn pages_cannot_be_left_out_doubled_or_mixed() {
     let rows: Vec<_> = (0..300).map(row).collect();
-    let bytes = written(&rows);
+    let bytes = with_ended(&rows, &(0..1000).map(ended).collect::<Vec<_>>());
     let pages = pages(&bytes);
-    assert!(pages.len() >= 5, "{pages:?}");
+    assert!(pages.len() >= 8, "{pages:?}");
     for pair in pages.windows(2) {
         let &[(from, _), (to, _)] = pair else { panic!("a pair") };
         let (head, page, tail) = (&bytes[..from], &bytes[from..to], &bytes[to..]);
@@ -139,14 +187,14 @@ fn pages_cannot_be_left_out_doubled_or_mixed() {
 #[test]
 fn another_format_is_named() {
     let mut bytes = written(&[]);
-    bytes[7] = 2;
+    bytes[7] = 3;
     let text = error(&bytes).to_string();
-    assert!(text.contains("format 2") && text.contains("(byte 7)"), "{text}");
+    assert!(text.contains("format 3") && text.contains("(byte 7)"), "{text}");
 }
 
 #[test]
 fn no_length_makes_it_allocate() {
-    let mut bytes = b"hmssnap\x01\x01".to_vec();
+    let mut bytes = b"hmssnap\x02\x01".to_vec();
     bytes.extend_from_slice(&u32::MAX.to_be_bytes());
     assert!(error(&bytes).to_string().contains("torn"));
 }

@@ -1,3 +1,4 @@
+mod asking;
 mod losing;
 mod taking;
 mod telling;

@@ -109,6 +109,8 @@ pub(super) struct World {
     dice: u64,
     seed: u64,
     pub(super) immediate: bool,
+    /// Its exchange is given no time.
+    pub(super) mute: Option<usize>,
     /// Hosts that send no heartbeats.
     pub(super) silent: BTreeSet<u32>,
     beat: Instant,
@@ -130,6 +132,7 @@ impl World {
             dice: seed,
             seed,
             immediate: true,
+            mute: None,
             silent: BTreeSet::new(),
             beat: Instant::ZERO,
             sessions: 0,
@@ -338,7 +341,7 @@ impl World {
             let timers = [
                 running.endpoint.poll_timeout(),
                 running.cluster.poll_timeout(),
-                running.exchange.poll_timeout(),
+                Some(running.exchange.poll_timeout()).filter(|_| self.mute.is_none()).flatten(),
                 running.registry.next_deadline(),
             ];
             timers.into_iter().flatten().min()
@@ -474,7 +477,7 @@ impl World {
             running.rows = running.registry.len();
             more |= running.with(now, |exchange, table, endpoint, cluster| {
                 exchange.follow(now, cluster, table);
-                exchange.turn(now, table, endpoint)
+                self.mute != Some(node) && exchange.turn(now, table, endpoint)
             });
             if running.exchange.is_complete(now) {
                 let before = running.cluster.status(now).phase;
