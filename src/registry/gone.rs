@@ -146,7 +146,7 @@ impl Gone {
     }
 
     /// Notes the end of a session for so long; of a row that was elsewhere the stamp is known as that of one that left
-    /// here is, for `left` (PEE-67).
+    /// here is, for `left` (R-PEE-67).
     pub(super) fn note(
         &mut self,
         now: Instant,
