@@ -308,7 +308,7 @@ impl Registry {
     }
 
     /// Removes a row at once; what it was can be read before. `false` if it was not there. Other HMSs are told of hosts
-    /// that left, and of those that fell silent here (PEE-66).
+    /// that left, and of those that fell silent here (R-PEE-66).
     pub fn remove(&mut self, now: Instant, id: RowId, reason: Reason) -> bool {
         let Some(row) = self.row(id) else { return false };
         let ending = match reason {

@@ -335,7 +335,7 @@ fn copies_neither_brake_nor_are_braked() {
     assert_eq!((copies, late), (300, 55));
 }
 
-/// PEE-66 and PEE-67.
+/// R-PEE-66 and PEE-67.
 #[test]
 fn what_ended_is_told_for_three_expiries_and_a_minute() {
     let mut registry = table();
