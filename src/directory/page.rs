@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::ident::{RealmId, Revision, ServerId, UserId};
+use crate::ident::{Process, RealmId, Revision, ServerId, UserId};
 use crate::registry::{Change, Reason, Registry, RowId, RowView, ViewHandle};
 use crate::time::Duration;
 use crate::wire::{
@@ -16,7 +16,7 @@ const HINTS: usize = 256;
 
 /// The server's side of the directory. It holds nothing but hints: where the last pages ended.
 pub struct Directory {
-    home: ServerId,
+    own: ServerId,
     hints: Box<[Option<RowId>]>,
     /// Changes gone over to find where deltas begin.
     walked: u64,
@@ -68,9 +68,9 @@ impl<'a> Writer<'a> {
 }
 
 impl Directory {
-    /// `home` is the HMS at which the rows are.
-    pub fn new(home: ServerId) -> Self {
-        Self { home, hints: vec![None; HINTS].into_boxed_slice(), walked: 0 }
+    /// `own` is this HMS: what is at home nowhere else is shown as its.
+    pub fn new(own: ServerId) -> Self {
+        Self { own, hints: vec![None; HINTS].into_boxed_slice(), walked: 0 }
     }
 
     /// How many changes were gone over since the last call: what a delta from far behind costs (R-SEC-05).
@@ -103,7 +103,7 @@ impl Directory {
         self.walked = self.walked.saturating_add(changes.walked());
         for (revision, change) in changes {
             let written = page.line(|buf| match change {
-                Change::Row(id) => emit_row(registry, id, self.home, buf),
+                Change::Row(id) => emit_row(registry, id, self.own, buf),
                 Change::Gone(gone) => {
                     Gone { user: gone.user, revision: gone.revision, reason: reason(gone.reason) }.emit(buf);
                 }
@@ -153,7 +153,7 @@ impl Directory {
         // Named users are told whole: the page replaces the host's list (R-DIR-05).
         let whole = matches!(view, ViewHandle::Named(_));
         while let Some(id) = registry.row_above(view, cursor, |bucket| whole || buckets.contains(bucket)) {
-            if !page.line(|buf| emit_row(registry, id, self.home, buf)) {
+            if !page.line(|buf| emit_row(registry, id, self.own, buf)) {
                 more = true;
                 break;
             }
@@ -196,7 +196,7 @@ impl Directory {
         let mut looked_at = 0;
         while let Some(id) = find.next(registry, realm, view, cursor) {
             let Some(row) = registry.row(id) else { break };
-            let fits = !find.matches(&row) || page.line(|buf| emit_row(registry, id, self.home, buf));
+            let fits = !find.matches(&row) || page.line(|buf| emit_row(registry, id, self.own, buf));
             if !fits || looked_at == LOOKED_AT {
                 more = true;
                 break;
@@ -285,7 +285,7 @@ fn seconds(span: Duration) -> u32 {
     u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }
 
-fn emit_row(registry: &Registry, id: RowId, home: ServerId, buf: &mut Vec<u8>) {
+fn emit_row(registry: &Registry, id: RowId, own: ServerId, buf: &mut Vec<u8>) {
     let Some(row) = registry.row(id) else { return };
     let address: Option<SocketAddr> = row.address();
     let entry = Entry {
@@ -296,7 +296,7 @@ fn emit_row(registry: &Registry, id: RowId, home: ServerId, buf: &mut Vec<u8>) {
             unconfirmed: row.is_unconfirmed(),
             since: row.since().secs(),
             check_time_s: seconds(row.check_time()),
-            home,
+            home: if row.home() == Process::NOBODY { own } else { row.home().server },
         },
         content: ContentRef::trusted(row.content()),
         address,

@@ -30,7 +30,7 @@ pub enum Ending {
 /// A session that ended (GONE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Which; all but the session id are 0 if nobody knew more of it when its host left (PEE-66).
+    /// Which; all but the session id are 0 if nobody knew more of it when its host left (R-PEE-66).
     pub order: Order,
     /// How.
     pub ending: Ending,

@@ -141,7 +141,7 @@ impl Registry {
         Merged::Changed { row: id, said, place, yielded: place && accepted.is_some() }
     }
 
-    /// Takes what another HMS tells of a session that ended, and is to be kept for so long (R-PEE-53, PEE-66,
+    /// Takes what another HMS tells of a session that ended, and is to be kept for so long (R-PEE-53, R-PEE-66,
     /// R-PEE-67). What the row was can be read before.
     pub fn merge_gone(
         &mut self,

@@ -14,14 +14,14 @@ use crate::time::{Duration, Instant};
 use crate::wire::{Ack, ContentRef, Header, Heartbeat, Kind, RejectCode, Settings};
 
 impl Server {
-    /// Row 9 of the table: the source is proven, the row is this process's (spec 4.4).
+    /// Row 9 of the table: the source is proven, the row is at home here (spec 4.4, R-PEE-91).
     pub(super) fn prove(&mut self, ask: &Ask, id: RowId) {
-        let unconfirmed = self.registry.row(id).is_some_and(|row| row.is_unconfirmed());
+        let elsewhere = self.registry.row(id).is_some_and(|row| !row.is_here());
         self.registry.set_window(id, Window::start_at(ask.header.sequence).into_parts());
         let change = self.registry.confirm(ask.now, id, ask.from);
         self.sign(ask.now, id);
         self.displaced(ask.now, change.displaced);
-        if change.visible || unconfirmed {
+        if change.visible || elsewhere {
             self.watch(ask.now, "update", id);
         }
     }

@@ -9,7 +9,7 @@ use crate::auth::{Registrant, SessionKey, StoredKey, UserKey, open, user_id};
 use crate::ident::{RealmId, SessionId, Stamp, UserId};
 use crate::limits::{CONTENT_MAX, DATAGRAM_MAX};
 use crate::registry::{NewRow, RowId};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::wire::{
     ContentRef, Header, HintCode, Kind, PageMessage, Register, Registered as RegisteredBody, RejectCode,
     Request, Settings, Unverified, View, WireError,
@@ -95,12 +95,18 @@ impl Server {
     /// What a registration cookie for this datagram is bound to (R-AUT-11, R-AUT-12).
     fn registrant(&self, ask: &Ask) -> Registrant {
         let (realm, user) = (ask.header.realm, ask.header.user);
-        let row = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id));
-        let stamp = row
-            .map(|row| row.stamp())
-            .or_else(|| self.registry.removed_stamp(ask.now, realm, user))
-            .unwrap_or_default();
+        let stamp = self.known_stamp(ask.now, realm, user);
         Registrant { source: ask.from, realm, user, nonce: ask.header.sequence, stamp }
+    }
+
+    /// The highest stamp of a user's sessions that is known (R-REG-02).
+    fn known_stamp(&self, now: Instant, realm: RealmId, user: UserId) -> Stamp {
+        if let Some(row) = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id)) {
+            return row.stamp();
+        }
+        let removed = self.registry.removed_stamp(now, realm, user).unwrap_or_default();
+        let ended = self.registry.ended(now, realm, user);
+        removed.max(ended.map(|(ended, _)| ended.order.stamp).unwrap_or_default())
     }
 
     /// INIT changes nothing (R-REG-10).

@@ -5,11 +5,12 @@ use super::answer::Ask;
 use super::refusals::Verdict;
 use super::service::Service;
 use crate::auth::{ReadyKey, SessionKey, UserKey, Window, open};
-use crate::ident::Incarnation;
+use crate::ident::{Incarnation, Order};
 use crate::limits::BAD_TAGS;
 use crate::planted::{Bug, planted};
-use crate::registry::{Reason, RowId};
-use crate::wire::{Find, Kind, Pattern, RejectCode, Request, Unverified, WireError};
+use crate::registry::{Ended, Ending, Reason, RowId};
+use crate::time::Duration;
+use crate::wire::{Find, Header, Kind, Pattern, RejectCode, Request, Unverified, WireError};
 
 /// What an accepted request did to its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,8 @@ pub(super) enum Proof {
 #[derive(Clone, Copy)]
 struct Found {
     id: RowId,
-    live: bool,
+    /// Confirmed by this process, and no copy.
+    here: bool,
     /// The request came from the row's address.
     own_source: bool,
     bad_tags: u8,
@@ -46,7 +48,7 @@ impl Server {
             Some(row) => {
                 let found = Found {
                     id: row.id(),
-                    live: row.is_here(),
+                    here: row.is_here(),
                     own_source: row.address() == Some(ask.from),
                     bad_tags: row.bad_tags(),
                     window: Window::from_parts(row.window()),
@@ -82,12 +84,12 @@ impl Server {
                 _ => return self.not_accepted(&found, error.reason()),
             },
         };
-        let seen = found.live && !found.window.would_accept(ask.header.sequence);
+        let seen = found.here && !found.window.would_accept(ask.header.sequence);
         if seen && !planted(Bug::WindowSkipped) {
             return self.not_accepted(&found, "replay");
         }
-        // An unconfirmed row's user is not charged: what was captured before a restart can be said again.
-        let cost = if found.extra && found.live { cost(&request) } else { 0 };
+        // The user of an unconfirmed row, or of a copy, is not charged: what was captured elsewhere can be said again.
+        let cost = if found.extra && found.here { cost(&request) } else { 0 };
         self.request_of_row(ask, found, &key, &request, fault);
         let walked = self.directory.take_walked() / WALKED_FOR_ONE;
         if cost + walked > 0 {
@@ -117,7 +119,7 @@ impl Server {
         request: &Request<'_>,
         fault: Option<u8>,
     ) {
-        let Found { id, live, own_source, mut window, .. } = found;
+        let Found { id, here, own_source, mut window, .. } = found;
         let sequence = ask.header.sequence;
         if matches!(request, Request::Leave(_)) {
             self.answers.short(ask, Kind::Left, 0, key);
@@ -126,7 +128,7 @@ impl Server {
             }
             return self.remove_row(ask.now, id, Reason::Leave, "leave");
         }
-        let steady = live && own_source && incarnation_named(request) == Some(self.answers.incarnation());
+        let steady = here && own_source && incarnation_named(request) == Some(self.answers.incarnation());
         if steady {
             window.accept(sequence);
             self.registry.set_window(id, window.into_parts());
@@ -202,12 +204,20 @@ impl Server {
         let Some(verified) = open(&key, datagram) else { return self.old_key(ask, datagram) };
         match verified.request() {
             Ok(Request::Leave(_)) => {
-                self.unborn.note(ask.now, header.session);
+                self.left_unknown(ask);
                 self.answers.short(ask, Kind::Left, 0, &key);
             }
             Ok(_) | Err(WireError { content: Some(_), .. }) => self.superseded_or_unknown(ask, &key),
             Err(error) => self.dropped(error.reason()),
         }
+    }
+
+    /// Nothing can begin or go on with a session that its host left (R-REG-42, R-PEE-66).
+    fn left_unknown(&mut self, ask: &Ask) {
+        let Header { realm, user, session, .. } = ask.header;
+        self.unborn.note(ask.now, session);
+        let ended = Ended { order: Order { session, ..Order::default() }, ending: Ending::Leave };
+        self.registry.merge_gone(ask.now, realm, user, ended, Duration::MAX);
     }
 
     fn session_key(&self, ask: &Ask, user_key: &UserKey) -> SessionKey {

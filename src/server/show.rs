@@ -1,5 +1,6 @@
 //! What `hms status`, `hosts`, `realm list` and `why` show.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Server;
@@ -8,7 +9,7 @@ use super::view::{
     rfc3339,
 };
 use crate::auth::user_id;
-use crate::ident::{RealmId, UserId};
+use crate::ident::{Process, RealmId, UserId};
 use crate::net::Interface;
 use crate::registry::{RowId, Status};
 use crate::time::{Instant, UnixMillis};
@@ -94,10 +95,19 @@ impl Server {
             since: row.since(),
             age_ms: u64::try_from(now.since(row.last_heard()).as_millis()).unwrap_or(u64::MAX),
             check_time: row.check_time(),
-            via: self.name.as_str(),
+            via: &self.home_name(row.home()),
             revision: row.revision().0,
         };
         Some(host_row(&facts, ContentRef::trusted(row.content())))
+    }
+
+    /// The HMS at which a row is at home; what is at home nowhere yet is this one's.
+    fn home_name(&self, home: Process) -> Cow<'_, str> {
+        if home == Process::NOBODY || home.server == self.server {
+            return Cow::Borrowed(self.name.as_str());
+        }
+        let member = self.facts().member(home.server);
+        member.map_or_else(|| home.server.to_string().into(), |member| Cow::Borrowed(member.name))
     }
 
     fn realm_name(&self, realm: RealmId) -> String {

@@ -111,7 +111,7 @@ fn the_merge_is_commutative_associative_and_idempotent() {
     }
 }
 
-/// At most one session that nobody knew is left: of more than one only the last is kept (PEE-66).
+/// At most one session that nobody knew is left: of more than one only the last is kept (R-PEE-66).
 #[test]
 fn in_any_order_any_number_of_times_the_same_comes_out() {
     crate::shows!("R-PEE-50", "R-PEE-51", "R-PEE-53", "R-PEE-54");

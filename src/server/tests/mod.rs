@@ -2,6 +2,7 @@
 
 mod amplification;
 mod client;
+mod copies;
 mod crafted;
 mod directory;
 mod discovery;
