@@ -231,12 +231,30 @@ fn who_wakes_up_tells_nothing_of_before() {
     let mut world = World::settled(37, 2);
     world.run(secs(5));
     world.register_many(0, 0..20);
-    // Not so long that its links end.
-    world.stand_still(0, secs(8));
+    let position = world.registry(0).position();
+    world.running(0).exchange.woke_at = Some(position);
+    world.register(0, 20);
     world.heard.clear();
-    world.run(secs(20));
-    assert!(world.take_heard(1, PeerKind::Resume).0 > 0, "it asks anew");
+    world.run(secs(1));
+    assert_eq!(world.registry(1).len(), 1, "what changed since is told");
+    world.run(secs(65));
     world.assert_equal();
-    assert_eq!(world.registry(1).len(), 20);
-    assert!(world.take_heard(1, PeerKind::Page).0 > 0, "it is found by comparison");
+    assert_eq!(world.registry(1).len(), 21);
+    assert!(world.take_heard(1, PeerKind::Page).0 > 0, "the rest is found by comparison");
+}
+
+#[test]
+fn who_wakes_up_asks_anew() {
+    crate::shows!("R-PEE-72");
+    let mut world = World::settled(38, 2);
+    // Not so long that its links end.
+    world.stand_still(0, secs(5));
+    assert!(world.running(0).exchange.woke_at.is_none());
+    world.run(Duration::from_millis(1));
+    assert!(world.running(0).exchange.woke_at.is_some());
+    world.heard.clear();
+    world.run(secs(10));
+    assert!(world.take_heard(1, PeerKind::Resume).0 > 0);
+    assert!(world.running(0).exchange.woke_at.is_none(), "it operates");
+    world.assert_operating();
 }
