@@ -189,6 +189,8 @@ pub const DIGEST_PERIOD: Duration = Duration::from_secs(60);
 pub const COMPARE_EVERY: Duration = Duration::from_secs(1);
 /// FETCH to one neighbour, and of one (R-PEE-96).
 pub const FETCH_EVERY: Duration = Duration::from_millis(250);
+/// Homes of which rows are asked for of one neighbour at a time (R-PEE-96).
+pub const ASKED_HOMES: usize = 64;
 /// A copy, or an answer, of which nothing comes for so long is not waited for (R-PEE-15).
 pub const ASK_GIVEN_UP: Duration = Duration::from_secs(30);
 /// For how long it is remembered where a neighbour without a link is in the list of changes (R-PEE-82).

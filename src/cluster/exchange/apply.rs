@@ -2,13 +2,13 @@
 
 use super::codec::{ended_of, view_spec};
 use super::table::{Drops, Table};
-use crate::auth::{Revocation, user_id};
+use crate::auth::{Revocation, UserKey, user_id};
 use crate::ident::Process;
 use crate::limits::CONTENT_MAX;
 use crate::planted::{Bug, planted};
-use crate::registry::{Merged, NewRow, Reason, Refused, Teller, ToldRow};
+use crate::registry::{Merged, NewRow, Refused, Teller, ToldRow};
 use crate::time::{Duration, Instant, UnixMillis};
-use crate::wire::peer::{Gone, Home, Row, Said};
+use crate::wire::peer::{Gone, Home, Row, RowHead, Said};
 
 /// Who tells something.
 pub(super) struct Source<'a> {
@@ -73,8 +73,8 @@ impl Source<'_> {
         if head.order.generation < generation {
             return Err(Reject::Generation);
         }
-        // Nothing is derived, and nobody revoked, but for a realm that is served.
-        table.keyring.user_key(head.realm, head.epoch, head.user).map_err(|_| Reject::Realm)?;
+        // Nobody is revoked but in a realm that is served.
+        let mut key = table.user_key(head)?;
         let said = row.said().map_err(|_| Reject::Malformed)?;
         if said.content.as_bytes().len() > CONTENT_MAX {
             return Err(Reject::Malformed);
@@ -94,10 +94,9 @@ impl Source<'_> {
                 current: head.order.generation,
                 previous: generation,
             });
+            key = table.user_key(head)?;
         }
-        let merged = self.merge(now, home, row, &said, table)?;
-        self.remove_revoked(now, row, table);
-        match merged {
+        match self.merge(now, home, row, &said, &key, table) {
             Merged::Refused(Refused::Room) => Err(Reject::Room),
             merged => Ok(merged),
         }
@@ -109,12 +108,11 @@ impl Source<'_> {
         home: Home,
         row: &Row<'_>,
         said: &Said<'_>,
+        key: &UserKey,
         table: &mut Table<'_>,
-    ) -> Result<Merged, Reject> {
+    ) -> Merged {
         let head = &row.head;
-        let user_key =
-            table.keyring.user_key(head.realm, head.epoch, head.user).map_err(|_| Reject::Realm)?;
-        let key = user_key.session_key(head.order.session);
+        let key = key.session_key(head.order.session);
         let own_word = home.process == self.process || planted(Bug::AgeIgnored);
         let told = ToldRow {
             row: NewRow {
@@ -140,19 +138,7 @@ impl Source<'_> {
             home: home.process,
             age: if own_word { Duration::ZERO } else { Duration::from_millis(u64::from(home.age_ms)) },
         };
-        Ok(table.registry.telling(self.teller, |registry| registry.merge_row(now, &told)))
-    }
-
-    /// Keys of a lower generation are worth nothing any more (R-PEE-57): nor is a row that was not replaced.
-    fn remove_revoked(&self, now: Instant, row: &Row<'_>, table: &mut Table<'_>) {
-        let head = &row.head;
-        let id = table.registry.by_user(head.realm, head.user);
-        let old = |id: &_| {
-            table.registry.row(*id).is_some_and(|row| row.order().generation < head.order.generation)
-        };
-        if let Some(id) = id.filter(old) {
-            table.registry.remove(now, id, Reason::Revoked);
-        }
+        table.registry.telling(self.teller, |registry| registry.merge_row(now, &told))
     }
 
     /// Takes a GONE, whoever tells it (R-PEE-61).
@@ -174,6 +160,12 @@ impl Source<'_> {
             Merged::Refused(Refused::Realm) => Err(Reject::Realm),
             merged => Ok(merged),
         }
+    }
+}
+
+impl Table<'_> {
+    fn user_key(&self, head: &RowHead) -> Result<UserKey, Reject> {
+        self.keyring.user_key(head.realm, head.epoch, head.user).map_err(|_| Reject::Realm)
     }
 }
 

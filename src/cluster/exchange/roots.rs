@@ -5,7 +5,7 @@ use super::machine::Exchange;
 use super::peer::{Out, Peer};
 use super::table::Table;
 use crate::ident::{Process, ServerId};
-use crate::limits::DIGEST_PERIOD;
+use crate::limits::{ASKED_HOMES, DIGEST_PERIOD};
 use crate::registry::Registry;
 use crate::time::Instant;
 use crate::wire::peer::{BucketMap, Cursor, DeltaWriter, Root};
@@ -93,8 +93,11 @@ impl Exchange {
         } else {
             Want::Compare
         };
-        peer.asks.moved = now;
-        peer.asks.wants.entry(told.home).or_insert(want);
+        let asks = &mut peer.asks;
+        if asks.wants.len() < ASKED_HOMES {
+            asks.moved = now;
+            asks.wants.entry(told.home).or_insert(want);
+        }
     }
 
     /// All that speak for themselves.

@@ -47,6 +47,12 @@ fn a_place_is_kept_for_an_hour_and_for_one_process() {
     world.register_many(0, 0..20);
     world.run(secs(3));
     world.crash(1);
+    world.start(1);
+    world.run(secs(20));
+    let process = world.process(1);
+    assert_eq!(world.running(0).exchange.peers[&id(1)].process, process, "another one of it");
+    world.assert_equal();
+    world.crash(1);
     world.run(secs(3590));
     assert_eq!(world.running(0).exchange.remembered(), 1);
     world.run(secs(40));

@@ -66,8 +66,11 @@ fn a_row_that_the_home_shows_again_is_vouched_for() {
     let (now, row) = (world.now, world.row(1, 7).unwrap());
     world.registry(1).unvouch(now, row);
     assert!(!world.registry(1).row(row).unwrap().is_live());
+    world.heard.clear();
     world.run(secs(65));
     assert!(world.registry(1).row(row).unwrap().is_live(), "the comparison shows it");
+    let (deltas, bytes) = world.take_heard(0, PeerKind::Delta);
+    assert_eq!(bytes, deltas * 43, "nobody is told of its own rows");
     world.run(secs(100));
     world.assert_equal();
 }

@@ -1,4 +1,6 @@
 mod asking;
+mod hosts;
+mod judging;
 mod losing;
 mod taking;
 mod telling;

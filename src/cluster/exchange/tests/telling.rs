@@ -150,7 +150,7 @@ fn a_change_is_replicated_when_all_have_confirmed_it() {
     world.run(secs(2));
     assert_eq!(world.running(0).exchange.is_replicated(revision), None);
     assert!(
-        world.run_until(secs(8), |world| world.running(0).exchange.is_replicated(revision) == Some(true))
+        world.run_until(secs(5), |world| world.running(0).exchange.is_replicated(revision) == Some(true))
     );
     world.cut(0, 1, true);
     world.run(secs(12));

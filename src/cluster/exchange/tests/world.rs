@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::super::codec::emit_row;
 use super::super::{Exchange, Table};
 use crate::auth::{Keyring, RealmSecret, user_id};
 use crate::cluster::{Action, Cluster, Decision, Facts, Heard, Setup};
-use crate::ident::{
-    Epoch, Incarnation, InstanceId, Name, Process, RealmId, ServerId, SessionId, Stamp, UserId,
-};
-use crate::limits::{EXCHANGED_ITEMS, SUM_BUCKETS};
-use crate::registry::{Fate, NewContent, NewRow, Reason, Registry, RowId, ViewSpec};
+use crate::ident::{Epoch, Incarnation, Name, Process, RealmId, ServerId, Stamp, UserId};
+use crate::limits::EXCHANGED_ITEMS;
+use crate::registry::{Fate, Reason, Registry, RowId};
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::transport::{Config, Endpoint, Event, KeyId, LinkSecret};
 use crate::wire::Content;
@@ -61,8 +58,8 @@ pub(super) struct Running {
     pub(super) keyring: Keyring,
     pub(super) max_hosts: Option<usize>,
     /// Rows when the last turn began, and those that hosts made since.
-    rows: usize,
-    /// When it was last given time, while it stands still.
+    pub(super) rows: usize,
+    /// It is given no time.
     stands_still: bool,
 }
 
@@ -81,6 +78,10 @@ impl Running {
             max_hosts: &max_hosts,
         };
         act(&mut self.exchange, &mut table, &mut self.endpoint, &self.cluster)
+    }
+
+    pub(super) fn turn(&mut self, now: Instant) -> bool {
+        self.with(now, |exchange, table, endpoint, _| exchange.turn(now, table, endpoint))
     }
 
     pub(super) fn table<T>(
@@ -114,7 +115,7 @@ pub(super) struct World {
     /// Hosts that send no heartbeats.
     pub(super) silent: BTreeSet<u32>,
     beat: Instant,
-    sessions: u64,
+    pub(super) sessions: u64,
     /// Messages about the table that came, by receiver and kind: how many, and of how many bytes.
     pub(super) heard: BTreeMap<(usize, PeerKind), (u64, u64)>,
 }
@@ -255,67 +256,6 @@ impl World {
                 assert_eq!(self.phase(node), Phase::Operating, "hms{node} at {}", self.now);
             }
         }
-    }
-
-    /// A host registers at an HMS.
-    pub(super) fn register(&mut self, node: usize, host: u32) -> RowId {
-        self.sessions += 1;
-        let (now, session) = (self.now, SessionId(self.sessions << 8 | node as u64));
-        let running = self.running(node);
-        let known = running.registry.by_user(REALM, user(host)).and_then(|id| running.registry.row(id));
-        let known = known.map_or(Stamp(0), |row| row.stamp());
-        let stamp = Stamp(running.cluster.clock(now).0.max(known.0 + 1));
-        let generation = running.keyring.generation(REALM, user(host));
-        let key = running.keyring.user_key(REALM, Epoch(1), user(host)).unwrap().session_key(session);
-        let bytes = content(host, 1);
-        let new = NewRow {
-            realm: REALM,
-            user: user(host),
-            session,
-            key: key.as_bytes(),
-            generation,
-            stamp,
-            server: id(node),
-            instance: InstanceId(u64::from(host)),
-            content: &bytes,
-            content_version: 1,
-            group: None,
-            address: Some(host_address(host, 5060)),
-            since: UnixMillis(1_700_000_000_000),
-            check_time: CHECK,
-        };
-        running.rows += 1;
-        running.registry.register(now, &new).unwrap().row
-    }
-
-    pub(super) fn register_many(&mut self, node: usize, hosts: std::ops::Range<u32>) {
-        for host in hosts {
-            self.register(node, host);
-        }
-    }
-
-    /// A host proves itself at an HMS that has its row, by a heartbeat of this sequence from this port.
-    pub(super) fn confirm(&mut self, node: usize, host: u32, sequence: u64, port: u16) {
-        let (now, row) = (self.now, self.row(node, host).expect("a row"));
-        let registry = self.registry(node);
-        registry.set_window(row, (sequence, 0));
-        registry.confirm(now, row, host_address(host, port));
-    }
-
-    pub(super) fn change_content(&mut self, node: usize, host: u32, version: u32) {
-        let row = self.row(node, host).expect("a row");
-        let bytes = content(host, version);
-        self.registry(node).set_content(row, &NewContent { bytes: &bytes, version, group: None });
-    }
-
-    pub(super) fn follow_view(&mut self, node: usize, host: u32, view: ViewSpec<'_>) {
-        let row = self.row(node, host).expect("a row");
-        self.registry(node).subscribe(row, view, true);
-    }
-
-    pub(super) fn leave(&mut self, node: usize, host: u32) {
-        let (now, row) = (self.now, self.row(node, host).expect("a row"));
-        assert!(self.registry(node).remove(now, row, Reason::Leave));
     }
 
     pub(super) fn run(&mut self, span: Duration) {
@@ -490,44 +430,10 @@ impl World {
         }
     }
 
-    /// What a table shows: rows as they travel, with their homes, check time aside.
-    pub(super) fn shown(&mut self, node: usize) -> BTreeMap<UserId, (Process, Vec<u8>)> {
-        let registry = &self.running(node).registry;
-        let mut shown = BTreeMap::new();
-        let mut next = registry.next_row(None);
-        while let Some(id) = next {
-            let row = registry.row(id).unwrap();
-            let mut bytes = Vec::new();
-            emit_row(&row, &mut bytes);
-            bytes[74..78].fill(0);
-            shown.insert(row.user(), (row.home(), bytes));
-            next = registry.next_row(Some(id));
-        }
-        shown
-    }
-
-    pub(super) fn is_equal(&mut self) -> bool {
-        let running: Vec<_> = (0..self.nodes.len()).filter(|node| self.nodes[*node].is_some()).collect();
-        let first = self.shown(running[0]);
-        running.iter().all(|node| self.shown(*node) == first)
-    }
-
-    /// All tables show the same, and their sums are what their rows give.
-    pub(super) fn assert_equal(&mut self) {
-        let running: Vec<_> = (0..self.nodes.len()).filter(|node| self.nodes[*node].is_some()).collect();
-        let first = self.shown(running[0]);
-        for node in running {
-            let other = self.shown(node);
-            let differ = first.iter().filter(|(user, row)| other.get(user) != Some(row)).count();
-            assert_eq!((other.len(), differ), (first.len(), 0), "hms{node} at {}", self.now);
-            for bucket in 0..SUM_BUCKETS {
-                assert!(self.registry(node).check_bucket(bucket).is_empty(), "sums of hms{node}");
-            }
-        }
-    }
-
-    /// Messages of a kind that an HMS heard since this was last asked.
-    pub(super) fn take_heard(&mut self, node: usize, kind: PeerKind) -> (u64, u64) {
-        self.heard.remove(&(node, kind)).unwrap_or_default()
+    pub(super) fn tell(&mut self, node: usize, from: usize, bytes: &[u8]) {
+        let now = self.now;
+        self.running(node).with(now, |exchange, table, endpoint, _| {
+            exchange.message(now, id(from), bytes, table, endpoint);
+        });
     }
 }
