@@ -209,3 +209,42 @@ fn init() -> Vec<u8> {
     seal(&key, &mut buf);
     buf
 }
+
+#[test]
+fn an_address_that_is_new_is_told_and_registered() {
+    crate::shows!("R-PEE-30", "R-PEE-07");
+    let mut world = World::settled(2);
+    let now = world.now;
+    let addresses = vec![address(0).ip(), "10.9.0.1".parse().expect("an address")];
+    let lan = crate::net::Interface { index: 2, name: "lan0".into(), addresses };
+    world.server(0).set_interfaces(now, vec![lan]);
+    world.secs(1);
+    let known: Vec<_> = world.server(1).facts().addresses_of(super::world::id(0)).collect();
+    let new = "10.9.0.1:6710".parse().expect("an address");
+    assert_eq!(known, [address(0), new]);
+    // It is taken from there as well, after a restart of both.
+    world.crash(1);
+    world.start(1);
+    assert!(world.server(1).facts().addresses().any(|one| one.address == new), "on disk");
+}
+
+#[test]
+fn who_is_alone_answers_nothing_unproven_and_others_do() {
+    crate::shows!("R-TRN-25");
+    let stray = |world: &mut World, node: usize| {
+        let from = "10.0.1.9:5000".parse().expect("an address");
+        let mut bytes = vec![1, 0x23];
+        bytes.resize(100, 7);
+        world.deliver(from, address(node), &bytes);
+        world.flush();
+        world.to_hosts.len()
+    };
+    let mut alone = World::new(1, 1);
+    alone.start(0);
+    assert_eq!(stray(&mut alone, 0), 0);
+    assert_eq!(alone.status(0).drops, [("unasked", 1)].into());
+    let mut world = World::settled(2);
+    assert_eq!(stray(&mut world, 0), 1);
+    assert_eq!(world.status(0).drops["session"], 1);
+    assert_eq!(world.to_hosts[0].1[1], 0x24, "RESET");
+}
