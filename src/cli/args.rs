@@ -23,6 +23,7 @@ Run an HMS
 Look after it
   status    Role, hosts, traffic and drops of the HMS
   hosts     The registered hosts
+  peers     The other HMSs of the cluster
   watch     Changes as they happen
   why       What was refused, and what to do about it
   token     Print the one line that lets a host join
@@ -98,6 +99,7 @@ pub(super) enum Command {
     Config(ConfigArgs),
     Status(Status),
     Hosts(Hosts),
+    Peers(PeersArgs),
     Watch(Watch),
     Why(Why),
     Token(TokenArgs),

@@ -1,9 +1,12 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
+mod decisions;
+mod news;
 mod requests;
 mod settings;
 mod snapshot;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,7 +15,7 @@ use crate::config::{Checked, Config};
 use crate::ident::Name;
 use crate::limits::CLOCK_STORED;
 use crate::net::{Arrival, Interface, Transmit};
-use crate::server::{Event, HostCursor, Level, Server, Setup, WatchEvent};
+use crate::server::{Event, HostCursor, Level, PeerRow, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::transport::LinkSecret;
@@ -27,6 +30,8 @@ use super::machine::host_name;
 use super::paths;
 use super::signals::Wish;
 use super::state_dir::{StateDir, StateError, StateLock};
+use decisions::Waiting;
+use news::Told;
 use settings::{server_settings, unknown_realms};
 use snapshot::Snapshots;
 
@@ -50,10 +55,25 @@ pub struct ServeOptions<'a> {
 }
 
 /// What the admin is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ServerNotice {
+    /// It looks for the others, at these addresses.
+    Looking(Vec<String>),
     /// It serves.
     Ready(Box<Ready>),
+    /// It serves nobody, since another HMS does not take it; why, and what to do.
+    Refused(String),
+    /// It has another role, or another primary.
+    Standing {
+        /// The role.
+        role: &'static str,
+        /// The primary before, if this HMS is it now.
+        lost: Option<PeerRow>,
+        /// The other HMSs.
+        peers: Vec<PeerRow>,
+    },
+    /// Other settings of its own are overridden: what holds in their place.
+    Overridden(BTreeMap<String, String>),
     /// Something is wrong, but not so that it stops.
     Warning(String),
     /// New settings are in force.
@@ -68,10 +88,16 @@ pub enum ServerNotice {
 }
 
 /// What there is to say when an HMS serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ready {
     /// The HMS's name.
     pub name: Name,
+    /// `standalone`, `primary` or `secondary`.
+    pub role: &'static str,
+    /// The other HMSs.
+    pub peers: Vec<PeerRow>,
+    /// Own settings that others override, with what holds in their place.
+    pub overridden: BTreeMap<String, String>,
     /// The realms.
     pub realms: Vec<Name>,
     /// The realm was made just now.
@@ -146,6 +172,8 @@ struct Daemon<'a> {
     _lock: StateLock,
     snapshots: Snapshots,
     listings: Listings<HostCursor>,
+    waiting: Vec<Waiting>,
+    told: Told,
     /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
     store_at: Instant,
     /// Why the last attempt failed, if it did.
@@ -205,7 +233,7 @@ impl<'a> Daemon<'a> {
                 server: secrets.server,
                 incarnation,
                 seed: entropy::bytes().map_err(DaemonError::usage)?,
-                settings: server_settings(&config, engine.net.listening()),
+                settings: server_settings(&config, &engine.net),
                 facts: Facts::restore(&secrets),
                 link_secret: LinkSecret::cluster(&secrets.cluster_secret),
                 default_realm: secrets.default_realm().map(|realm| realm.id),
@@ -226,6 +254,8 @@ impl<'a> Daemon<'a> {
             _lock: lock,
             snapshots: Snapshots::new(now),
             listings: Listings::new(),
+            waiting: Vec::new(),
+            told: Told::default(),
             store_at: now + CLOCK_STORED,
             not_stored: None,
             new_realm,
@@ -239,18 +269,7 @@ impl<'a> Daemon<'a> {
     fn ready(&mut self) {
         // The first look joins the groups and announces the HMS.
         self.engine.turn(&mut self.server);
-        let ready = Ready {
-            name: self.name.clone(),
-            realms: self.server.keyring().realms().map(|realm| realm.name.clone()).collect(),
-            new: self.new_realm,
-            listen: self.engine.net.listening(),
-            interfaces: self.engine.net.usable().to_vec(),
-            skipped: self.engine.net.skipped().to_vec(),
-            state: self.dir.path().to_path_buf(),
-            sockets: self.engine.sockets().to_path_buf(),
-            unconfirmed: self.server.status(self.engine.now()).hosts.unconfirmed,
-        };
-        self.notify(ServerNotice::Ready(Box::new(ready)));
+        self.tell_news();
     }
 
     fn notify(&mut self, notice: ServerNotice) {
@@ -278,6 +297,8 @@ impl<'a> Daemon<'a> {
         self.requests();
         self.list();
         self.store_if_due();
+        self.answer_waiting();
+        self.tell_news();
         self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
         !self.finished()
     }
@@ -286,7 +307,7 @@ impl<'a> Daemon<'a> {
         let stop = self.stopping.map(|since| since + STOP_MAX);
         let list = self.listings.ready(&self.engine.control).then_some(Instant::ZERO);
         let snapshot = self.snapshots.next(self.engine.now());
-        [Some(self.store_at), Some(snapshot), stop, list].into_iter().flatten().min()
+        [Some(self.store_at), Some(snapshot), stop, list, self.answer_due()].into_iter().flatten().min()
     }
 
     fn stop(&mut self) {

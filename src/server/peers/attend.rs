@@ -26,6 +26,7 @@ impl Server {
             }
         }
         self.follow_phase(now);
+        self.follow_refusal(now);
         self.peers.sends = true;
         self.peers.look_ahead();
     }

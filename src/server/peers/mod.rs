@@ -52,6 +52,8 @@ pub(super) struct Peers {
     led: bool,
     configured: Configured,
     decision: Option<DecisionId>,
+    /// Who does not take this HMS, and why, for people.
+    refused: Option<String>,
 }
 
 impl Peers {
@@ -89,6 +91,7 @@ impl Peers {
             led: false,
             configured: Configured::new(settings),
             decision: None,
+            refused: None,
         };
         this.set_alone(now, settings.standalone);
         this.led = this.cluster.leads();

@@ -235,7 +235,7 @@ fn fill(daemon: &mut Daemon<'_>, rows: u32) {
             server: daemon.secrets.server,
             incarnation: Incarnation(1),
             seed: [1; 32],
-            settings: server_settings(&daemon.config, daemon.engine.net.listening()),
+            settings: server_settings(&daemon.config, &daemon.engine.net),
             facts: Facts::restore(&daemon.secrets),
             link_secret: LinkSecret::cluster(&daemon.secrets.cluster_secret),
             default_realm: Some(realm),
