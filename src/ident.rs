@@ -108,6 +108,14 @@ impl UserId {
         ((self.0[0] as usize) << 4) | (self.0[1] >> 4) as usize
     }
 
+    /// The highest id below such a bucket; none below the first.
+    pub const fn before_sum_bucket(bucket: usize) -> Option<Self> {
+        match ((bucket as u64) << 52).checked_sub(1) {
+            Some(id) => Some(Self(id.to_be_bytes())),
+            None => None,
+        }
+    }
+
     /// The lowest id of a bucket.
     pub const fn first_of(bucket: usize) -> Self {
         Self([(bucket << 1) as u8, 0, 0, 0, 0, 0, 0, 0])
@@ -289,6 +297,11 @@ mod tests {
         assert_eq!(UserId([0, 0x10, 0, 0, 0, 0, 0, 0]).sum_bucket(), 1);
         assert_eq!(UserId([0xa5, 0xc3, 0, 0, 0, 0, 0, 0]).sum_bucket(), 0xa5c);
         assert_eq!(UserId([0xa5, 0xc3, 0, 0, 0, 0, 0, 0]).sum_bucket() >> 5, 0xa5 >> 1, "within bucket()");
+        assert_eq!(UserId::before_sum_bucket(0), None);
+        assert_eq!(
+            UserId::before_sum_bucket(0xa5c),
+            Some(UserId([0xa5, 0xbf, 255, 255, 255, 255, 255, 255]))
+        );
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub const HINTS_PER_SECOND: u32 = 100;
 /// Challenges that a host echoes in one check time.
 pub const CHALLENGE_ECHOES: u8 = 3;
 
+/// Longest content in bytes: a page with this one row fits into a datagram (R-REG-31).
+pub const CONTENT_MAX: usize = 974;
 /// Rows up to which the realm view is granted.
 pub const ALL_ROWS: usize = 10_000;
 /// Named users in one view.
@@ -175,6 +177,26 @@ pub const INVITATION_LIFE: Duration = Duration::from_secs(24 * 3600);
 pub const INVITATION_REPEATED: Duration = Duration::from_secs(600);
 /// Invitations of one HMS that are in force (R-PEE-32).
 pub const INVITATIONS_MAX: usize = 16;
+/// What changed goes out so much later, together with what else changed (R-PEE-73).
+pub const IMMEDIATE: Duration = Duration::from_millis(50);
+/// CONFIRM comes at most so much later (R-PEE-74).
+pub const CONFIRM_TIME: Duration = Duration::from_secs(1);
+/// How often sums are compared (R-PEE-77).
+pub const DIGEST_PERIOD: Duration = Duration::from_secs(60);
+/// COMPARE to one neighbour, and of one (R-PEE-96).
+pub const COMPARE_EVERY: Duration = Duration::from_secs(1);
+/// FETCH to one neighbour, and of one (R-PEE-96).
+pub const FETCH_EVERY: Duration = Duration::from_millis(250);
+/// A copy, or an answer, of which nothing comes for so long is not waited for (R-PEE-15).
+pub const ASK_GIVEN_UP: Duration = Duration::from_secs(30);
+/// For how long it is remembered where a neighbour without a link is in the list of changes (R-PEE-82).
+pub const POSITIONS_KEPT: Duration = Duration::from_secs(3600);
+/// ROW and GONE that are applied in one turn of the loop (R-PEE-98).
+pub const EXCHANGED_ITEMS: usize = 256;
+/// Bytes of DELTAs and PAGEs that are made in one turn of the loop (R-PEE-98).
+pub const EXCHANGED_BYTES: usize = 64 << 10;
+/// BUCKETS in bytes.
+pub const BUCKETS_LEN: usize = 16 + SUM_BUCKETS * 8;
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

@@ -21,19 +21,29 @@ const fn stream(priority: Priority) -> Stream {
     }
 }
 
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It was for the cluster, or for nobody.
+    Done,
+    /// It is about the table, well-formed, and of a neighbour whose INTRO was taken.
+    Table(ServerId),
+}
+
 impl Cluster {
-    pub(super) fn hear(&mut self, now: Instant, server: ServerId, priority: Priority, bytes: &[u8]) {
+    pub(super) fn hear(&mut self, now: Instant, server: ServerId, priority: Priority, bytes: &[u8]) -> Heard {
         let message = match PeerMessage::parse(stream(priority), bytes) {
             Ok(message) => message,
-            Err(error) if matches!(error.problem, Problem::Type(_)) => return,
+            Err(error) if matches!(error.problem, Problem::Type(_)) => return Heard::Done,
             Err(error) => {
                 if let Some(neighbour) = self.links.get(&server) {
                     self.close(neighbour.link, MALFORMED, &error.to_string());
                 }
-                return self.drop_link(now, server, "malformed message");
+                self.drop_link(now, server, "malformed message");
+                return Heard::Done;
             }
         };
-        let Some(neighbour) = self.links.get_mut(&server) else { return };
+        let Some(neighbour) = self.links.get_mut(&server) else { return Heard::Done };
         match message {
             PeerMessage::Intro(_) if neighbour.held.is_some() || !neighbour.intros.take(now) => {
                 neighbour.held = Some(bytes.to_vec());
@@ -47,8 +57,17 @@ impl Cluster {
             PeerMessage::Seat(seat) => self.take_seat(now, server, seat),
             PeerMessage::Facts(facts) => self.take_facts(server, &facts),
             PeerMessage::Stored(stored) => self.take_stored(server, stored),
+            PeerMessage::Resume(_)
+            | PeerMessage::Confirm(_)
+            | PeerMessage::Compare(_)
+            | PeerMessage::Fetch(_)
+            | PeerMessage::Begin(_)
+            | PeerMessage::Delta(_)
+            | PeerMessage::Buckets(_)
+            | PeerMessage::Page(_) => return Heard::Table(server),
             _ => {}
         }
+        Heard::Done
     }
 
     /// INTROs that came too often: the last of each, when its time has come.

@@ -9,6 +9,7 @@ use rand_core::SeedableRng as _;
 use super::action::{Action, Setup};
 use super::dial::Dials;
 use super::facts::{Decision, FactKey, Facts, NotMade};
+use super::hear::Heard;
 use super::judge::Judged;
 use super::lines::LeftLines;
 use super::neighbour::Neighbour;
@@ -139,14 +140,15 @@ impl Cluster {
         self.settle(now);
     }
 
-    /// A message has come whole.
-    pub fn message(&mut self, now: Instant, link: LinkId, priority: Priority, bytes: &[u8]) {
+    /// A message has come whole. It may be one for the [`exchange`](super::exchange), which is to be given it.
+    pub fn message(&mut self, now: Instant, link: LinkId, priority: Priority, bytes: &[u8]) -> Heard {
         let found = self.links.values_mut().find(|neighbour| neighbour.link == link);
-        let Some(neighbour) = found else { return };
+        let Some(neighbour) = found else { return Heard::Done };
         neighbour.heard = now;
         let server = neighbour.process.server;
-        self.hear(now, server, priority, bytes);
+        let heard = self.hear(now, server, priority, bytes);
         self.settle(now);
+        heard
     }
 
     /// A link, or an attempt to make one, has ended.

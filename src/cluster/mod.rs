@@ -6,6 +6,7 @@
 mod action;
 mod allowance;
 mod dial;
+pub mod exchange;
 mod facts;
 mod flood;
 mod hear;
@@ -27,6 +28,7 @@ mod view;
 
 pub use action::{Action, Setup};
 pub use facts::{Decision, FactKey, Facts, Merged, NotMade, Taken, new_stamp};
+pub use hear::Heard;
 pub use invitations::Invitations;
 pub use lines::{Claim, LeftLines, Line, Side, gives_way};
 pub use machine::Cluster;

@@ -149,6 +149,11 @@ impl Neighbour {
         taken.then(|| health(now.since(self.heard), pinged.there))
     }
 
+    /// Both sides told each other over this link who they are, and it is not about to be closed.
+    pub(super) const fn is_linked(&self) -> bool {
+        self.met && self.sent.is_some() && self.leaves_at.is_none()
+    }
+
     pub(super) fn is_up(&self) -> bool {
         matches!(self.health, Some(Health::Up | Health::Suspect))
     }

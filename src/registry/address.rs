@@ -56,9 +56,11 @@ impl Registry {
             registry.unindex_address(id);
             if let Some(row) = registry.rows.get_mut(id) {
                 row.set(bit::PUBLISHED, false);
+                row.move_here();
             }
             registry.set_late(id, true);
         });
+        self.touch(id);
         Some(RowId(id))
     }
 

@@ -282,6 +282,7 @@ impl Registry {
                 row.move_here();
             }
         });
+        self.touch(id);
     }
 
     fn tell_watchers(&mut self, realm: u16, user: UserId, revision: Revision) {

@@ -31,6 +31,11 @@ impl Registry {
         self.timing = Timing::new(check_time, expiry_factor);
     }
 
+    /// Silence after which a row of this check time is removed.
+    pub fn expiry_of(&self, check_time: Duration) -> Duration {
+        self.timing.expiry(u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX))
+    }
+
     /// Notes that the host was heard (R-REG-30): the row is up again if it has an address. Says whether the
     /// directory changed.
     pub fn heard(&mut self, now: Instant, id: RowId) -> bool {

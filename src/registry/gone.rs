@@ -5,7 +5,9 @@ use slab::Slab;
 
 use super::index::Index;
 use super::list::{Link, List, Node};
+use super::log::Held;
 use super::merge::Session;
+use super::sharing::Sharing;
 use crate::ident::{Order, Process, RealmId, SessionId, Stamp, UserId};
 use crate::limits::{GONE_KEPT, REMOVED_STAMP_KEPT};
 use crate::planted::{Bug, planted};
@@ -68,7 +70,16 @@ struct Entry {
     link: Link,
 }
 
+/// A user, and whether that is of a stray.
+type Key = (RealmId, UserId, bool);
+/// What is kept for other HMSs, if there are some.
+type Shared = Option<Box<Sharing>>;
+
 impl Entry {
+    const fn key(&self) -> Key {
+        (self.realm, self.user, self.stray)
+    }
+
     fn is_over(&self, now: Instant) -> bool {
         self.ended.is_none_or(|(_, until)| now >= until)
             && self.removal.is_none_or(|(_, _, until)| now >= until)
@@ -115,14 +126,23 @@ impl Gone {
         (realm, user): (RealmId, UserId),
         removal: Removal,
         ended: Option<(Ended, Duration)>,
+        sharing: &mut Shared,
     ) {
         let until = now + removal.left.unwrap_or_default().max(REMOVED_STAMP_KEPT);
-        self.put(now, (realm, user, false), |entry| {
-            entry.removal = Some((removal, now, until));
-            if let Some((ended, life)) = ended {
-                entry.ended = Some((ended, now + life));
-            }
-        });
+        let number = self.put(
+            now,
+            (realm, user, false),
+            |entry| {
+                entry.removal = Some((removal, now, until));
+                if let Some((ended, life)) = ended {
+                    entry.ended = Some((ended, now + life));
+                }
+            },
+            sharing,
+        );
+        if ended.is_some() {
+            self.changed(number, sharing);
+        }
     }
 
     /// Notes the end of a session for so long.
@@ -132,9 +152,41 @@ impl Gone {
         (realm, user): (RealmId, UserId),
         ended: Ended,
         life: Duration,
+        sharing: &mut Shared,
     ) {
         let key = (realm, user, ended.is_stray());
-        self.put(now, key, |entry| entry.ended = Some((ended, now + life)));
+        let number = self.put(now, key, |entry| entry.ended = Some((ended, now + life)), sharing);
+        self.changed(number, sharing);
+    }
+
+    /// Notes that others have to hear of an entry.
+    fn changed(&self, number: u32, sharing: &mut Shared) {
+        if let (Some(entry), Some(sharing)) = (self.entries.get(number as usize), sharing) {
+            sharing.ended.insert(entry.key());
+            sharing.log.ended_changed(number);
+        }
+    }
+
+    /// What others are told of an entry.
+    pub(super) fn told(&self, now: Instant, number: u32) -> Option<Held> {
+        let entry = self.entries.get(number as usize)?;
+        let (ended, until) = entry.ended?;
+        let (realm, user, left) = (entry.realm, entry.user, until.since(now));
+        Some(Held::Ended { realm, user, ended, left })
+    }
+
+    /// The same of a user's last session, or of a stray; nothing if its time is over.
+    pub(super) fn told_of(&self, now: Instant, key: Key) -> Option<Held> {
+        self.get(key)?.ended.filter(|(_, until)| now < *until)?;
+        self.told(now, self.find(key)?)
+    }
+
+    /// Of so many entries from `from` on those that others are told of, and where to go on.
+    pub(super) fn slice(&self, from: u32, count: u32) -> (Vec<Key>, Option<u32>) {
+        let next = from.saturating_add(count);
+        let entries = (from..next).filter_map(|number| self.entries.get(number as usize));
+        let keys = entries.filter(|entry| entry.ended.is_some()).map(Entry::key).collect();
+        (keys, Some(next).filter(|next| (*next as usize) < self.entries.capacity()))
     }
 
     /// The last session of a user of which it is known that it ended, and until when that is told.
@@ -172,20 +224,18 @@ impl Gone {
         (now < until && !planted(Bug::StampForgotten)).then_some(removal)
     }
 
-    fn get(&self, key: (RealmId, UserId, bool)) -> Option<&Entry> {
+    fn get(&self, key: Key) -> Option<&Entry> {
         self.entries.get(self.find(key)? as usize)
     }
 
-    fn find(&self, key: (RealmId, UserId, bool)) -> Option<u32> {
-        let same = |number: u32| {
-            self.entries.get(number as usize).is_some_and(|e| (e.realm, e.user, e.stray) == key)
-        };
+    fn find(&self, key: Key) -> Option<u32> {
+        let same = |number: u32| self.entries.get(number as usize).is_some_and(|entry| entry.key() == key);
         self.index.find(self.index.hash(key), same)
     }
 
     /// Changes a user's entry, which becomes the last of its kind.
-    fn put(&mut self, now: Instant, key: (RealmId, UserId, bool), edit: impl FnOnce(&mut Entry)) {
-        self.forget(now);
+    fn put(&mut self, now: Instant, key: Key, edit: impl FnOnce(&mut Entry), sharing: &mut Shared) -> u32 {
+        self.forget(now, sharing);
         let number = match self.find(key) {
             Some(number) => {
                 self.unlink(number);
@@ -201,18 +251,19 @@ impl Gone {
             false => self.silent.push_back(&mut self.entries, number),
         }
         if self.entries.len() > GONE_KEPT {
-            self.forget_early(now);
+            self.forget_early(now, sharing);
         }
+        number
     }
 
-    fn make(&mut self, key: (RealmId, UserId, bool)) -> u32 {
+    fn make(&mut self, key: Key) -> u32 {
         let (realm, user, stray) = key;
         let entry = Entry { realm, user, stray, ended: None, removal: None, link: Link::NONE };
         let number = self.entries.insert(entry) as u32;
         let (hash, entries) = (self.index.hash(key), &self.entries);
         self.index.insert(hash, number, |state, other| {
             use std::hash::BuildHasher;
-            entries.get(other as usize).map_or(0, |e| state.hash_one((e.realm, e.user, e.stray)))
+            entries.get(other as usize).map_or(0, |entry| state.hash_one(entry.key()))
         });
         number
     }
@@ -224,27 +275,33 @@ impl Gone {
         }
     }
 
-    fn drop(&mut self, number: u32) -> Option<Entry> {
+    fn drop(&mut self, number: u32, sharing: &mut Shared) -> Option<Entry> {
         self.unlink(number);
         let entry = self.entries.try_remove(number as usize)?;
-        self.index.remove(self.index.hash((entry.realm, entry.user, entry.stray)), number);
+        self.index.remove(self.index.hash(entry.key()), number);
+        if let Some(sharing) = sharing {
+            sharing.ended.remove(&entry.key());
+            sharing.log.ended_gone(number);
+        }
         Some(entry)
     }
 
     /// Two of each kind at a time keep up with one that comes at a time, without ever a long run.
-    fn forget(&mut self, now: Instant) {
+    pub(super) fn forget(&mut self, now: Instant, sharing: &mut Shared) {
         for _ in 0..2 {
             for number in [self.silent.head, self.leaves.head] {
                 if self.entries.get(number as usize).is_some_and(|entry| entry.is_over(now)) {
-                    self.drop(number);
+                    self.drop(number, sharing);
                 }
             }
         }
     }
 
-    fn forget_early(&mut self, now: Instant) {
+    fn forget_early(&mut self, now: Instant, sharing: &mut Shared) {
         let number = if self.silent.is_empty() { self.leaves.head } else { self.silent.head };
-        let Some((removal, at, _)) = self.drop(number).and_then(|entry| entry.removal) else { return };
+        let Some((removal, at, _)) = self.drop(number, sharing).and_then(|entry| entry.removal) else {
+            return;
+        };
         if now.since(at) < REMOVED_STAMP_KEPT {
             let highest = self.crowd.map_or(removal.stamp, |(other, _)| other.max(removal.stamp));
             self.crowd = Some((highest, now));

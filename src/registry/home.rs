@@ -5,6 +5,7 @@ use slab::Slab;
 
 use super::realm::Realm;
 use super::rows::{Row, bit};
+use super::sums::Sums;
 use super::{Registry, RowId};
 use crate::ident::Process;
 use crate::time::Instant;
@@ -21,6 +22,14 @@ struct Home {
     reachable: bool,
     /// When it was last heard, if it is not.
     contact: Instant,
+    /// Of its offered rows, where the table is shared.
+    sums: Option<Sums>,
+}
+
+impl Home {
+    const fn new(process: Process) -> Self {
+        Self { process, rows: 0, reachable: false, contact: Instant::ZERO, sums: None }
+    }
 }
 
 /// All of them, by number.
@@ -28,7 +37,7 @@ pub(super) struct Homes(Slab<Home>);
 
 impl Homes {
     pub(super) fn new() -> Self {
-        let nobody = || Home { process: Process::NOBODY, rows: 0, reachable: false, contact: Instant::ZERO };
+        let nobody = || Home::new(Process::NOBODY);
         // The numbers are those of the constants above.
         Self([(usize::from(OWN), nobody()), (usize::from(NOBODY), nobody())].into_iter().collect())
     }
@@ -51,13 +60,36 @@ impl Homes {
         u16::try_from(number).ok()
     }
 
+    /// The number of a process, this one included.
+    pub(super) fn find_any(&self, process: Process) -> Option<u16> {
+        if self.process(OWN) == process { Some(OWN) } else { self.find(process) }
+    }
+
+    pub(super) fn sums(&self, number: u16) -> Option<&Sums> {
+        self.0.get(usize::from(number))?.sums.as_ref()
+    }
+
+    pub(super) fn sums_mut(&mut self, number: u16) -> Option<&mut Option<Sums>> {
+        self.0.get_mut(usize::from(number)).map(|home| &mut home.sums)
+    }
+
+    pub(super) fn all_sums_mut(&mut self) -> impl Iterator<Item = &mut Sums> {
+        self.0.iter_mut().filter_map(|(_, home)| home.sums.as_mut())
+    }
+
+    /// Every process, and the sums of its rows if it has some.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u16, Process, Option<&Sums>)> {
+        let number = |number| u16::try_from(number).unwrap_or(u16::MAX);
+        self.0.iter().map(move |(slot, home)| (number(slot), home.process, home.sums.as_ref()))
+    }
+
     /// The number of another process; `None` if there are too many.
     pub(super) fn number(&mut self, process: Process) -> Option<u16> {
         if let Some(number) = self.find(process) {
             return Some(number);
         }
         let number = u16::try_from(self.0.vacant_key()).ok()?;
-        self.0.insert(Home { process, rows: 0, reachable: false, contact: Instant::ZERO });
+        self.0.insert(Home::new(process));
         Some(number)
     }
 
@@ -79,7 +111,7 @@ pub(super) struct Tally {
 
 impl Row {
     /// Neither confirmed here nor vouched for by anybody.
-    const fn is_nobodys(&self) -> bool {
+    pub(super) const fn is_nobodys(&self) -> bool {
         !self.has(bit::CONFIRMED) && (self.home == NOBODY || self.has(bit::UNVOUCHED))
     }
 }
@@ -148,6 +180,10 @@ impl Registry {
             }
         });
         self.reschedule(now, id.0);
+        if vouched {
+            // Others may have been told nothing of it meanwhile.
+            self.touch(id.0);
+        }
     }
 
     /// A copy of which nobody may say that it is gone but its home.
@@ -167,6 +203,7 @@ impl Registry {
     pub(super) fn recount(&mut self, id: u32, edit: impl FnOnce(&mut Self)) {
         let before = self.rows.get(id).map_or(OWN, |row| row.home);
         self.count(id, false);
+        self.unsum(id);
         edit(self);
         self.count(id, true);
         self.homes.drop_unused(before);

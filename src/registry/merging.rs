@@ -7,7 +7,7 @@ use super::merge::{Known, Place, Said, Session, Standing};
 use super::register::Origin;
 use super::rows::{Row, bit};
 use super::view::Reason;
-use super::{NewContent, NewRow, Registry, RowId, RowView, ViewSpec};
+use super::{NewContent, NewRow, Registry, RowId, RowView, Teller, ViewSpec};
 use crate::ident::{Order, Process, RealmId, SessionId, UserId};
 use crate::limits::ROWS_MAX;
 use crate::time::{Duration, Instant};
@@ -182,7 +182,7 @@ impl Registry {
                 let reason = if leave { Reason::Leave } else { Reason::Expiry };
                 self.take_out(now, id, reason, Some((ended, kept)));
             }
-            None => self.gone.note(now, (realm, user), ended, kept),
+            None => self.gone.note(now, (realm, user), ended, kept, &mut self.sharing),
         }
         Merged::Ended
     }
@@ -229,7 +229,7 @@ impl Registry {
             // It was the user's later session: what is here is of one that it replaced.
             match self.by_user(realm, user) {
                 Some(id) => self.take_out(now, id, Reason::Leave, Some((ended, life))),
-                None => self.gone.note(now, (realm, user), ended, life),
+                None => self.gone.note(now, (realm, user), ended, life, &mut self.sharing),
             }
         }
         Merged::Refused(Refused::Ended)
@@ -289,6 +289,7 @@ impl Registry {
             put(self);
         }
         self.set_age(now, id, told.age);
+        self.touch(id.0);
     }
 
     fn put_place(&mut self, id: u32, told: &ToldRow<'_>, home: u16) {
@@ -332,6 +333,8 @@ impl Registry {
         if let Some(told) = said {
             self.take_said(id, told);
         }
+        // Whoever told the other place is to hear of this one as well.
+        self.telling(Teller::HERE, |registry| registry.touch(id.0));
         Merged::Kept(id)
     }
 

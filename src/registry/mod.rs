@@ -11,9 +11,11 @@ mod blobs;
 mod change;
 mod expiry;
 mod gone;
+mod held;
 mod home;
 mod index;
 mod list;
+mod log;
 pub mod merge;
 mod merging;
 mod push;
@@ -21,7 +23,9 @@ mod realm;
 mod register;
 mod row;
 mod rows;
+mod sharing;
 mod subscribe;
+mod sums;
 mod timing;
 mod users;
 mod view;
@@ -53,12 +57,16 @@ pub use address::AddressChange;
 pub use ahead::AHEAD;
 pub use expiry::Fate;
 pub use gone::{Ended, Ending};
+pub use held::{Key, Step, Walk};
+pub use log::{Held, Reader, Teller, Told};
 pub use merging::{Merged, Refused, ToldRow};
 pub use push::PushTarget;
 pub use realm::Counts;
 pub use register::{NewContent, NewRow, Registered};
 pub use row::{FixedSignature, RowView, Status};
+pub use sharing::RowDigestFn;
 pub use subscribe::{NOT_GRANTED, ViewSpec};
+pub use sums::Sums;
 pub use view::{GoneRow, Reason, ViewHandle};
 pub use walk::{Change, Changes};
 
@@ -98,6 +106,8 @@ pub struct Registry {
     generations: BTreeMap<u32, Generation>,
     signatures: BTreeMap<u32, FixedSignature>,
     digest: DigestFn,
+    /// Where other HMSs have the table too.
+    sharing: Option<Box<sharing::Sharing>>,
 }
 
 impl Registry {
@@ -127,6 +137,7 @@ impl Registry {
             generations: BTreeMap::new(),
             signatures: BTreeMap::new(),
             digest,
+            sharing: None,
         }
     }
 

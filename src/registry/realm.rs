@@ -6,7 +6,7 @@ use super::home::Tally;
 use super::users::Users;
 use super::view::{View, ViewHandle};
 use super::{Reason, Registry, RowId};
-use crate::ident::{RealmId, Revision};
+use crate::ident::{Epoch, RealmId, Revision};
 use crate::limits::{BRAKE_PERCENT, BRAKE_ROWS};
 use crate::time::Instant;
 
@@ -26,6 +26,7 @@ pub struct Counts {
 /// One realm.
 pub(super) struct Realm {
     pub(super) id: RealmId,
+    pub(super) epoch: Epoch,
     pub(super) users: Users,
     /// The view of all its rows.
     pub(super) view: u32,
@@ -64,6 +65,7 @@ impl Registry {
         let view = self.views.insert(View::new(slot, None, revision)) as u32;
         self.realms.insert(Realm {
             id: realm,
+            epoch: Epoch::default(),
             users: Users::new(),
             view,
             revision,
@@ -77,6 +79,15 @@ impl Registry {
         });
         self.realm_slots.insert(realm, slot);
         true
+    }
+
+    /// Says from which of the realm's secrets the keys of its sessions come: ROW tells that.
+    pub fn set_epoch(&mut self, realm: RealmId, epoch: Epoch) {
+        let slot = self.realm_slots.get(&realm).copied();
+        let Some(realm) = slot.and_then(|slot| self.realm_mut(slot)) else { return };
+        if std::mem::replace(&mut realm.epoch, epoch) != epoch && realm.rows > 0 {
+            self.recount_all();
+        }
     }
 
     /// Removes a realm with all its rows; says how many there were.

@@ -135,6 +135,7 @@ impl Registry {
         self.count(id, true);
         self.enter(id, new.group);
         self.schedule(now, id);
+        self.touch(id);
         id
     }
 
@@ -183,6 +184,7 @@ impl Registry {
             row.move_here();
         }
         self.reschedule(now, id);
+        self.touch(id);
         Registered { row: RowId(id), replaced, displaced: None, visible }
     }
 
@@ -232,7 +234,8 @@ impl Registry {
         if !was {
             self.recount(id.0, |registry| registry.take_home(id.0));
         }
-        if let Some(row) = self.rows.get_mut(id.0).filter(|_| !was || old != Some(address)) {
+        let moved = !was || old != Some(address);
+        if let Some(row) = self.rows.get_mut(id.0).filter(|_| moved) {
             row.move_here();
         }
         let mut change = self.set_address(id, address);
@@ -244,6 +247,9 @@ impl Registry {
         change.visible |= self.heard(now, id);
         if !was {
             self.reschedule(now, id.0);
+        }
+        if moved {
+            self.touch(id.0);
         }
         change
     }
@@ -260,11 +266,15 @@ impl Registry {
     pub fn set_content(&mut self, id: RowId, new: &NewContent<'_>) -> bool {
         let Some(row) = self.row(id) else { return false };
         let visible = row.content() != new.bytes;
+        let changed = visible || row.content_version() != new.version;
         if let Some(row) = self.rows.get_mut(id.0) {
             row.content_version = new.version;
         }
         if visible {
             self.change_group(id.0, new.group, |registry| registry.put_content(id.0, new.bytes));
+        }
+        if changed {
+            self.touch(id.0);
         }
         visible
     }
@@ -337,6 +347,7 @@ impl Registry {
         let (check, home) = (Duration::from_millis(row.check_ms.into()), row.home);
         // So long that each machine which it had taken the user over from says something meanwhile (R-REG-22).
         let left = (reason == Reason::Leave).then_some(check * 5 / 4);
+        self.untouch(id.0);
         self.unsubscribe(id.0);
         self.depart(id.0, reason);
         self.clear_suspect(id.0);
@@ -352,7 +363,7 @@ impl Registry {
         if let Some(realm) = self.realms.get_mut(usize::from(realm)) {
             realm.users.remove(&mut self.rows, user, id.0);
             realm.rows -= 1;
-            self.gone.removed(now, (realm.id, user), Removal { stamp, left }, ended);
+            self.gone.removed(now, (realm.id, user), Removal { stamp, left }, ended, &mut self.sharing);
         }
         self.rows.remove(id.0);
     }

@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::merge::{Place, Standing};
 use super::rows::{Family, NIL, Row, bit};
 use super::view::ViewHandle;
-use super::{Registry, RowId};
-use crate::ident::{InstanceId, Order, Process, RealmId, Revision, ServerId, SessionId, Stamp, UserId};
+use super::{Registry, RowId, ViewSpec};
+use crate::ident::{
+    Epoch, InstanceId, Order, Process, RealmId, Revision, ServerId, SessionId, Stamp, UserId,
+};
 use crate::planted::{Bug, planted};
 use crate::time::{Duration, Instant, UnixMillis};
 
@@ -51,6 +53,11 @@ impl<'a> RowView<'a> {
     /// The realm.
     pub fn realm(&self) -> RealmId {
         self.registry.realms.get(usize::from(self.row.realm)).map(|r| r.id).unwrap_or_default()
+    }
+
+    /// From which of the realm's secrets the session's key comes.
+    pub fn epoch(&self) -> Epoch {
+        self.registry.realms.get(usize::from(self.row.realm)).map(|r| r.epoch).unwrap_or_default()
     }
 
     /// The user.
@@ -164,6 +171,12 @@ impl<'a> RowView<'a> {
         self.row.has(bit::CONFIRMED) || planted(Bug::UnconfirmedIsLive)
     }
 
+    /// Whether other HMSs are told of it: its host was confirmed here, or its home vouches for it as far as is known
+    /// (PEE-65).
+    pub const fn is_offered(&self) -> bool {
+        !self.row.is_nobodys()
+    }
+
     /// Where it is at home; nobody if it is from a snapshot.
     pub fn home(&self) -> Process {
         self.registry.homes.process(self.row.home)
@@ -214,6 +227,11 @@ impl<'a> RowView<'a> {
     /// The view that the session follows; none if it follows nothing.
     pub fn view(&self) -> Option<ViewHandle> {
         self.registry.view_of(self.row)
+    }
+
+    /// The same, as it was given to [`Registry::subscribe`].
+    pub fn view_spec(&self) -> ViewSpec<'a> {
+        self.registry.view_spec(self.id)
     }
 
     /// Whether changes are to be pushed.

@@ -61,13 +61,15 @@ impl Registry {
     pub fn subscribe(&mut self, id: RowId, spec: ViewSpec<'_>, push: bool) {
         let Some(realm) = self.rows.get(id.0).map(|row| row.realm) else { return };
         if self.follows(id, realm, spec) {
-            self.set_push(id.0, push);
+            if self.set_push(id.0, push) {
+                self.touch(id.0);
+            }
             return;
         }
         self.unsubscribe(id.0);
         let Some(revision) = self.realms.get(usize::from(realm)).map(|realm| realm.revision) else { return };
         let target = match spec {
-            ViewSpec::None => return,
+            ViewSpec::None => return self.touch(id.0),
             ViewSpec::Realm => match self.realms.get(usize::from(realm)) {
                 Some(realm) => Target::List(realm.view),
                 None => return,
@@ -99,6 +101,7 @@ impl Registry {
             row.sub = sub;
         }
         self.set_push(id.0, push);
+        self.touch(id.0);
     }
 
     fn follows(&self, id: RowId, realm: u16, spec: ViewSpec<'_>) -> bool {
@@ -109,15 +112,19 @@ impl Registry {
             }
             (ViewSpec::Group(name), Some(Target::List(view))) => self.find_group(realm, name) == Some(*view),
             (ViewSpec::Named(users), Some(Target::Named(known))) => **known == *sorted(users),
+            (ViewSpec::None, None) => true,
             _ => false,
         }
     }
 
-    fn set_push(&mut self, id: u32, push: bool) {
-        let Some(number) = self.rows.get(id).map(|row| row.sub) else { return };
-        let Some(sub) = self.subs.get_mut(number as usize).filter(|sub| sub.push != push) else { return };
+    /// Says whether that is new.
+    fn set_push(&mut self, id: u32, push: bool) -> bool {
+        let Some(number) = self.rows.get(id).map(|row| row.sub) else { return false };
+        let Some(sub) = self.subs.get_mut(number as usize).filter(|sub| sub.push != push) else {
+            return false;
+        };
         sub.push = push;
-        let Target::List(view) = sub.target else { return };
+        let Target::List(view) = sub.target else { return true };
         if push {
             if let Some(view) = self.views.get_mut(view as usize) {
                 view.push.push_back(&mut self.subs, number);
@@ -125,6 +132,7 @@ impl Registry {
         } else {
             self.leave_push(view, number);
         }
+        true
     }
 
     fn leave_push(&mut self, view: u32, number: u32) {

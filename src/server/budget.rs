@@ -43,6 +43,11 @@ impl Budgets {
         self.realms.retain(|realm, _| keyring.serves(*realm));
     }
 
+    /// How many hosts a realm may have; none if there is no limit.
+    pub(super) fn max_hosts(&self, realm: RealmId) -> Option<usize> {
+        self.realms.get(&realm)?.max_hosts
+    }
+
     /// Sets a realm's limits; what it has used stays used.
     pub(super) fn limit(&mut self, realm: RealmId, limits: Option<&RealmLimits>) {
         let budget = self.realms.entry(realm).or_insert_with(|| Budget {

@@ -7,7 +7,7 @@ use super::refusals::Verdict;
 use super::service::Instead;
 use crate::auth::{Registrant, SessionKey, StoredKey, UserKey, open, user_id};
 use crate::ident::{RealmId, SessionId, Stamp, UserId};
-use crate::limits::DATAGRAM_MAX;
+use crate::limits::{CONTENT_MAX, DATAGRAM_MAX};
 use crate::registry::{NewRow, RowId};
 use crate::time::Duration;
 use crate::wire::{
@@ -265,8 +265,7 @@ impl Server {
 
 /// An ENTRY without its content: head, fixed part, ADDRESS and SIGNATURE.
 const ENTRY_OVERHEAD: usize = 3 + 33 + (3 + 19) + (3 + 72);
-/// Room for content: a page with this one row fits into a datagram.
-const CONTENT_MAX: usize = DATAGRAM_MAX - PageMessage::OVERHEAD - ENTRY_OVERHEAD;
+const _: () = assert!(CONTENT_MAX == DATAGRAM_MAX - PageMessage::OVERHEAD - ENTRY_OVERHEAD);
 /// How far those that a full rate sends away are spread.
 const RATE_SPREAD: Duration = Duration::from_secs(2);
 

@@ -73,6 +73,7 @@ impl Server {
             self.announce_due,
             push,
             self.peers.due(),
+            self.has_news().then_some(self.turned),
         ]
         .into_iter()
         .flatten()

@@ -340,7 +340,9 @@ impl Node {
                 let remote = running.endpoint.link(link).map(|link| link.remote());
                 match event {
                     Event::Connected(peer) => running.cluster.connected(now, link, peer, remote.unwrap()),
-                    Event::Message(priority, bytes) => running.cluster.message(now, link, priority, &bytes),
+                    Event::Message(priority, bytes) => {
+                        running.cluster.message(now, link, priority, &bytes);
+                    }
                     Event::Closed(reason) => running.cluster.closed(now, link, &reason),
                     Event::Writable(_) => {}
                 }

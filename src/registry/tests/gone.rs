@@ -39,7 +39,13 @@ fn removed_stamps_are_forgotten_when_their_time_is_over() {
     let mut removed = Gone::new(1);
     for n in 0..1000_u64 {
         let user = UserId(n.to_be_bytes());
-        removed.removed(Instant::from_secs(n), (REALM, user), Removal { stamp: Stamp(n), left: None }, None);
+        removed.removed(
+            Instant::from_secs(n),
+            (REALM, user),
+            Removal { stamp: Stamp(n), left: None },
+            None,
+            &mut None,
+        );
         assert!(removed.len() <= 30, "{} after {n} s", removed.len());
     }
 }
@@ -56,24 +62,24 @@ fn above_the_bound_those_that_fell_silent_are_forgotten_before_those_that_left()
     let silent = Ending::Expiry { sequence: 0, home: Process::NOBODY };
     for n in 0..GONE_KEPT as u64 {
         let ending = if n < 2 { Ending::Leave } else { silent };
-        gone.note(NOW, (REALM, user(n)), ended(n, ending), life);
+        gone.note(NOW, (REALM, user(n)), ended(n, ending), life, &mut None);
     }
     let known = |gone: &Gone, n| gone.last(NOW, REALM, user(n)).is_some();
-    gone.note(NOW, (REALM, user(1 << 40)), ended(0, silent), life);
+    gone.note(NOW, (REALM, user(1 << 40)), ended(0, silent), life, &mut None);
     assert!(known(&gone, 0) && !known(&gone, 2) && known(&gone, 3) && known(&gone, 1 << 40));
     // An entry that becomes a leave is one of those.
-    gone.note(NOW, (REALM, user(3)), ended(3, Ending::Leave), life);
-    gone.note(NOW, (REALM, user(1 << 41)), ended(0, Ending::Leave), life);
+    gone.note(NOW, (REALM, user(3)), ended(3, Ending::Leave), life, &mut None);
+    gone.note(NOW, (REALM, user(1 << 41)), ended(0, Ending::Leave), life, &mut None);
     assert!(known(&gone, 3) && !known(&gone, 4) && known(&gone, 5));
     for n in 0..GONE_KEPT as u64 {
-        gone.note(NOW, (REALM, user(n | 1 << 50)), ended(n, Ending::Leave), life);
+        gone.note(NOW, (REALM, user(n | 1 << 50)), ended(n, Ending::Leave), life, &mut None);
     }
     assert_eq!(gone.len(), GONE_KEPT);
     assert!(!known(&gone, 0) && !known(&gone, 5) && known(&gone, 1 << 50));
     // And none is kept for ever: two of those that are over go with each that comes.
     let over = NOW + life;
     for n in 0..=GONE_KEPT as u64 / 2 {
-        gone.note(over, (REALM, user(1)), ended(n, Ending::Leave), life);
+        gone.note(over, (REALM, user(1)), ended(n, Ending::Leave), life, &mut None);
     }
     assert_eq!(gone.len(), 1);
 }

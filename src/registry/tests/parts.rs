@@ -45,7 +45,7 @@ fn removed_stamps_are_known_for_half_a_minute() {
     for step in 0..5_000u64 {
         let (now, user) = (Instant::from_millis(step * 40), UserId(dice.below(300).to_be_bytes()));
         if dice.one_in(3) {
-            removed.removed(now, (realm, user), Removal { stamp: Stamp(step), left: None }, None);
+            removed.removed(now, (realm, user), Removal { stamp: Stamp(step), left: None }, None, &mut None);
             model.insert(user, (Stamp(step), now));
         }
         let known = model.get(&user).filter(|(_, at)| now.since(*at) < Duration::from_secs(30));
@@ -70,6 +70,7 @@ fn a_crowd_that_leaves_shares_its_highest_stamp() {
             (realm, user(n)),
             Removal { stamp: Stamp(n), left: None },
             None,
+            &mut None,
         );
     }
     assert_eq!(removed.stamp(Instant::from_secs(2), realm, user(299_999)), Some(Stamp(299_999)));
@@ -93,10 +94,17 @@ fn a_crowd_shares_no_stamp_that_is_over() {
                 (realm, user(n)),
                 Removal { stamp: Stamp(7), left: Some(Duration::from_secs(100)) },
                 None,
+                &mut None,
             );
         }
         let now = Instant::from_millis(age_ms);
-        removed.removed(now, (realm, user(GONE_KEPT as u64)), Removal { stamp: Stamp(9), left: None }, None);
+        removed.removed(
+            now,
+            (realm, user(GONE_KEPT as u64)),
+            Removal { stamp: Stamp(9), left: None },
+            None,
+            &mut None,
+        );
         assert_eq!(removed.stamp(now, realm, user(0)), expected);
     }
 }
@@ -121,14 +129,16 @@ fn who_left_is_known_for_longer_and_as_one_that_left() {
         (realm, user(1)),
         Removal { stamp: Stamp(1), left: Some(Duration::from_secs(100)) },
         None,
+        &mut None,
     );
     removed.removed(
         at(0),
         (realm, user(2)),
         Removal { stamp: Stamp(2), left: Some(Duration::from_secs(5)) },
         None,
+        &mut None,
     );
-    removed.removed(at(0), (realm, user(3)), Removal { stamp: Stamp(3), left: None }, None);
+    removed.removed(at(0), (realm, user(3)), Removal { stamp: Stamp(3), left: None }, None, &mut None);
     assert_eq!(
         (removed.left(at(29), realm, user(3)), removed.stamp(at(29), realm, user(3))),
         (None, Some(Stamp(3)))
@@ -139,15 +149,27 @@ fn who_left_is_known_for_longer_and_as_one_that_left() {
     );
     // Who comes and goes meanwhile changes nothing of it, and an expiry is no leave.
     for n in 10..1000 {
-        removed.removed(at(n / 20), (realm, user(n)), Removal { stamp: Stamp(n), left: None }, None);
+        removed.removed(
+            at(n / 20),
+            (realm, user(n)),
+            Removal { stamp: Stamp(n), left: None },
+            None,
+            &mut None,
+        );
     }
     assert_eq!(
         (removed.left(at(99), realm, user(1)), removed.stamp(at(99), realm, user(1))),
         (Some(Stamp(1)), Some(Stamp(1)))
     );
     assert_eq!((removed.left(at(100), realm, user(1)), removed.stamp(at(100), realm, user(1))), (None, None));
-    removed.removed(at(101), (realm, user(1)), Removal { stamp: Stamp(5), left: Some(Duration::ZERO) }, None);
-    removed.removed(at(102), (realm, user(1)), Removal { stamp: Stamp(6), left: None }, None);
+    removed.removed(
+        at(101),
+        (realm, user(1)),
+        Removal { stamp: Stamp(5), left: Some(Duration::ZERO) },
+        None,
+        &mut None,
+    );
+    removed.removed(at(102), (realm, user(1)), Removal { stamp: Stamp(6), left: None }, None, &mut None);
     assert_eq!(
         (removed.left(at(103), realm, user(1)), removed.stamp(at(103), realm, user(1))),
         (None, Some(Stamp(6)))

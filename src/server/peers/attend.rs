@@ -2,11 +2,10 @@
 
 use super::super::{Event, Level, Server};
 use super::Peers;
-use crate::cluster::Action;
+use crate::cluster::{Action, Heard};
 use crate::time::Instant;
 use crate::transport::{self, CloseCode, KeyId, LinkId, SendError};
 use crate::wire::AnnounceEvent;
-use crate::wire::peer::Phase;
 
 impl Server {
     /// Until nothing is left: events to the cluster, actions done; then what follows from the phase.
@@ -15,12 +14,14 @@ impl Server {
             let mut idle = true;
             while let Some((link, event)) = self.peers.endpoint.poll_event() {
                 idle = false;
-                self.peers.tell(now, link, event);
+                self.tell_cluster(now, link, event);
+                self.follow_cluster(now);
             }
             while let Some(action) = self.peers.cluster.poll_action() {
                 idle = false;
                 self.act(now, action);
             }
+            self.follow_cluster(now);
             if idle && !self.peers.copy_is_complete(now) {
                 break;
             }
@@ -28,7 +29,7 @@ impl Server {
         self.follow_phase(now);
         self.follow_refusal(now);
         self.peers.sends = true;
-        self.peers.look_ahead();
+        self.peers.look_ahead(now);
     }
 
     fn act(&mut self, now: Instant, action: Action) {
@@ -57,6 +58,24 @@ impl Server {
         }
     }
 
+    fn tell_cluster(&mut self, now: Instant, link: LinkId, event: transport::Event) {
+        let Peers { cluster, endpoint, .. } = &mut self.peers;
+        match event {
+            transport::Event::Connected(peer) => {
+                if let Some(remote) = endpoint.link(link).map(|link| link.remote()) {
+                    cluster.connected(now, link, peer, remote);
+                }
+            }
+            transport::Event::Message(priority, bytes) => {
+                if let Heard::Table(server) = cluster.message(now, link, priority, &bytes) {
+                    self.table_message(now, server, &bytes);
+                }
+            }
+            transport::Event::Closed(reason) => cluster.closed(now, link, &reason),
+            transport::Event::Writable(_) => {}
+        }
+    }
+
     /// Once, however often it is wanted before the shell comes to it: all is stored together.
     pub(in crate::server) fn persist(&mut self) {
         if !self.events.contains(&Event::PersistSecrets) {
@@ -75,29 +94,5 @@ impl Server {
         if begins && self.service.is_open() && !self.stopping {
             self.announce(AnnounceEvent::Primary);
         }
-    }
-}
-
-impl Peers {
-    fn tell(&mut self, now: Instant, link: LinkId, event: transport::Event) {
-        match event {
-            transport::Event::Connected(peer) => {
-                if let Some(remote) = self.endpoint.link(link).map(|link| link.remote()) {
-                    self.cluster.connected(now, link, peer, remote);
-                }
-            }
-            transport::Event::Message(priority, bytes) => self.cluster.message(now, link, priority, &bytes),
-            transport::Event::Closed(reason) => self.cluster.closed(now, link, &reason),
-            transport::Event::Writable(_) => {}
-        }
-    }
-
-    /// Nothing of the table is copied yet: who answers hosts operates (R-PEE-15).
-    fn copy_is_complete(&mut self, now: Instant) -> bool {
-        let waits = self.cluster.phase() == Phase::Synchronising && self.cluster.hosts_open();
-        if waits {
-            self.cluster.copies_complete(now);
-        }
-        waits
     }
 }

@@ -37,17 +37,21 @@ impl Server {
         scratch.extend_from_slice(bytes);
         // What is dropped is counted there.
         let _ = endpoint.handle_datagram(now, route, scratch);
+        // What was acknowledged makes room.
+        self.peers.turn_due = self.peers.exchanging;
         self.attend(now);
     }
 
     /// Does what is due between HMSs.
     pub(in crate::server) fn peers_timeout(&mut self, now: Instant) {
-        if self.peers.due.is_none_or(|due| due > now) {
+        if self.peers.due.is_none_or(|due| due > now) && !self.has_news() {
             return;
         }
         self.peers.endpoint.handle_timeout(now);
         let Peers { endpoint, cluster, .. } = &mut self.peers;
         cluster.handle_timeout(now, |link| endpoint.link(link).map(|link| link.heard()));
+        self.attend(now);
+        self.exchange_turn(now);
         self.attend(now);
     }
 
@@ -59,7 +63,7 @@ impl Server {
         let out = self.peers.endpoint.poll_output(now, buf);
         if out.is_none() {
             self.peers.sends = false;
-            self.peers.look_ahead();
+            self.peers.look_ahead(now);
         }
         out.map(|out| self.peers.routes.transmit(out))
     }
@@ -91,8 +95,10 @@ impl Peers {
     }
 
     /// Looks when the endpoint and the cluster want time next: they are not asked at each turn.
-    pub(super) fn look_ahead(&mut self) {
-        self.due = self.endpoint.poll_timeout().into_iter().chain(self.cluster.poll_timeout()).min();
+    pub(super) fn look_ahead(&mut self, now: Instant) {
+        let links = self.endpoint.poll_timeout().into_iter().chain(self.cluster.poll_timeout());
+        let turn = self.turn_due.then_some(now).or_else(|| self.exchange.poll_timeout());
+        self.due = links.chain(turn).min();
     }
 
     /// Who is to work alone has no links and takes none.

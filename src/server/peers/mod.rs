@@ -10,6 +10,7 @@ mod links;
 mod routes;
 mod settings;
 mod show;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use super::Server;
 use super::service::Service;
 use super::setup::Setup;
+use crate::cluster::exchange::Exchange;
 use crate::cluster::{self, Cluster, DecisionId};
 use crate::ident::{Process, Stamp};
 use crate::time::Instant;
@@ -31,6 +33,7 @@ pub use commands::Storing;
 pub(super) use facts::keyring_of;
 pub use settings::{AckWhen, PeerSettings};
 use settings::{Configured, own_addresses, timing_of};
+use table::Shown;
 
 /// The stream of the seed's randomness that is for peers: what hosts get does not depend on it.
 const STREAM: u64 = 1;
@@ -38,6 +41,14 @@ const STREAM: u64 = 1;
 /// Links, cluster, and what the server remembers of them.
 pub(super) struct Peers {
     pub(super) cluster: Cluster,
+    exchange: Exchange,
+    /// There is another HMS, or there was.
+    exchanging: bool,
+    /// The exchange has more to do at once.
+    turn_due: bool,
+    /// How far the table had changed when it had its turn last.
+    turned_at: u64,
+    shown: Shown,
     endpoint: Endpoint,
     secret: LinkSecret,
     routes: Routes,
@@ -81,6 +92,11 @@ impl Peers {
         };
         let mut this = Self {
             cluster: Cluster::new(now, cluster),
+            exchange: Exchange::new(now, setup.settings.peers.immediate),
+            exchanging: false,
+            turn_due: false,
+            turned_at: 0,
+            shown: Shown::default(),
             endpoint: Endpoint::new(Config::new(setup.server, setup.incarnation), &links),
             secret: setup.link_secret.clone(),
             routes: Routes::default(),

@@ -39,3 +39,27 @@ impl Routes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_leave_from_the_address_that_was_asked() {
+        crate::shows!("R-TRN-26");
+        let mut routes = Routes::default();
+        let from: SocketAddr = "10.0.1.1:6710".parse().expect("an address");
+        let mut asked = |local: Option<&str>, interface| {
+            let local = local.map(|ip| ip.parse().expect("an address"));
+            let route = routes.of(from, Arrival { local, interface, multicast: false });
+            let out = transport::Transmit { to: route.remote, socket: route.socket, len: 100 };
+            let transmit = routes.transmit(out);
+            (route.socket, transmit.source.map(|ip| ip.to_string()), transmit.interface)
+        };
+        assert_eq!(asked(None, Some(2)), (0, None, None));
+        assert_eq!(asked(Some("10.0.0.1"), Some(2)), (1, Some("10.0.0.1".into()), Some(2)));
+        assert_eq!(asked(Some("fe80::1"), Some(2)), (2, Some("fe80::1".into()), Some(2)));
+        assert_eq!(asked(Some("fe80::1"), Some(3)), (3, Some("fe80::1".into()), Some(3)));
+        assert_eq!(asked(Some("10.0.0.1"), Some(2)).0, 1);
+    }
+}

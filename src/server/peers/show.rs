@@ -14,7 +14,7 @@ impl Server {
     /// `hms peers`: all other members, and who was refused, by name.
     pub fn peers(&self, now: Instant) -> Vec<PeerRow> {
         let all = self.peers.cluster.peers(now);
-        let mut rows: Vec<_> = all.iter().map(|peer| self.row_of(peer)).collect();
+        let mut rows: Vec<_> = all.iter().map(|peer| self.row_of(now, peer)).collect();
         rows.sort_by(|a, b| (&a.name, &a.address).cmp(&(&b.name, &b.address)));
         rows
     }
@@ -22,13 +22,15 @@ impl Server {
     /// Another member, or one that was refused.
     pub fn peer(&self, now: Instant, server: ServerId) -> Option<PeerRow> {
         let all = self.peers.cluster.peers(now);
-        all.iter().find(|peer| peer.server == server).map(|peer| self.row_of(peer))
+        all.iter().find(|peer| peer.server == server).map(|peer| self.row_of(now, peer))
     }
 
-    fn row_of(&self, peer: &PeerView) -> PeerRow {
+    fn row_of(&self, now: Instant, peer: &PeerView) -> PeerRow {
         let registered = || self.facts().addresses_of(peer.server).next();
         let address = peer.remote.or_else(registered);
         let name = if peer.name.is_empty() { peer.server.to_string() } else { peer.name.clone() };
+        let figures = self.peers.shown.by_server.get(&peer.server);
+        let age = now.since(self.peers.shown.at);
         PeerRow {
             name,
             address: address.map(|address| address.to_string()),
@@ -40,10 +42,10 @@ impl Server {
                 PeerState::Refused(_) => "refused",
             },
             rtt_ms: self.rtt_ms(peer.server),
-            last_exchange_s: None,
-            hosts: None,
-            equal: None,
-            digest: None,
+            last_exchange_s: figures.and_then(|figures| figures.exchanged).map(|span| (span + age).as_secs()),
+            hosts: figures.map(|figures| figures.rows as usize),
+            equal: figures.and_then(|figures| figures.equal),
+            digest: figures.map(|figures| format!("{:016x}", figures.root)),
             message: message_of(peer),
         }
     }

@@ -189,7 +189,8 @@ fn view(rest: &[u8], at: usize) -> Result<(View, bool), WireError> {
     let plain = match view {
         View::None => false,
         View::Unknown(_) => tlv.value.len() == 2,
-        View::Realm | View::Group(_) | View::Named(_) => true,
+        View::Realm | View::Group(_) => true,
+        View::Named(ref users) => users.is_sorted_by(|one, next| one < next),
     };
     let bare_flags = tlv.value.get(1).is_some_and(|flags| *flags <= 1);
     if tlv.code == tlv_code::VIEW && !tlv.critical && plain && bare_flags && behind.is_empty() {

@@ -160,6 +160,7 @@ fn told_to_work_alone_it_does() {
     world.start(1);
     assert_eq!(world.role(0), "standalone");
     world.secs(15);
+    assert_eq!(world.server(0).poll_timeout(), None, "it looks for nobody");
     assert_eq!(world.roles(), ["standalone", "primary"], "{}", world.tell());
     // And no more, when it is told so.
     let (now, mut settings) = (world.now, world.nodes[0].settings.clone());

@@ -2,4 +2,5 @@
 
 mod facts;
 mod meeting;
+mod table;
 mod world;

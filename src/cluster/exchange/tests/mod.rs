@@ -1,0 +1,2 @@
+mod telling;
+mod world;

@@ -1,0 +1,103 @@
+//! One table: hosts of both HMSs list each other, and turn to the other HMS without a registration.
+
+use super::world::{World, id, name, user};
+use crate::auth::user_id;
+use crate::ident::{RealmId, SessionId};
+
+fn session(world: &mut World, node: usize, number: u8) -> Option<(SessionId, u64)> {
+    let (server, realm) = (world.server(node), RealmId(7));
+    let row = server.registry.by_user(realm, user_id(realm, &user(number)));
+    let row = row.and_then(|row| server.registry.row(row))?;
+    Some((row.session(), row.home().server.0))
+}
+
+#[test]
+fn hosts_of_both_list_each_other() {
+    crate::shows!("R-PEE-54", "R-PEE-68");
+    let mut world = World::settled(2);
+    world.join(1);
+    world.secs(2);
+    // The second knows the other HMS only.
+    world.cut_host(2, 0);
+    world.join(2);
+    world.secs(15);
+    let homes = [1, 2].map(|number| session(&mut world, 0, number).map(|(_, home)| home));
+    assert_eq!(homes, [Some(id(0).0), Some(id(1).0)], "{}", world.tell());
+    assert_eq!(world.rows(0), world.rows(1));
+    assert_eq!((world.list(1), world.list(2)), (vec![user(1), user(2)], vec![user(1), user(2)]));
+    world.secs(60);
+    assert!(world.rows(1).iter().all(|row| row.contains(" up ")), "{:?}", world.rows(1));
+    let row = world.peer(0, 1);
+    assert_eq!((row.hosts, row.equal), (Some(1), Some(true)), "{row:?}");
+    assert!(row.last_exchange_s.expect("it was") < 65);
+    assert_eq!(row.digest.expect("a digest").len(), 16);
+}
+
+#[test]
+fn a_newcomer_operates_when_it_has_the_table() {
+    crate::shows!("R-PEE-15", "R-PEE-89");
+    let mut world = World::new(2, 2);
+    world.start(0);
+    world.secs(4);
+    (1..=20).for_each(|number| world.join(number));
+    world.secs(5);
+    world.start(1);
+    world.secs(3);
+    assert_eq!(world.rows(1).len(), 20, "{}", world.tell());
+    assert_eq!(world.role(1), "secondary");
+    assert_eq!(world.rows(0), world.rows(1));
+    assert_eq!(world.peer(1, 0).hosts, Some(20));
+}
+
+#[test]
+fn a_host_goes_on_at_the_other_hms_without_a_registration() {
+    crate::shows!("R-PEE-50", "R-PEE-51");
+    let mut world = World::settled(2);
+    (1..=3).for_each(|number| world.join(number));
+    world.secs(5);
+    let before: Vec<_> = (1..=3).map(|number| session(&mut world, 1, number).expect("a copy").0).collect();
+    let since = world.rows(1);
+    world.crash(0);
+    world.secs(40);
+    assert_eq!(world.role(1), "primary");
+    let after: Vec<_> = (1..=3).map(|number| session(&mut world, 1, number)).collect();
+    assert_eq!(after, before.iter().map(|one| Some((*one, id(1).0))).collect::<Vec<_>>(), "{}", world.tell());
+    assert_eq!(world.rows(1), since, "the same `since`, and up");
+    assert_eq!(world.list(2), [user(1), user(2), user(3)]);
+    // The first comes back with an empty table, and is told.
+    world.start(0);
+    world.secs(10);
+    assert_eq!(world.rows(0), world.rows(1));
+    assert_eq!(world.peer(0, 1).name, name(1));
+}
+
+#[test]
+fn who_leaves_is_gone_everywhere_and_stays_so() {
+    crate::shows!("R-PEE-53");
+    let mut world = World::settled(2);
+    (1..=2).for_each(|number| world.join(number));
+    world.secs(5);
+    let now = world.now;
+    world.hosts.get_mut(&1).expect("it").leave(now);
+    world.secs(2);
+    for node in 0..2 {
+        assert_eq!(world.rows(node).len(), 1, "hms{node}: {:?}", world.rows(node));
+    }
+    world.secs(70);
+    assert_eq!(world.list(2), [user(2)]);
+}
+
+#[test]
+fn who_is_revoked_elsewhere_loses_the_row() {
+    crate::shows!("R-PEE-28", "R-AUT-04");
+    let mut world = World::settled(2);
+    (1..=2).for_each(|number| world.join(number));
+    world.secs(5);
+    let now = world.now;
+    let view = world.server(1).revoke(now, Some("acme"), &user(1)).expect("revoked");
+    assert!(view.removed, "its copy was there");
+    world.secs(1);
+    assert_eq!((world.rows(0).len(), world.rows(1).len()), (1, 1));
+    world.secs(30);
+    assert_eq!((world.rows(0).len(), world.rows(1).len()), (1, 1));
+}
