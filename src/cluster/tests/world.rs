@@ -52,6 +52,8 @@ pub(super) struct World {
     count: u64,
     seed: u64,
     dice: u64,
+    /// Processes run only at multiples of this: what came until then comes at once.
+    pub(super) grain: Duration,
 }
 
 pub(super) fn address(node: usize) -> SocketAddr {
@@ -100,6 +102,7 @@ impl World {
             count: 0,
             seed,
             dice: seed,
+            grain: Duration::from_micros(1),
         }
     }
 
@@ -211,7 +214,8 @@ impl World {
         let timers = awake.filter_map(|node| node.running.as_ref()?.wakes_at());
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
         let next = timers.chain(arrival).min().unwrap_or(until).min(until);
-        self.now = self.now.max(next);
+        let grain = self.grain.as_micros() as u64;
+        self.now = self.now.max(Instant::from_micros(next.micros().div_ceil(grain) * grain));
         for node in self.nodes.iter_mut().filter(|node| !node.stands_still) {
             node.give_time(self.now);
         }
@@ -275,6 +279,7 @@ impl World {
             };
             assert!(before.line != now.line || before == now, "hms{number}: the seat changed in its line");
             running.seat = seat;
+            running.check_links(number);
             assert!(running.cluster.links.len() < 16 && running.cluster.known.len() < 16);
         }
     }
@@ -311,6 +316,15 @@ impl World {
 }
 
 impl Running {
+    /// A neighbour's link is the one that is open.
+    fn check_links(&self, number: usize) {
+        for (link, one) in self.endpoint.links().filter(|(_, link)| link.is_open()) {
+            let server = one.peer().unwrap().server;
+            let kept = self.cluster.links.get(&server).map(|neighbour| neighbour.link);
+            assert_eq!(kept, Some(link), "hms{number}: the link to HMS {server}");
+        }
+    }
+
     fn wakes_at(&self) -> Option<Instant> {
         self.endpoint.poll_timeout().into_iter().chain(self.cluster.poll_timeout()).min()
     }
