@@ -159,6 +159,16 @@ pub const INVITATION_LIFE: Duration = Duration::from_secs(24 * 3600);
 pub const INVITATION_REPEATED: Duration = Duration::from_secs(600);
 /// Invitations of one HMS that are in force (R-PEE-32).
 pub const INVITATIONS_MAX: usize = 16;
+/// How long somebody who redeems an invitation tries to reach the inviter (R-PEE-33).
+pub const JOIN_TIME: Duration = Duration::from_secs(30);
+/// Addresses of an invitation that are dialled.
+pub const JOIN_DIALS_MAX: usize = 16;
+/// After which time an attempt that ended is made again.
+pub const JOIN_REDIAL: Duration = Duration::from_secs(1);
+/// How long an inviter may say nothing: it stores in the meantime (R-PEE-33).
+pub const JOIN_SILENT: Duration = Duration::from_secs(20);
+/// How long the inviter has to hear that all is stored, before the newcomer starts anyway.
+pub const JOIN_STORED: Duration = Duration::from_secs(2);
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Facts;
 use crate::ident::{Name, Process, ServerId, Stamp};
 use crate::time::{Duration, UnixMillis};
-use crate::transport::{CloseCode, LinkId, Priority};
+use crate::transport::{CloseCode, KeyId, LinkId, Priority};
 use crate::wire::peer::{OwnAddress, Timing};
 
 /// What this HMS is.
@@ -67,8 +67,15 @@ pub enum Action {
     OpenHosts,
     /// Hosts are answered no more.
     CloseHosts,
-    /// The facts are to be stored, and [`stored`](super::Cluster::stored) called.
+    /// The facts and the invitations are to be stored, and [`stored`](super::Cluster::stored) called.
     Persist,
+    /// Links may be made under this invitation from now on, with
+    /// [`link_secret`](super::Cluster::link_secret).
+    AddKey(KeyId),
+    /// And no more.
+    RemoveKey(KeyId),
+    /// Send ADMIT over this link, and nowhere else: [`admission`](super::admission).
+    Admit(LinkId),
     /// These settings hold now in the whole cluster (R-PEE-03).
     Settings(Timing),
     /// For people.

@@ -1,6 +1,5 @@
 //! Facts on their way: each new one to all, all of them to whom they are missing (R-PEE-26, R-PEE-27).
 
-use super::action::Action;
 use super::facts::{FactKey, Merged};
 use super::machine::Cluster;
 use crate::ident::ServerId;
@@ -15,9 +14,7 @@ impl Cluster {
         if new.is_empty() {
             return;
         }
-        if self.actions.back() != Some(&Action::Persist) {
-            self.actions.push_back(Action::Persist);
-        }
+        self.persist();
         for (_, neighbour) in self.links.iter_mut().filter(|(server, _)| Some(**server) != from) {
             neighbour.facts.news.extend(new);
         }
