@@ -1,6 +1,9 @@
 //! `hms serve`: runs the HMS and tells the admin what to do next.
 
+use std::io::{self, BufRead};
 use std::net::SocketAddr;
+
+use zeroize::Zeroizing;
 
 use super::args::{Global, Serve};
 use super::fail::{Failure, OK, Outcome};
@@ -10,11 +13,10 @@ use crate::limits::PORT;
 use crate::server::PeerRow;
 use crate::shell::paths::{Role, state_dir};
 use crate::shell::server_daemon::{self, Ready, ServeOptions, ServerNotice};
+use crate::token::Invitation;
 
 pub(super) fn run(args: &Serve, global: &Global) -> Outcome {
-    if args.join.is_some() {
-        return Err(Failure::usage("--join is not in this version: an HMS works alone; leave it out"));
-    }
+    let invitation = args.join.as_deref().map(invitation).transpose()?;
     let listen = |text: &String| {
         parse_listen(text, PORT).map_err(|remedy| Failure::usage(format!("--listen {text}: {remedy}")))
     };
@@ -29,16 +31,35 @@ pub(super) fn run(args: &Serve, global: &Global) -> Outcome {
         state: state_dir(Role::Server, global.state.as_deref()),
         listen: args.listen.iter().map(listen).collect::<Result<_, _>>()?,
         settings: &mut settings,
+        join: invitation,
         notify: &mut notify,
     };
     server_daemon::run(options).map_err(|error| Failure::new(error.exit, error.message))?;
     Ok(OK)
 }
 
+/// The invitation, `-` for the first line of stdin: what stands on a command line is seen by others.
+fn invitation(text: &str) -> Result<Invitation, Failure> {
+    let mut line = Zeroizing::new(String::new());
+    if text == "-" {
+        io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .map_err(|error| Failure::usage(format!("--join -: {error}")))?;
+    } else {
+        line.push_str(text);
+    }
+    Invitation::parse(&line).map_err(|error| Failure::usage(format!("--join: {error}")))
+}
+
 fn tell(notice: &ServerNotice) {
     match notice {
         ServerNotice::Ready(_) => {}
         ServerNotice::Warning(text) => out::note(format_args!("warning: {text}")),
+        ServerNotice::Joining(addresses) => {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            out::note(format_args!("joining the cluster of the HMS at {}", human::list(&addresses)));
+        }
         ServerNotice::Looking(others) => {
             out::note(format_args!("looking for the other HMSs of the cluster: {}", human::list(others)));
         }
@@ -134,6 +155,9 @@ fn show(ready: &Ready, named: &str) -> String {
     lines.push(format!(
         "  add a host    hms token NAME{named}     prints the one line for that machine: hms join hms1_…"
     ));
+    lines.push(format!(
+        "  add an HMS    hms token --hms{named}    prints the one line for that machine: hms serve --join hmsp1_…"
+    ));
     lines.push(format!("  see it        hms status{named} · hms hosts{named}"));
     lines.join("\n")
 }
@@ -185,6 +209,7 @@ mod tests {
             "\
 HMS ready: atlas, standalone, realm 7q2m (new)      udp [::]:6710      eno1 10.1.0.5   (skipped docker0: container bridge)
   add a host    hms token NAME     prints the one line for that machine: hms join hms1_…
+  add an HMS    hms token --hms    prints the one line for that machine: hms serve --join hmsp1_…
   see it        hms status · hms hosts"
         );
         let peer = |role, status| PeerRow {

@@ -97,7 +97,7 @@ pub(super) const KEYS: [Key; 22] = [
     key("peers", "address", Kind::Addresses, "[]"),
     later("peers", "bind", Kind::Ip),
     key("peers", "exchange_time", Kind::Duration(SECOND, HOUR), "5s"),
-    later("peers", "immediate", Kind::Bool),
+    key("peers", "immediate", Kind::Bool, "true"),
     later("peers", "ack", Kind::Choice(&["local", "replicated"])),
     key("peers", "start_tries", Kind::Integer(1, 100), "3"),
     key("peers", "start_wait", Kind::Duration(Duration::from_millis(100), HOUR), "1s"),

@@ -109,6 +109,7 @@ hints = false
 [peers]
 address = ["10.1.0.6", "[fd00::6]:7000", "[fd00::7]"]
 exchange_time = "2s"
+immediate = false
 start_tries = 5
 start_wait = "500ms"
 [[realm]]
@@ -129,7 +130,7 @@ max_rate = 7
     let peers = &config.peers;
     let told = ["10.1.0.6:6710", "[fd00::6]:7000", "[fd00::7]:6710"].map(|text| text.parse().unwrap());
     assert_eq!(peers.address, told, "6710 where no port is named");
-    assert_eq!((peers.exchange_time, peers.start_tries), (Duration::from_secs(2), 5));
+    assert_eq!((peers.exchange_time, peers.immediate, peers.start_tries), (Duration::from_secs(2), false, 5));
     assert_eq!(peers.start_wait, Duration::from_millis(500));
     assert_eq!(config.realm("acme").map(|r| (r.max_hosts, r.max_rate)), Some((Some(5), Some(7))));
 }
@@ -171,7 +172,7 @@ fn set_in_the_default_file_and_get_it_back() {
     assert_eq!((name.value.as_str(), name.set), ("atlas 2", true));
     assert!(!get(DEFAULT_FILE, "f", "name").unwrap().set);
     assert_eq!(get("", "f", "check_time").unwrap().value, "30s");
-    assert_eq!(settings(&edited, "f").unwrap().len(), 14);
+    assert_eq!(settings(&edited, "f").unwrap().len(), 15);
 }
 
 #[test]

@@ -61,7 +61,7 @@ use unborn::Unborn;
 
 pub use event::{Event, Level};
 pub use listing::HostCursor;
-pub use peers::{AckWhen, PeerSettings, Storing};
+pub use peers::{AckWhen, Newcomer, NewcomerSetup, PeerSettings, Storing};
 pub use refusals::Verdict;
 pub use service::Service;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};

@@ -1,6 +1,7 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
 mod decisions;
+mod joining;
 mod news;
 mod requests;
 mod settings;
@@ -18,6 +19,7 @@ use crate::net::{Arrival, Interface, Transmit};
 use crate::server::{Event, HostCursor, Level, PeerRow, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
 use crate::time::{Duration, Instant, UnixMillis};
+use crate::token::Invitation;
 use crate::transport::LinkSecret;
 
 use super::clock;
@@ -31,6 +33,7 @@ use super::paths;
 use super::signals::Wish;
 use super::state_dir::{StateDir, StateError, StateLock};
 use decisions::Waiting;
+use joining::Start;
 use news::Told;
 use settings::{server_settings, unknown_realms};
 use snapshot::Snapshots;
@@ -50,6 +53,8 @@ pub struct ServeOptions<'a> {
     pub listen: Vec<SocketAddr>,
     /// Reads `hms.toml`, at start and at each reload; the error is for a person.
     pub settings: &'a mut dyn FnMut() -> Result<Checked, String>,
+    /// `--join`.
+    pub join: Option<Invitation>,
     /// Shows what happens.
     pub notify: &'a mut dyn FnMut(ServerNotice),
 }
@@ -57,6 +62,8 @@ pub struct ServeOptions<'a> {
 /// What the admin is shown.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ServerNotice {
+    /// It redeems an invitation, at one of these addresses.
+    Joining(Vec<SocketAddr>),
     /// It looks for the others, at these addresses.
     Looking(Vec<String>),
     /// It serves.
@@ -194,7 +201,7 @@ fn in_use(error: StateError) -> DaemonError {
 }
 
 impl<'a> Daemon<'a> {
-    fn start(options: ServeOptions<'a>) -> Result<Self, DaemonError> {
+    fn start(mut options: ServeOptions<'a>) -> Result<Self, DaemonError> {
         let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
         for warning in &checked.problems {
             (options.notify)(ServerNotice::Warning(warning.to_string()));
@@ -209,9 +216,15 @@ impl<'a> Daemon<'a> {
         engine.net.set_wanted(config.interfaces.clone());
         engine.point_from(&dir);
 
+        let name = config.name.clone().unwrap_or_else(host_name);
         let stored = files::load_secrets(&dir).map_err(DaemonError::usage)?;
-        let new_realm = stored.is_none();
-        let mut secrets = stored.map_or_else(files::new_secrets, Ok).map_err(DaemonError::usage)?;
+        let mut secrets = stored.map_or_else(files::newcomer_secrets, Ok).map_err(DaemonError::usage)?;
+        if let Some(invitation) = options.join.take() {
+            let notify = &mut *options.notify;
+            let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
+            start.join(&mut secrets, invitation)?;
+        }
+        let new_realm = files::make_first_realm(&mut secrets).map_err(DaemonError::usage)?;
         let incarnation = secrets.next_incarnation(entropy::fill);
         let saved = files::save_secrets(&dir, &secrets);
         if let (true, Err(error)) = (new_realm, &saved) {
@@ -225,8 +238,7 @@ impl<'a> Daemon<'a> {
         }
         let now = engine.now();
         let rows = snapshot::load(&dir, &mut *options.notify, &mut secrets);
-        let name = config.name.clone().unwrap_or_else(host_name);
-        let server = Server::new(
+        let mut server = Server::new(
             now,
             Setup {
                 name: name.clone(),
@@ -243,6 +255,7 @@ impl<'a> Daemon<'a> {
                 rows,
             },
         );
+        server.restore_invitations(now, &secrets);
         let mut daemon = Self {
             options,
             config,

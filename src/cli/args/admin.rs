@@ -197,14 +197,16 @@ Examples:
   hms token alice                          hms join hms1_...
   hms token alice --bare | ssh pc1 hms join -
   hms token alice --multicast              carries no address: for hosts in this HMS's own network
-  hms token alice --address 203.0.113.7    carries this address only")]
+  hms token alice --address 203.0.113.7    carries this address only
+  hms token --hms                          hms serve --join hmsp1_...
+  hms token --hms --bare | ssh hms2 hms serve --join -")]
 #[command(override_usage = "hms token [OPTIONS] <USER>")]
 pub(in crate::cli) struct TokenArgs {
     /// Whose token
     #[arg(value_name = "USER", required_unless_present = "hms")]
     pub(in crate::cli) user: Option<String>,
-    /// An invitation for another HMS; not in this version
-    #[arg(long, hide = true)]
+    /// An invitation instead, by which another HMS becomes a member: once, within 24 h; needs the running HMS
+    #[arg(long, conflicts_with_all = ["user", "realm", "multicast"])]
     pub(in crate::cli) hms: bool,
     /// In which realm; needed if there are several
     #[arg(long, value_name = "REALM")]
@@ -218,7 +220,7 @@ pub(in crate::cli) struct TokenArgs {
     /// Print the token alone
     #[arg(long, conflicts_with = "json")]
     pub(in crate::cli) bare: bool,
-    /// Print {user, realm, token, command, addresses}
+    /// Print {user, realm, token, command, addresses}; with --hms {token, command, addresses}
     #[arg(long)]
     pub(in crate::cli) json: bool,
     /// The settings file that tells where the HMS listens [env: HMS_CONFIG]

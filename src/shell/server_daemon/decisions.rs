@@ -71,6 +71,16 @@ impl Daemon<'_> {
         Ok(value(&row))
     }
 
+    /// Makes an invitation, which is on disk when it is shown.
+    pub(super) fn invite(&mut self, request: &Request) -> Result<Value, ControlError> {
+        request.need_control()?;
+        let told = request.body.get("addresses").and_then(Value::as_array);
+        let addresses = told.into_iter().flatten().filter_map(|text| text.as_str()?.parse().ok()).collect();
+        let invitation = self.server.invite(self.engine.now(), addresses)?;
+        self.must_be_stored("the invitation is made")?;
+        Ok(json!({ "invitation": invitation.encode() }))
+    }
+
     /// A change that is in force but not on the disk is a negative answer (PROTOCOL 2).
     fn must_be_stored(&mut self, done: &str) -> Result<(), ControlError> {
         self.events();

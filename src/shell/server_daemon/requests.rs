@@ -68,6 +68,7 @@ impl Daemon<'_> {
                 request.need_control()?;
                 self.reload().map(|reloaded| value(&reloaded))
             }
+            "invite" => self.invite(request),
             "stop" => {
                 request.need_control()?;
                 self.stop();

@@ -42,6 +42,8 @@ impl Place {
             state: dir.path().join("state"),
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
+            join: None,
+            join: None,
             notify: &mut |notice| notices.push(notice),
         };
         let mut daemon = Daemon::start(options).expect("started");
@@ -120,6 +122,8 @@ fn a_second_daemon_on_the_directory_is_refused_with_the_pid() {
             state,
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
+            join: None,
+            join: None,
             notify: &mut |_| {},
         };
         let Err(error) = Daemon::start(options) else { panic!("two daemons on one directory") };
@@ -182,6 +186,8 @@ fn a_broken_file_changes_nothing_and_says_why() {
         state: broken.dir.path().join("state"),
         listen: Vec::new(),
         settings: &mut read,
+        join: None,
+        join: None,
         notify: &mut |_| {},
     };
     let Err(error) = Daemon::start(options) else { panic!("started with a broken file") };
