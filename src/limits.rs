@@ -201,6 +201,16 @@ pub const EXCHANGED_ITEMS: usize = 256;
 pub const EXCHANGED_BYTES: usize = 64 << 10;
 /// BUCKETS in bytes.
 pub const BUCKETS_LEN: usize = 16 + SUM_BUCKETS * 8;
+/// How long somebody who redeems an invitation tries to reach the inviter (R-PEE-33).
+pub const JOIN_TIME: Duration = Duration::from_secs(30);
+/// Addresses of an invitation that are dialled.
+pub const JOIN_DIALS_MAX: usize = 16;
+/// After which time an attempt that ended is made again.
+pub const JOIN_REDIAL: Duration = Duration::from_secs(1);
+/// How long an inviter may say nothing: it stores in the meantime (R-PEE-33).
+pub const JOIN_SILENT: Duration = Duration::from_secs(20);
+/// How long the inviter has to hear that all is stored, before the newcomer starts anyway.
+pub const JOIN_STORED: Duration = Duration::from_secs(2);
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

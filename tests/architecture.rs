@@ -20,7 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("token", &["auth", "ident", "limits", "wire"]),
     ("transport", &["auth", "ident", "time"]),
     ("storage", &["auth", "ident", "limits", "time", "token", "wire"]),
-    ("cluster", &["auth", "chance", "ident", "limits", "registry", "storage", "time", "transport", "wire"]),
+    (
+        "cluster",
+        &["auth", "chance", "ident", "limits", "registry", "storage", "time", "token", "transport", "wire"],
+    ),
     ("directory", &["auth", "ident", "limits", "registry", "time", "wire"]),
     ("discovery", &["auth", "chance", "ident", "limits", "net", "time", "wire"]),
     (

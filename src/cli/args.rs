@@ -23,6 +23,7 @@ Run an HMS
 Look after it
   status    Role, hosts, traffic and drops of the HMS
   hosts     The registered hosts
+  peers     The other HMSs of the cluster
   watch     Changes as they happen
   why       What was refused, and what to do about it
   token     Print the one line that lets a host join
@@ -98,6 +99,7 @@ pub(super) enum Command {
     Config(ConfigArgs),
     Status(Status),
     Hosts(Hosts),
+    Peers(PeersArgs),
     Watch(Watch),
     Why(Why),
     Token(TokenArgs),
@@ -128,7 +130,8 @@ pub(super) enum Command {
 Examples:
   hms serve
   hms serve --listen 10.1.0.5:6710 --state /srv/hms
-  hms serve --config ./hms.toml")]
+  hms serve --config ./hms.toml
+  hms serve --join hmsp1_...     the second HMS of a pair; later starts need no --join")]
 pub(super) struct Serve {
     /// The settings file [env: HMS_CONFIG] [default: DIR/hms.toml, else /etc/hms/hms.toml, else the defaults]
     #[arg(long, value_name = "FILE")]
@@ -136,8 +139,9 @@ pub(super) struct Serve {
     /// Where hosts reach it, instead of `listen` in the settings; may be repeated
     #[arg(long, value_name = "IP:PORT")]
     pub(super) listen: Vec<String>,
-    /// An invitation by another HMS; not in this version
-    #[arg(long, value_name = "INVITATION", hide = true)]
+    /// Become a member of the cluster of another HMS first, by what `hms token --hms` printed there; `-` reads it from
+    /// stdin. On an HMS that is a member already it changes nothing
+    #[arg(long, value_name = "INVITATION")]
     pub(super) join: Option<String>,
 }
 

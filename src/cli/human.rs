@@ -1,4 +1,6 @@
-//! Times and counts as people read them.
+//! Times, counts and lists as people read them.
+
+use std::collections::BTreeMap;
 
 /// "800 ms", "12 s", "3 min 5 s", "2 h 10 min", "4 d 3 h".
 pub(super) fn span(ms: u64) -> String {
@@ -40,6 +42,12 @@ pub(super) fn list(items: &[String]) -> String {
         [one] => one.clone(),
         [most @ .., last] => format!("{} and {last}", most.join(", ")),
     }
+}
+
+/// Own settings that another HMS's override: "of the primary hold: hosts.check_time = 10s".
+pub(super) fn overridden(settings: &BTreeMap<String, String>) -> String {
+    let all: Vec<String> = settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    format!("of the primary hold: {}", list(&all))
 }
 
 /// The time of day of an RFC 3339 time, `10:13:05`; the whole text if it is none.

@@ -17,6 +17,7 @@ mod me;
 mod names;
 mod other;
 mod out;
+mod peers;
 mod realm;
 mod reload;
 mod revoke;
@@ -26,6 +27,7 @@ mod serve;
 mod set;
 mod settings_file;
 mod status;
+mod stored;
 mod table;
 mod token;
 mod watch;
@@ -85,6 +87,7 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
         Command::Check(args) => check::run(&args, global),
         Command::Config(args) => config::run(&args, global),
         Command::Status(args) => status::run(&args, global),
+        Command::Peers(args) => peers::run(&args, global),
         Command::Hosts(args) => hosts::run(&args, global),
         Command::Watch(args) => watch::run(&args, global),
         Command::Why(args) => why::run(&args, global),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args::{Global, RealmAction, RealmArgs};
 use super::fail::{Failure, OK, Outcome};
 use super::table::{Cell, table};
-use super::{human, out, secrets};
+use super::{human, out, secrets, stored};
 use crate::ident::Name;
 use crate::limits::REALM_NAME_MAX;
 use crate::shell::entropy;
@@ -53,6 +53,13 @@ fn stored_row(realm: &RealmRecord) -> Value {
         "max_hosts": null, "max_rate": null})
 }
 
+/// Other HMSs hear of it when this one runs.
+fn changed_row(realm: &RealmRecord) -> Value {
+    let mut row = stored_row(realm);
+    row["missing"] = json!([]);
+    row
+}
+
 fn show(rows: &[Value], colours: bool) -> String {
     let number = |row: &Value, key: &str| row.get(key).and_then(Value::as_u64).map(|n| n.to_string());
     let text = |row: &Value, key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -85,7 +92,7 @@ fn new(name: &str, as_json: bool, global: &Global) -> Outcome {
                 .realms
                 .iter()
                 .find(|realm| realm.name.as_str() == name)
-                .map(stored_row)
+                .map(changed_row)
                 .unwrap_or_default()
         }
     };
@@ -96,7 +103,7 @@ fn new(name: &str, as_json: bool, global: &Global) -> Outcome {
         "realm {name} is made; `hms token USER --realm {}` prints the line that adds a host",
         human::word(name)
     ));
-    Ok(OK)
+    Ok(stored::everywhere(&answer))
 }
 
 /// Nobody is asked about a realm that is not there.
@@ -128,7 +135,7 @@ fn remove(name: &str, yes: bool, as_json: bool, global: &Global) -> Outcome {
     {
         Some(answer) => answer,
         None => secrets::change(global, |secrets| {
-            let row = stored_row(secrets.realm(Some(name))?);
+            let row = changed_row(secrets.realm(Some(name))?);
             secrets.remove_realm(name).map(|_| row)
         })?,
     };
@@ -138,7 +145,7 @@ fn remove(name: &str, yes: bool, as_json: bool, global: &Global) -> Outcome {
     let hosts = answer.get("hosts").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
     let hosts = hosts.map(|n| format!(" with {}", human::count(n, "host"))).unwrap_or_default();
     out::note(format_args!("realm {name} is removed{hosts}; its tokens are worthless"));
-    Ok(OK)
+    Ok(stored::everywhere(&answer))
 }
 
 fn confirmed(name: &str) -> bool {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::args::{Global, Revoke};
-use super::fail::{OK, Outcome};
-use super::{human, out, secrets};
+use super::fail::Outcome;
+use super::{human, out, secrets, stored};
 use crate::shell::paths::Socket;
 
 pub(super) fn run(args: &Revoke, global: &Global) -> Outcome {
@@ -14,14 +14,14 @@ pub(super) fn run(args: &Revoke, global: &Global) -> Outcome {
         None => secrets::change(global, |secrets| {
             let realm = secrets.realm(args.realm.as_deref())?.name.to_string();
             secrets.revoke(&args.user, Some(&realm))?;
-            Ok(json!({"user": args.user, "realm": realm, "removed": null}))
+            Ok(json!({"user": args.user, "realm": realm, "removed": null, "missing": []}))
         })?,
     };
     if args.json {
         out::json(&answer);
     }
     out::note(told(&args.user, args.realm.as_deref(), &answer));
-    Ok(OK)
+    Ok(stored::everywhere(&answer))
 }
 
 fn told(user: &str, named: Option<&str>, answer: &Value) -> String {

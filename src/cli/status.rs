@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::args::{Global, Status};
 use super::fail::{Failure, NO, OK, Outcome, REFUSED};
 use super::out::Look;
+use super::peers::{self, Peer};
 use super::{ask, human, out};
 
 pub(super) fn run(args: &Status, global: &Global) -> Outcome {
@@ -35,6 +36,8 @@ struct View {
     hosts: Counts,
     heartbeats_per_s: f64,
     drops: BTreeMap<String, u64>,
+    peers: Vec<Peer>,
+    overridden: BTreeMap<String, String>,
     listen: Vec<String>,
     interfaces: Vec<Interface>,
     memory: Memory,
@@ -73,9 +76,15 @@ fn show(view: &View, colours: bool) -> String {
         human::date_time(&view.since),
     )];
     let mut field = |name: &str, text: String| lines.push(format!("  {name:<11} {text}"));
+    if !view.peers.is_empty() {
+        field("peers", view.peers.iter().map(peers::sentence).collect::<Vec<_>>().join("; "));
+    }
     field("hosts", counts(&view.hosts));
     field("realms", view.realms.iter().map(realm).collect::<Vec<_>>().join(", "));
     field("heartbeats", format!("{:.1} per second", view.heartbeats_per_s));
+    if !view.overridden.is_empty() {
+        field("settings", human::overridden(&view.overridden));
+    }
     field("listening", view.listen.join(", "));
     field("multicast", interfaces(&view.interfaces));
     field("dropped", drops(&view.drops));
@@ -144,6 +153,18 @@ fn words(reason: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pair_is_on_one_line_and_so_is_what_holds_of_the_primary() {
+        let view: View = serde_json::from_value(json!({
+            "name": "borealis", "role": "secondary", "overridden": {"hosts.check_time": "10s"},
+            "peers": [{"name": "atlas", "address": "10.1.0.5:6710", "role": "primary", "status": "up", "rtt_ms": 0.4}]
+        }))
+        .expect("a view");
+        let shown = show(&view, false);
+        assert!(shown.contains("\n  peers       atlas primary (up, 10.1.0.5:6710, 0.4 ms)\n"), "{shown}");
+        assert!(shown.contains("\n  settings    of the primary hold: hosts.check_time = 10s\n"), "{shown}");
+    }
 
     #[test]
     fn the_text_says_everything_in_words() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{Global, TokenArgs};
 use super::fail::{Failure, OK, Outcome};
-use super::{human, out, secrets, settings_file};
+use super::{ask, human, out, secrets, settings_file};
 use crate::config::{Config, parse_destination};
 use crate::limits::PORT;
 use crate::net::Interface;
@@ -18,9 +18,7 @@ const ADDRESSES_MAX: usize = 6;
 
 pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
     if args.hms {
-        return Err(Failure::usage(
-            "--hms is not in this version: an HMS works alone; `hms token NAME` adds a host",
-        ));
+        return invite(args, global);
     }
     let user = args.user.as_deref().ok_or_else(|| Failure::usage("name the user: `hms token USER`"))?;
     let secrets = secrets::load(global)?;
@@ -44,6 +42,23 @@ pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
         [] => out::note("carries no address: the host looks for the HMS by multicast in its own network"),
         _ => log::info!("the token carries {}", human::list(&told)),
     }
+    Ok(OK)
+}
+
+/// The one line that lets another HMS join the cluster.
+fn invite(args: &TokenArgs, global: &Global) -> Outcome {
+    let addresses: Vec<String> = addresses(args, global)?.iter().map(ToString::to_string).collect();
+    let answer = ask::command_server(global, &json!({"cmd": "invite", "addresses": addresses}))?;
+    let word = answer.get("invitation").and_then(Value::as_str).unwrap_or_default();
+    let command = format!("hms serve --join {word}");
+    if args.json {
+        out::json(&json!({"token": word, "command": command, "addresses": addresses}));
+    } else if args.bare {
+        out::line(word);
+    } else {
+        out::line(command);
+    }
+    out::note("good for one HMS, within 24 h; whoever has it gets the secrets of the cluster");
     Ok(OK)
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{FactKey, Facts};
 use crate::ident::{Name, Process, ServerId, Stamp};
 use crate::time::{Duration, UnixMillis};
-use crate::transport::{CloseCode, LinkId, Priority};
+use crate::transport::{CloseCode, KeyId, LinkId, Priority};
 use crate::wire::peer::{OwnAddress, Timing};
 
 /// What this HMS is.
@@ -71,8 +71,15 @@ pub enum Action {
     CloseHosts,
     /// New facts about these are in force.
     Learned(Vec<FactKey>),
-    /// The facts are to be stored, and [`stored`](super::Cluster::stored) called.
+    /// The facts and the invitations are to be stored, and [`stored`](super::Cluster::stored) called.
     Persist,
+    /// Links may be made under this invitation from now on, with
+    /// [`link_secret`](super::Cluster::link_secret).
+    AddKey(KeyId),
+    /// And no more.
+    RemoveKey(KeyId),
+    /// Send ADMIT over this link, and nowhere else: [`admission`](super::admission).
+    Admit(LinkId),
     /// These settings hold now in the whole cluster (R-PEE-03).
     Settings(Timing),
     /// For people.

@@ -16,9 +16,7 @@ impl Cluster {
             return;
         }
         self.actions.push_back(Action::Learned(new.to_vec()));
-        if self.actions.back() != Some(&Action::Persist) {
-            self.actions.push_back(Action::Persist);
-        }
+        self.persist();
         for (_, neighbour) in self.links.iter_mut().filter(|(server, _)| Some(**server) != from) {
             neighbour.facts.news.extend(new);
         }

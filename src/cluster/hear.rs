@@ -1,5 +1,7 @@
 //! What is heard: each message to where it belongs (spec 10.2).
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::machine::Cluster;
 use super::neighbour::{Neighbour, Pinged, Said};
 use super::own::Adopted;
@@ -8,16 +10,26 @@ use crate::ident::{ServerId, Stamp};
 use crate::time::{Duration, Instant};
 use crate::transport::{CloseCode, Priority};
 use crate::wire::Problem;
-use crate::wire::peer::{AddressUse, Intro, PeerMessage, Ping, Stream};
+use crate::wire::peer::{AddressUse, Intro, OwnAddress, PeerMessage, Ping, Stream};
 
 /// A peer that sends what cannot be read (R-PEE-07).
-const MALFORMED: CloseCode = CloseCode(0x101);
+pub(super) const MALFORMED: CloseCode = CloseCode(0x101);
 
-const fn stream(priority: Priority) -> Stream {
-    match priority {
-        Priority::Control => Stream::Control,
-        Priority::Deltas => Stream::Deltas,
-        Priority::Bulk => Stream::Bulk,
+impl From<Priority> for Stream {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Control => Self::Control,
+            Priority::Deltas => Self::Deltas,
+            Priority::Bulk => Self::Bulk,
+        }
+    }
+}
+
+/// An address that means something on one link only.
+pub(super) fn is_link_local(address: SocketAddr) -> bool {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
@@ -32,7 +44,7 @@ pub enum Heard {
 
 impl Cluster {
     pub(super) fn hear(&mut self, now: Instant, server: ServerId, priority: Priority, bytes: &[u8]) -> Heard {
-        let message = match PeerMessage::parse(stream(priority), bytes) {
+        let message = match PeerMessage::parse(Stream::from(priority), bytes) {
             Ok(message) => message,
             Err(error) if matches!(error.problem, Problem::Type(_)) => return Heard::Done,
             Err(error) => {
@@ -103,17 +115,20 @@ impl Cluster {
 
     /// What a member says of its addresses is registered (R-PEE-30).
     fn register_own_addresses(&mut self, now: Instant, server: ServerId, intro: &Intro<'_>) {
-        for own in intro.addresses() {
-            let link_local = match own.address.ip().to_canonical() {
-                std::net::IpAddr::V4(ip) => ip.is_link_local(),
-                std::net::IpAddr::V6(ip) => ip.is_unicast_link_local(),
-            };
-            let known = matches!(own.used_by, AddressUse::Hosts | AddressUse::Peers);
-            if link_local || !known {
-                continue;
-            }
-            let register = self
-                .decide(now, |facts, decision| facts.register_address(decision, own.address, Some(server)));
+        let known = |own: &OwnAddress| matches!(own.used_by, AddressUse::Hosts | AddressUse::Peers);
+        let all = intro.addresses().filter(known).map(|own| own.address);
+        self.register_addresses(now, server, all.filter(|address| !is_link_local(*address)));
+    }
+
+    pub(super) fn register_addresses(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) {
+        for address in addresses {
+            let register =
+                self.decide(now, |facts, decision| facts.register_address(decision, address, Some(server)));
             if let Err(problem) = register {
                 self.log(format!("address of HMS {server}: {problem}"));
             }

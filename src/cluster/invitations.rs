@@ -53,6 +53,11 @@ impl Invitations {
         allowed
     }
 
+    /// When the next of them is over.
+    pub fn next_end(&self) -> Option<Stamp> {
+        self.0.values().map(end).min()
+    }
+
     /// Forgets those that are over, and gives their ids: no link is taken under them any more.
     pub fn forget(&mut self, clock: Stamp) -> Vec<InvitationId> {
         let over: Vec<_> = self.0.values().filter(|one| clock >= end(one)).map(|one| one.id).collect();

@@ -9,7 +9,9 @@ use rand_core::SeedableRng as _;
 use super::action::{Action, Setup};
 use super::dial::Dials;
 use super::facts::{Decision, FactKey, Facts, NotMade};
+use super::guests::Guest;
 use super::hear::Heard;
+use super::invitations::Invitations;
 use super::judge::Judged;
 use super::lines::LeftLines;
 use super::neighbour::Neighbour;
@@ -42,6 +44,9 @@ pub struct Cluster {
     pub(super) links: BTreeMap<ServerId, Neighbour>,
     /// What became of those with whom there was a link.
     pub(super) known: BTreeMap<ServerId, Known>,
+    pub(super) invitations: Invitations,
+    /// Links under their keys.
+    pub(super) guests: BTreeMap<LinkId, Guest>,
     pub(super) dials: Dials,
     pub(super) judged: Judged,
     /// The JOIN that is not answered.
@@ -87,6 +92,8 @@ impl Cluster {
             rng: ChaCha20Rng::from_seed(setup.seed),
             links: BTreeMap::new(),
             known: BTreeMap::new(),
+            invitations: Invitations::default(),
+            guests: BTreeMap::new(),
             dials: Dials::default(),
             asked: None,
             awaits_facts: false,
@@ -125,7 +132,10 @@ impl Cluster {
     /// A link has opened: `remote` is where the packets of `peer` come from.
     pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer, remote: SocketAddr) {
         self.dials.opened(now, link);
-        if peer.key != KeyId::CLUSTER || peer.server == self.own.process.server {
+        if peer.key != KeyId::CLUSTER {
+            return self.guest_connected(now, link, peer, remote);
+        }
+        if peer.server == self.own.process.server {
             return self.close(link, CloseCode::REFUSED, "not for this");
         }
         let process = Process { server: peer.server, incarnation: peer.incarnation };
@@ -142,11 +152,16 @@ impl Cluster {
 
     /// A message has come whole. It may be one for the [`exchange`](super::exchange), which is to be given it.
     pub fn message(&mut self, now: Instant, link: LinkId, priority: Priority, bytes: &[u8]) -> Heard {
-        let found = self.links.values_mut().find(|neighbour| neighbour.link == link);
-        let Some(neighbour) = found else { return Heard::Done };
-        neighbour.heard = now;
-        let server = neighbour.process.server;
-        let heard = self.hear(now, server, priority, bytes);
+        let heard = if self.guests.contains_key(&link) {
+            self.guest_message(now, link, priority, bytes);
+            Heard::Done
+        } else {
+            let found = self.links.values_mut().find(|neighbour| neighbour.link == link);
+            let Some(neighbour) = found else { return Heard::Done };
+            neighbour.heard = now;
+            let server = neighbour.process.server;
+            self.hear(now, server, priority, bytes)
+        };
         self.settle(now);
         heard
     }
@@ -154,6 +169,7 @@ impl Cluster {
     /// A link, or an attempt to make one, has ended.
     pub fn closed(&mut self, now: Instant, link: LinkId, reason: &CloseReason) {
         self.dials.ended(now, link, &mut self.rng);
+        self.guests.remove(&link);
         let found = self.links.values().find(|neighbour| neighbour.link == link);
         let found = found.map(|neighbour| neighbour.process.server);
         let replaced = match reason {
@@ -186,6 +202,9 @@ impl Cluster {
     /// The facts that were there when [`Action::Persist`] was taken are on disk, or cannot be (R-PEE-26).
     pub fn stored(&mut self, now: Instant, on_disk: bool) {
         self.answer_stored(on_disk);
+        if on_disk {
+            self.admit_guests();
+        }
         self.store_at = (!on_disk).then(|| now + STORE_AGAIN);
     }
 
@@ -213,12 +232,17 @@ impl Cluster {
 
     /// What is to be done next.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action == Some(Action::Persist) {
+            self.guests_storing();
+        }
+        action
     }
 
     /// Brings everything to where it belongs after something happened. Doing it twice does nothing.
     pub(super) fn settle(&mut self, now: Instant) {
         self.take_held(now);
+        self.end_invitations(now);
         self.refuse_removed(now);
         self.part(now);
         self.judge_health(now);
@@ -229,7 +253,7 @@ impl Cluster {
         self.dial(now);
         if self.store_at.is_some_and(|at| at <= now) {
             self.store_at = None;
-            self.actions.push_back(Action::Persist);
+            self.persist();
         }
     }
 
@@ -243,7 +267,13 @@ impl Cluster {
             _ => None,
         };
         let asked = self.asked.map(|asked| asked.again);
-        links.chain(phase).chain(asked).chain(self.store_at).chain(self.next_dial()).min()
+        links
+            .chain(phase)
+            .chain(asked)
+            .chain(self.store_at)
+            .chain(self.next_dial())
+            .chain(self.next_invitation())
+            .min()
     }
 
     pub(super) fn send(&mut self, link: LinkId, message: Vec<u8>) {
@@ -252,6 +282,12 @@ impl Cluster {
 
     pub(super) fn close(&mut self, link: LinkId, code: CloseCode, reason: &str) {
         self.actions.push_back(Action::Close { link, code, reason: reason.into() });
+    }
+
+    pub(super) fn persist(&mut self) {
+        if self.actions.back() != Some(&Action::Persist) {
+            self.actions.push_back(Action::Persist);
+        }
     }
 
     pub(super) fn log(&mut self, text: String) {

@@ -82,6 +82,12 @@ impl StampClock {
         Stamp(self.base.0.saturating_add(elapsed))
     }
 
+    /// When it will read this.
+    pub(super) fn reads(&self, stamp: Stamp) -> Instant {
+        let ahead = stamp.0.saturating_sub(self.base.0).div_ceil(1 << 16);
+        self.at + Duration::from_millis(ahead)
+    }
+
     /// Goes on from `told` if that is larger (R-PEE-05).
     pub(super) fn adopt(&mut self, now: Instant, told: Stamp) -> Adopted {
         let ahead = told.0.saturating_sub(self.read(now).0);

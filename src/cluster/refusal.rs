@@ -7,10 +7,10 @@ use super::facts::{Decision, Facts, Taken};
 use super::machine::Cluster;
 use super::view::{Known, PeerState};
 use crate::ident::{Name, ServerId};
-use crate::limits::{DIAL_REFUSED, REFUSE_TIME};
+use crate::limits::{DIAL_REFUSED, MEMBERS_MAX, REFUSE_TIME};
 use crate::time::Instant;
 use crate::transport::CloseCode;
-use crate::wire::peer::{Intro, PeerMessage, Phase, Refuse, RefuseCode};
+use crate::wire::peer::{Intro, IntroHead, PeerMessage, Phase, Refuse, RefuseCode};
 
 /// That this HMS was refused, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,27 @@ pub struct Refusal {
     pub reason: String,
 }
 
+/// Whether there is a version in common (R-PEE-08).
+pub(super) const fn is_spoken(head: &IntroHead) -> bool {
+    head.min_version <= 1 && head.max_version >= 1
+}
+
+/// What an admin is told to do about a refusal.
+pub(super) fn remedy(code: RefuseCode, remote: SocketAddr) -> String {
+    match code {
+        RefuseCode::Name => "another HMS of the cluster has this name: set another in [hms] name".into(),
+        RefuseCode::Version => "it has another version of the protocol: update the older one".into(),
+        RefuseCode::Invitation => {
+            "the invitation was redeemed by another HMS, or is over: make a new one there with: hms token --hms"
+                .into()
+        }
+        RefuseCode::Full => format!(
+            "the cluster has {MEMBERS_MAX} HMSs, and more are not possible: remove one there with: hms peers remove NAME"
+        ),
+        _ => format!("register it there with: hms peers add {}", remote.ip()),
+    }
+}
+
 impl Cluster {
     /// Whether the peer is taken by what its first INTRO on a link says (R-PEE-20); else the link ends soon.
     pub(super) fn admits(&mut self, now: Instant, server: ServerId, intro: &Intro<'_>) -> bool {
@@ -33,14 +54,14 @@ impl Cluster {
         let taken = |known: &Known| known.process == process && !matches!(known.state, PeerState::Refused(_));
         let before = self.known.get(&server).is_some_and(taken);
         let verdict = match self.facts.takes(server, before, ip, &self.peers) {
-            _ if intro.head.min_version > 1 || intro.head.max_version < 1 => Err(RefuseCode::Version),
+            _ if !is_spoken(&intro.head) => Err(RefuseCode::Version),
             Taken::No(code) => Err(code),
             Taken::Yes => Ok(()),
             Taken::Enters => Name::new(intro.name).map_err(|_| RefuseCode::Name).and_then(|name| {
                 let enter = |facts: &mut Facts, how: Decision| facts.enter_member(how, server, &name);
                 self.decide(now, enter).map_err(|problem| {
                     self.log(format!("HMS {server} is not entered: {problem}"));
-                    RefuseCode::NotRegistered
+                    RefuseCode::Full
                 })
             }),
         };
@@ -78,7 +99,7 @@ impl Cluster {
             }
             self.send(link, message);
         }
-        let reason = format!("register it there with: hms peers add {}", remote.ip());
+        let reason = remedy(code, remote);
         let mut message = Vec::new();
         PeerMessage::Refuse(Refuse { code, twin: None, reason: Some(&reason) }).emit(&mut message);
         self.send(link, message);

@@ -23,7 +23,7 @@ impl Cluster {
         }
     }
 
-    fn intro(&self, now: Instant) -> Said {
+    pub(super) fn intro(&self, now: Instant) -> Said {
         let own = self.own.standing();
         let head = IntroHead {
             min_version: 1,

@@ -8,7 +8,7 @@ use super::problem::{ConfigProblem, Severity};
 use super::schema::{self, Key, Section};
 use super::suggest::nearest;
 use super::value::{self, Fault, Parsed};
-use super::{Config, RealmLimits, Update};
+use super::{Ack, Config, RealmLimits, Update};
 
 /// What a settings file says: usable only if [`Checked::usable`].
 #[derive(Clone, Debug, Default)]
@@ -229,6 +229,12 @@ fn apply(config: &mut Config, key: &Key, parsed: Parsed) {
         ("push", Parsed::Bool(push)) => config.push = push,
         ("all_rows", Parsed::Integer(rows)) => config.all_rows = usize::try_from(rows).unwrap_or_default(),
         ("hints", Parsed::Bool(hints)) => config.hints = hints,
+        ("address", Parsed::Addresses(address)) => config.peers.address = address,
+        ("exchange_time", Parsed::Duration(exchange_time)) => config.peers.exchange_time = exchange_time,
+        ("immediate", Parsed::Bool(immediate)) => config.peers.immediate = immediate,
+        ("ack", Parsed::Choice(word)) => config.peers.ack = ack(word),
+        ("start_tries", Parsed::Integer(n)) => config.peers.start_tries = u32::try_from(n).unwrap_or(1),
+        ("start_wait", Parsed::Duration(start_wait)) => config.peers.start_wait = start_wait,
         _ => {}
     }
 }
@@ -239,6 +245,10 @@ fn update(word: &str) -> Update {
         "on-request" => Update::OnRequest,
         _ => Update::OnChange,
     }
+}
+
+fn ack(word: &str) -> Ack {
+    if word == "replicated" { Ack::Replicated } else { Ack::Local }
 }
 
 fn full(section: &str, name: &str) -> String {

@@ -20,10 +20,10 @@ pub use edit::{EditError, Setting, get, set, settings};
 pub use locate::{Candidate, SYSTEM_FILE, candidates};
 pub use problem::{ConfigProblem, Severity};
 pub use suggest::nearest;
-pub use value::{parse_address, parse_destination, parse_listen};
+pub use value::{parse_address, parse_destination, parse_listen, parse_peer};
 
 use crate::ident::Name;
-use crate::limits::{ALL_ROWS, CHECK_TIME, EXPIRY_FACTOR, PORT};
+use crate::limits::{ALL_ROWS, CHECK_TIME, EXCHANGE_TIME, EXPIRY_FACTOR, PORT, START_TRIES, START_WAIT};
 use crate::time::Duration;
 
 /// The file that `hms config default` prints: commented, and every value the default.
@@ -39,6 +39,46 @@ pub enum Update {
     Always,
     /// The changes, if the host asks.
     OnRequest,
+}
+
+/// When a host is told that it is registered, `[peers] ack` (PEE-75).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ack {
+    /// When the HMS that it asked has it.
+    #[default]
+    Local,
+    /// When the other HMSs have it too.
+    Replicated,
+}
+
+/// The other HMSs, `[peers]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeersConfig {
+    /// `address`: where they are, beside those that are registered.
+    pub address: Vec<SocketAddr>,
+    /// `exchange_time`.
+    pub exchange_time: Duration,
+    /// `immediate`.
+    pub immediate: bool,
+    /// `ack`.
+    pub ack: Ack,
+    /// `start_tries`.
+    pub start_tries: u32,
+    /// `start_wait`.
+    pub start_wait: Duration,
+}
+
+impl Default for PeersConfig {
+    fn default() -> Self {
+        Self {
+            address: Vec::new(),
+            exchange_time: EXCHANGE_TIME,
+            immediate: true,
+            ack: Ack::Local,
+            start_tries: START_TRIES,
+            start_wait: START_WAIT,
+        }
+    }
 }
 
 /// Limits of one realm, `[[realm]]`.
@@ -75,6 +115,8 @@ pub struct Config {
     pub all_rows: usize,
     /// `[hosts] hints` (R-AUT-30).
     pub hints: bool,
+    /// `[peers]`.
+    pub peers: PeersConfig,
     /// `[[realm]]`, in the order of the file.
     pub realms: Vec<RealmLimits>,
 }
@@ -92,6 +134,7 @@ impl Default for Config {
             push: true,
             all_rows: ALL_ROWS,
             hints: true,
+            peers: PeersConfig::default(),
             realms: Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ pub(super) enum Kind {
     Name(usize),
     /// A list of `"IP:PORT"`.
     Listen,
-    /// A list of `"IP"` or `"IP:PORT"`.
+    /// A list of `"IP"` or `"IP:PORT"`, each of one machine; may be empty.
     Addresses,
     /// A list of interface names.
     Interfaces,
@@ -94,13 +94,13 @@ pub(super) const KEYS: [Key; 22] = [
     key("hosts", "push", Kind::Bool, "true"),
     key("hosts", "all_rows", Kind::Integer(0, 100_000), "10000"),
     key("hosts", "hints", Kind::Bool, "true"),
-    later("peers", "address", Kind::Addresses),
+    key("peers", "address", Kind::Addresses, "[]"),
     later("peers", "bind", Kind::Ip),
-    later("peers", "exchange_time", Kind::Duration(SECOND, HOUR)),
-    later("peers", "immediate", Kind::Bool),
+    key("peers", "exchange_time", Kind::Duration(SECOND, HOUR), "5s"),
+    key("peers", "immediate", Kind::Bool, "true"),
     later("peers", "ack", Kind::Choice(&["local", "replicated"])),
-    later("peers", "start_tries", Kind::Integer(1, 100)),
-    later("peers", "start_wait", Kind::Duration(Duration::from_millis(100), HOUR)),
+    key("peers", "start_tries", Kind::Integer(1, 100), "3"),
+    key("peers", "start_wait", Kind::Duration(Duration::from_millis(100), HOUR), "1s"),
     required(key("realm", "name", Kind::Name(REALM_NAME_MAX), "")),
     key("realm", "max_hosts", Kind::Integer(1, 10_000_000), "(no limit)"),
     key("realm", "max_rate", Kind::Integer(1, 1_000_000), "(no limit)"),

@@ -7,7 +7,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 /// Each mistake alone: the text, the line, and what the message must contain.
-const MISTAKES: [(&str, usize, &[&str]); 28] = [
+const MISTAKES: [(&str, usize, &[&str]); 32] = [
     ("[hms]\nlisten = [\"::1\"]\n", 2, &["\"::1\" has no port", "write \"[::1]:6710\""]),
     ("[hosts]\nchek_time = \"5s\"\n", 2, &["hosts.chek_time: unknown key", "did you mean check_time?"]),
     ("[hosts]\ncolour = 1\n", 2, &["hosts.colour: unknown key", "check_time, expiry_factor"]),
@@ -38,6 +38,10 @@ const MISTAKES: [(&str, usize, &[&str]); 28] = [
     ("[hms]\nlisten = [\"10.0.0.1:6710\", \"10.0.0.1:6710\"]\n", 2, &["10.0.0.1:6710 stands twice"]),
     ("[hms]\ninterfaces = [\"a very long interface\"]\n", 2, &["is not an interface name", "ip link"]),
     ("[hms]\nname = \" atlas\"\n", 2, &["hms.name: a name cannot begin or end with white space"]),
+    ("[peers]\naddress = [\"atlas\"]\n", 2, &["\"atlas\" is not an address of another HMS", "not looked up"]),
+    ("[peers]\naddress = [\"10.0.0.2\", \"10.0.0.2:6710\"]\n", 2, &["10.0.0.2:6710 stands twice"]),
+    ("[peers]\naddress = [\"0.0.0.0\"]\n", 2, &["belongs to a single machine"]),
+    ("[peers]\nstart_tries = 0\n", 2, &["peers.start_tries: 0 is out of range", "from 1 to 100"]),
     ("[realm]\nname = \"acme\"\n", 1, &["realm", "[[realm]] with two brackets"]),
     ("[[realm]]\nmax_hosts = 5\n", 1, &["realm.name: is missing"]),
     ("[[realm]]\nname = \"a\"\n[[realm]]\nname = \"a\"\n", 4, &["two [[realm]] named \"a\""]),
@@ -102,6 +106,12 @@ update = "on-request"
 push = false
 all_rows = 0
 hints = false
+[peers]
+address = ["10.1.0.6", "[fd00::6]:7000", "[fd00::7]"]
+exchange_time = "2s"
+immediate = false
+start_tries = 5
+start_wait = "500ms"
 [[realm]]
 name = "acme"
 max_hosts = 5
@@ -117,17 +127,23 @@ max_rate = 7
     assert_eq!(config.check_time, Duration::from_secs(5400));
     assert!((config.expiry_factor - 3.0).abs() < f64::EPSILON);
     assert_eq!((config.update, config.all_rows), (Update::OnRequest, 0));
+    let peers = &config.peers;
+    let told = ["10.1.0.6:6710", "[fd00::6]:7000", "[fd00::7]:6710"].map(|text| text.parse().unwrap());
+    assert_eq!(peers.address, told, "6710 where no port is named");
+    assert_eq!((peers.exchange_time, peers.immediate, peers.start_tries), (Duration::from_secs(2), false, 5));
+    assert_eq!(peers.start_wait, Duration::from_millis(500));
     assert_eq!(config.realm("acme").map(|r| (r.max_hosts, r.max_rate)), Some((Some(5), Some(7))));
 }
 
 #[test]
 fn keys_of_later_versions_are_warnings_but_their_values_are_checked() {
-    let text = "[peers]\naddress = [\"10.0.0.2\"]\nack = \"local\"\n[[prefer]]\nprefix = \"10.4.0.0/16\"\nhms = \"o\"\n";
+    let text =
+        "[peers]\nbind = \"10.0.0.2\"\nack = \"local\"\n[[prefer]]\nprefix = \"10.4.0.0/16\"\nhms = \"o\"\n";
     let checked = check(text, "f");
     assert!(checked.usable());
     assert_eq!(checked.problems.len(), 4);
     assert!(checked.problems.iter().all(|p| p.problem == "not in this version"));
-    assert!(problems(text)[0].starts_with("hms.toml:2: warning: peers.address: not in this version"));
+    assert!(problems(text)[0].starts_with("hms.toml:2: warning: peers.bind: not in this version"));
     assert!(!check("[[prefer]]\nprefix = \"10.4.0.1/16\"\nhms = \"o\"\n", "f").usable());
     assert!(!check("[peers]\nack = \"maybe\"\n", "f").usable());
 }
@@ -156,7 +172,16 @@ fn set_in_the_default_file_and_get_it_back() {
     assert_eq!((name.value.as_str(), name.set), ("atlas 2", true));
     assert!(!get(DEFAULT_FILE, "f", "name").unwrap().set);
     assert_eq!(get("", "f", "check_time").unwrap().value, "30s");
-    assert_eq!(settings(&edited, "f").unwrap().len(), 10);
+    assert_eq!(settings(&edited, "f").unwrap().len(), 15);
+}
+
+#[test]
+fn the_last_address_of_a_peer_can_be_taken_away_again() {
+    let edited = set(DEFAULT_FILE, "f", "peers.address", "10.1.0.6, [fd00::6]:7000").unwrap();
+    assert!(edited.contains("address = [\"10.1.0.6\", \"[fd00::6]:7000\"]"), "{edited}");
+    let edited = set(&edited, "f", "peers.address", "[]").unwrap();
+    assert_eq!(check(&edited, "f").problems, []);
+    assert_eq!(check(&edited, "f").config, Config::default());
 }
 
 #[test]

@@ -50,8 +50,8 @@ pub(super) fn read(kind: Kind, item: &Item) -> Result<Parsed, Vec<Fault>> {
         )]);
     };
     match kind {
-        Kind::Listen => addresses(kind, value, with_port).map(Parsed::Addresses),
-        Kind::Addresses => addresses(kind, value, address).map(Parsed::Addresses),
+        Kind::Listen => listen(kind, value).map(Parsed::Addresses),
+        Kind::Addresses => addresses(kind, value, peer).map(Parsed::Addresses),
         Kind::Interfaces => list(kind, value, "eno1", interface).map(Parsed::Interfaces),
         _ => single(kind, value).map_err(|fault| vec![fault]),
     }
@@ -141,16 +141,22 @@ fn list<T>(
     if faults.is_empty() { Ok(taken) } else { Err(faults) }
 }
 
-/// At least one address, and none twice.
+/// At least one address.
+fn listen(kind: Kind, value: &Value) -> Result<Vec<SocketAddr>, Vec<Fault>> {
+    let taken = addresses(kind, value, with_port)?;
+    if taken.is_empty() {
+        return Err(vec![fault(value.span(), "the list is empty", "name an address, or leave the key out")]);
+    }
+    Ok(taken)
+}
+
+/// None of them twice.
 fn addresses(
     kind: Kind,
     value: &Value,
     one: fn(&str) -> Result<SocketAddr, (String, String)>,
 ) -> Result<Vec<SocketAddr>, Vec<Fault>> {
     let taken = list(kind, value, "10.1.0.5:6710", one)?;
-    if taken.is_empty() {
-        return Err(vec![fault(value.span(), "the list is empty", "name an address, or leave the key out")]);
-    }
     for (at, address) in taken.iter().enumerate() {
         if taken.iter().skip(at + 1).any(|other| other == address) {
             return Err(vec![fault(value.span(), format!("{address} stands twice"), "remove one of them")]);
@@ -168,6 +174,11 @@ fn with_port(text: &str) -> Result<SocketAddr, (String, String)> {
     parse_listen(text, PORT).map_err(|remedy| (format!("{text:?} is not an address of this machine"), remedy))
 }
 
+/// Of another HMS; most have the usual port.
+fn peer(text: &str) -> Result<SocketAddr, (String, String)> {
+    parse_peer(text).map_err(|remedy| (format!("{text:?} is not an address of another HMS"), remedy))
+}
+
 fn address(text: &str) -> Result<SocketAddr, (String, String)> {
     parse_address(text, PORT).map_err(|remedy| (format!("{text:?} is not an address"), remedy))
 }
@@ -182,6 +193,14 @@ pub fn parse_destination(text: &str, default_port: u16) -> Result<SocketAddr, St
         _ => return Ok(address),
     };
     Err(format!("{} {kind}: write one that belongs to a single machine, such as 10.1.0.5", address.ip()))
+}
+
+/// The address of another HMS, `IP` or `IP:PORT`. The error says what to write.
+pub fn parse_peer(text: &str) -> Result<SocketAddr, String> {
+    match parse_destination(text, PORT)? {
+        address if address.port() == 0 => Err(format!("nobody listens at port 0: write {}", address.ip())),
+        address => Ok(address),
+    }
 }
 
 /// Where an HMS can listen; the error says what to write.

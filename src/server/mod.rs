@@ -61,14 +61,14 @@ use unborn::Unborn;
 
 pub use event::{Event, Level};
 pub use listing::HostCursor;
-pub use peers::{AckWhen, PeerSettings, Storing};
+pub use peers::{AckWhen, Newcomer, NewcomerSetup, PeerSettings, Storing};
 pub use refusals::Verdict;
 pub use service::Service;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
 pub use setup::Setup;
 pub use view::{
-    CommandError, HostCounts, HostRow, InterfaceView, PeerRow, PortsView, RealmRow, RevokeView, StatusView,
-    WatchEvent, WhyRow, rfc3339,
+    CommandError, HostCounts, HostRow, InterfaceView, PeerRow, PortsView, RealmRow, RevokeView, Standing,
+    StatusView, WatchEvent, WhyRow, rfc3339,
 };
 
 /// One HMS. All it knows of the world comes in through its methods.

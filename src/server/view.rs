@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::ident::ServerId;
 use crate::time::{Duration, UnixMillis};
 use crate::wire::{ContentRef, HostState};
 
@@ -43,6 +44,15 @@ pub struct StatusView {
     pub overridden: BTreeMap<String, String>,
     /// What an admin should know now.
     pub message: Option<String>,
+}
+
+/// What this HMS is among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The role as in [`StatusView::role`].
+    pub role: &'static str,
+    /// Who leads, as it sees it.
+    pub primary: Option<ServerId>,
 }
 
 /// A usable network interface.

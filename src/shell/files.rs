@@ -74,12 +74,23 @@ pub fn save_secrets(dir: &StateDir, secrets: &Secrets) -> Result<(), StateError>
     dir.write(SECRETS, &secrets.to_bytes())
 }
 
-/// The secrets of a new HMS with one realm of an invented name. Not stored yet.
-pub fn new_secrets() -> Result<Secrets, FileError> {
+/// The secrets of an HMS that has no realm and is in no cluster yet. Not stored yet.
+pub fn newcomer_secrets() -> Result<Secrets, FileError> {
     // What is drawn later cannot report a failure, so the source is tried first.
     entropy::bytes::<32>()?;
+    Ok(Secrets::newcomer(entropy::fill))
+}
+
+/// Gives an HMS that has never run a realm of an invented name; says whether it did.
+pub fn make_first_realm(secrets: &mut Secrets) -> Result<bool, FileError> {
+    let has_run = !secrets.members.is_empty() || !secrets.removed_realms.is_empty();
+    if has_run || !secrets.realms.is_empty() {
+        return Ok(false);
+    }
+    entropy::bytes::<32>()?;
     let name = Secrets::invent_realm_name(entropy::fill);
-    Ok(Secrets::create(entropy::fill, name))
+    // Among no names none is taken.
+    Ok(secrets.new_realm(entropy::fill, name.as_str()).is_ok())
 }
 
 #[cfg(test)]
@@ -91,7 +102,9 @@ mod tests {
         let temp = tempfile::tempdir().expect("a directory");
         let dir = StateDir::create(temp.path().join("server")).expect("made");
         assert!(load_secrets(&dir).expect("nothing").is_none());
-        let secrets = new_secrets().expect("made");
+        let mut secrets = newcomer_secrets().expect("made");
+        assert!(make_first_realm(&mut secrets).expect("made"));
+        assert!(!make_first_realm(&mut secrets).expect("there"), "one is enough");
         save_secrets(&dir, &secrets).expect("stored");
         let again = load_secrets(&dir).expect("read").expect("there");
         assert_eq!((again.server, again.realms.len()), (secrets.server, 1));

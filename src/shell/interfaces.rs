@@ -55,6 +55,11 @@ pub fn look(wanted: &[String]) -> io::Result<Report> {
     Ok(choose(links, wanted))
 }
 
+/// Whether this machine has the address.
+pub(super) fn is_here(ip: IpAddr) -> bool {
+    ip.is_loopback() || !owners(&[ip]).is_empty()
+}
+
 /// The names of the interfaces that have these addresses.
 pub(super) fn owners(addresses: &[IpAddr]) -> Vec<String> {
     let links = sys::link_addresses().unwrap_or_default();

@@ -140,6 +140,15 @@ impl Net {
         all.iter().filter(|address| !covered(address)).copied().collect()
     }
 
+    /// Whether whoever sends to this address reaches this very daemon.
+    pub(super) fn is_own(&self, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        self.main.iter().map(UdpSocket::local).filter(|local| local.port() == address.port()).any(|local| {
+            let all = local.ip().is_unspecified() && local.is_ipv4() == ip.is_ipv4();
+            local.ip().to_canonical() == ip || all && interfaces::is_here(ip)
+        })
+    }
+
     /// The interfaces that are left out, and why.
     pub(super) fn skipped(&self) -> &[Skipped] {
         &self.report.skipped

@@ -1,9 +1,13 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
+mod decisions;
+mod joining;
+mod news;
 mod requests;
 mod settings;
 mod snapshot;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,9 +16,10 @@ use crate::config::{Checked, Config};
 use crate::ident::Name;
 use crate::limits::CLOCK_STORED;
 use crate::net::{Arrival, Interface, Transmit};
-use crate::server::{Event, HostCursor, Level, Server, Setup, WatchEvent};
+use crate::server::{Event, HostCursor, Level, PeerRow, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
 use crate::time::{Duration, Instant, UnixMillis};
+use crate::token::Invitation;
 use crate::transport::LinkSecret;
 
 use super::clock;
@@ -27,6 +32,9 @@ use super::machine::host_name;
 use super::paths;
 use super::signals::Wish;
 use super::state_dir::{StateDir, StateError, StateLock};
+use decisions::Waiting;
+use joining::Start;
+use news::Told;
 use settings::{server_settings, unknown_realms};
 use snapshot::Snapshots;
 
@@ -45,15 +53,34 @@ pub struct ServeOptions<'a> {
     pub listen: Vec<SocketAddr>,
     /// Reads `hms.toml`, at start and at each reload; the error is for a person.
     pub settings: &'a mut dyn FnMut() -> Result<Checked, String>,
+    /// `--join`.
+    pub join: Option<Invitation>,
     /// Shows what happens.
     pub notify: &'a mut dyn FnMut(ServerNotice),
 }
 
 /// What the admin is shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ServerNotice {
+    /// It redeems an invitation, at one of these addresses.
+    Joining(Vec<SocketAddr>),
+    /// It looks for the others, at these addresses.
+    Looking(Vec<String>),
     /// It serves.
     Ready(Box<Ready>),
+    /// It serves nobody, since another HMS does not take it; why, and what to do.
+    Refused(String),
+    /// It has another role, or another primary.
+    Standing {
+        /// The role.
+        role: &'static str,
+        /// The primary before, if this HMS is it now.
+        lost: Option<PeerRow>,
+        /// The other HMSs.
+        peers: Vec<PeerRow>,
+    },
+    /// Other settings of its own are overridden: what holds in their place.
+    Overridden(BTreeMap<String, String>),
     /// Something is wrong, but not so that it stops.
     Warning(String),
     /// New settings are in force.
@@ -68,10 +95,16 @@ pub enum ServerNotice {
 }
 
 /// What there is to say when an HMS serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ready {
     /// The HMS's name.
     pub name: Name,
+    /// `standalone`, `primary` or `secondary`.
+    pub role: &'static str,
+    /// The other HMSs.
+    pub peers: Vec<PeerRow>,
+    /// Own settings that others override, with what holds in their place.
+    pub overridden: BTreeMap<String, String>,
     /// The realms.
     pub realms: Vec<Name>,
     /// The realm was made just now.
@@ -146,6 +179,8 @@ struct Daemon<'a> {
     _lock: StateLock,
     snapshots: Snapshots,
     listings: Listings<HostCursor>,
+    waiting: Vec<Waiting>,
+    told: Told,
     /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
     store_at: Instant,
     /// Why the last attempt failed, if it did.
@@ -166,7 +201,7 @@ fn in_use(error: StateError) -> DaemonError {
 }
 
 impl<'a> Daemon<'a> {
-    fn start(options: ServeOptions<'a>) -> Result<Self, DaemonError> {
+    fn start(mut options: ServeOptions<'a>) -> Result<Self, DaemonError> {
         let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
         for warning in &checked.problems {
             (options.notify)(ServerNotice::Warning(warning.to_string()));
@@ -181,9 +216,15 @@ impl<'a> Daemon<'a> {
         engine.net.set_wanted(config.interfaces.clone());
         engine.point_from(&dir);
 
+        let name = config.name.clone().unwrap_or_else(host_name);
         let stored = files::load_secrets(&dir).map_err(DaemonError::usage)?;
-        let new_realm = stored.is_none();
-        let mut secrets = stored.map_or_else(files::new_secrets, Ok).map_err(DaemonError::usage)?;
+        let mut secrets = stored.map_or_else(files::newcomer_secrets, Ok).map_err(DaemonError::usage)?;
+        if let Some(invitation) = options.join.take() {
+            let notify = &mut *options.notify;
+            let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
+            start.join(&mut secrets, invitation)?;
+        }
+        let new_realm = files::make_first_realm(&mut secrets).map_err(DaemonError::usage)?;
         let incarnation = secrets.next_incarnation(entropy::fill);
         let saved = files::save_secrets(&dir, &secrets);
         if let (true, Err(error)) = (new_realm, &saved) {
@@ -197,7 +238,6 @@ impl<'a> Daemon<'a> {
         }
         let now = engine.now();
         let (rows, ended) = snapshot::load(&dir, &mut *options.notify, &mut secrets);
-        let name = config.name.clone().unwrap_or_else(host_name);
         let mut server = Server::new(
             now,
             Setup {
@@ -205,7 +245,7 @@ impl<'a> Daemon<'a> {
                 server: secrets.server,
                 incarnation,
                 seed: entropy::bytes().map_err(DaemonError::usage)?,
-                settings: server_settings(&config, engine.net.listening()),
+                settings: server_settings(&config, &engine.net),
                 facts: Facts::restore(&secrets),
                 link_secret: LinkSecret::cluster(&secrets.cluster_secret),
                 default_realm: secrets.default_realm().map(|realm| realm.id),
@@ -216,6 +256,7 @@ impl<'a> Daemon<'a> {
             },
         );
         server.restore_ended(now, &ended);
+        server.restore_invitations(now, &secrets);
         let mut daemon = Self {
             options,
             config,
@@ -227,6 +268,8 @@ impl<'a> Daemon<'a> {
             _lock: lock,
             snapshots: Snapshots::new(now),
             listings: Listings::new(),
+            waiting: Vec::new(),
+            told: Told::default(),
             store_at: now + CLOCK_STORED,
             not_stored: None,
             new_realm,
@@ -240,18 +283,7 @@ impl<'a> Daemon<'a> {
     fn ready(&mut self) {
         // The first look joins the groups and announces the HMS.
         self.engine.turn(&mut self.server);
-        let ready = Ready {
-            name: self.name.clone(),
-            realms: self.server.keyring().realms().map(|realm| realm.name.clone()).collect(),
-            new: self.new_realm,
-            listen: self.engine.net.listening(),
-            interfaces: self.engine.net.usable().to_vec(),
-            skipped: self.engine.net.skipped().to_vec(),
-            state: self.dir.path().to_path_buf(),
-            sockets: self.engine.sockets().to_path_buf(),
-            unconfirmed: self.server.status(self.engine.now()).hosts.unconfirmed,
-        };
-        self.notify(ServerNotice::Ready(Box::new(ready)));
+        self.tell_news();
     }
 
     fn notify(&mut self, notice: ServerNotice) {
@@ -279,6 +311,8 @@ impl<'a> Daemon<'a> {
         self.requests();
         self.list();
         self.store_if_due();
+        self.answer_waiting();
+        self.tell_news();
         self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
         !self.finished()
     }
@@ -287,7 +321,7 @@ impl<'a> Daemon<'a> {
         let stop = self.stopping.map(|since| since + STOP_MAX);
         let list = self.listings.ready(&self.engine.control).then_some(Instant::ZERO);
         let snapshot = self.snapshots.next(self.engine.now());
-        [Some(self.store_at), Some(snapshot), stop, list].into_iter().flatten().min()
+        [Some(self.store_at), Some(snapshot), stop, list, self.answer_due()].into_iter().flatten().min()
     }
 
     fn stop(&mut self) {

@@ -28,6 +28,7 @@ fn serve(state: PathBuf, listen: SocketAddr, notices: Sender<ServerNotice>) -> R
         state,
         listen: vec![listen],
         settings: &mut settings,
+        join: None,
         notify: &mut notify,
     })
 }

@@ -86,6 +86,52 @@ pub(in crate::cli) struct Status {
     pub(in crate::cli) json: bool,
 }
 
+/// The other HMSs of the cluster: role, state, round trip
+///
+/// An HMS that is refused by the others is told so here and by `hms status` (exit 4), with what to do.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  hms peers
+  hms peers add 10.1.0.6         an HMS of this cluster may come from there
+  hms peers remove borealis      it is refused from then on; stop it where it runs
+
+What is decided at one HMS counts at all of them. It waits 2 s until every one has stored it; exit 1 names those that
+have not yet."
+)]
+pub(in crate::cli) struct PeersArgs {
+    #[command(subcommand)]
+    pub(in crate::cli) action: Option<PeersAction>,
+    /// Print a JSON array of {name, address, role, status, rtt_ms, last_exchange_s, hosts, equal, digest, message}
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// What to do with the other HMSs.
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum PeersAction {
+    /// Register an address from which an HMS of this cluster may come
+    Add {
+        /// Its address; port 6710 if none is named
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// Print {address, missing}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove an HMS from the cluster
+    Remove {
+        /// Its name, as `hms peers` shows it
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Print JSON: the HMS as `hms peers` showed it, and {missing}
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// The registered hosts
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -151,14 +197,16 @@ Examples:
   hms token alice                          hms join hms1_...
   hms token alice --bare | ssh pc1 hms join -
   hms token alice --multicast              carries no address: for hosts in this HMS's own network
-  hms token alice --address 203.0.113.7    carries this address only")]
+  hms token alice --address 203.0.113.7    carries this address only
+  hms token --hms                          hms serve --join hmsp1_...
+  hms token --hms --bare | ssh hms2 hms serve --join -")]
 #[command(override_usage = "hms token [OPTIONS] <USER>")]
 pub(in crate::cli) struct TokenArgs {
     /// Whose token
     #[arg(value_name = "USER", required_unless_present = "hms")]
     pub(in crate::cli) user: Option<String>,
-    /// An invitation for another HMS; not in this version
-    #[arg(long, hide = true)]
+    /// An invitation instead, by which another HMS becomes a member: once, within 24 h; needs the running HMS
+    #[arg(long, conflicts_with_all = ["user", "realm", "multicast"])]
     pub(in crate::cli) hms: bool,
     /// In which realm; needed if there are several
     #[arg(long, value_name = "REALM")]
@@ -172,7 +220,7 @@ pub(in crate::cli) struct TokenArgs {
     /// Print the token alone
     #[arg(long, conflicts_with = "json")]
     pub(in crate::cli) bare: bool,
-    /// Print {user, realm, token, command, addresses}
+    /// Print {user, realm, token, command, addresses}; with --hms {token, command, addresses}
     #[arg(long)]
     pub(in crate::cli) json: bool,
     /// The settings file that tells where the HMS listens [env: HMS_CONFIG]
@@ -195,7 +243,7 @@ pub(in crate::cli) struct Revoke {
     /// In which realm; needed if there are several
     #[arg(long, value_name = "REALM")]
     pub(in crate::cli) realm: Option<String>,
-    /// Print {user, realm, removed}
+    /// Print {user, realm, removed, missing}
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
@@ -228,7 +276,7 @@ pub(in crate::cli) enum RealmAction {
         /// Its name, at most 32 bytes
         #[arg(value_name = "NAME")]
         name: String,
-        /// Print JSON: the realm as `realm list` shows it
+        /// Print JSON: the realm as `realm list` shows it, and {missing}
         #[arg(long)]
         json: bool,
     },
@@ -240,7 +288,7 @@ pub(in crate::cli) enum RealmAction {
         /// Do not ask; needed where there is no terminal to ask at
         #[arg(long)]
         yes: bool,
-        /// Print JSON: the realm as `realm list` showed it
+        /// Print JSON: the realm as `realm list` showed it, and {missing}
         #[arg(long)]
         json: bool,
     },

@@ -40,6 +40,11 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Changes go out at once from now on, or no more.
+    pub const fn set_immediate(&mut self, immediate: bool) {
+        self.immediate = immediate;
+    }
+
     /// With `immediate` changes go out at once, else at the exchange time of the cluster.
     pub fn new(now: Instant, immediate: bool) -> Self {
         Self {

@@ -19,27 +19,35 @@ struct One {
     link: LinkId,
 }
 
+/// An HMS that knows of no other, and operates.
+pub(super) fn alone(now: Instant) -> Cluster {
+    Cluster::new(now, setup(Facts::default()))
+}
+
+fn setup(facts: Facts) -> Setup {
+    Setup {
+        process: Process { server: id(0), incarnation: Incarnation(1) },
+        alone: false,
+        name: Name::new("hms0").unwrap(),
+        start_tries: 3,
+        start_wait: secs(1),
+        timing: timing(0),
+        addresses: Vec::new(),
+        peers: Vec::new(),
+        facts,
+        clock: Stamp(1000),
+        wall: UnixMillis(0),
+        seed: [3; 32],
+    }
+}
+
 impl One {
     /// It has founded a line, and HMS 2 has opened a link.
     fn founded() -> Self {
         let mut links = Endpoint::new(Config::new(id(0), Incarnation(1)), &[1; 32]);
         links.add_secret(LinkSecret::cluster(&[1; 32]));
         let link = links.connect(START, address(1), None, KeyId::CLUSTER).unwrap();
-        let setup = Setup {
-            process: Process { server: id(0), incarnation: Incarnation(1) },
-            alone: false,
-            name: Name::new("hms0").unwrap(),
-            start_tries: 3,
-            start_wait: secs(1),
-            timing: timing(0),
-            addresses: Vec::new(),
-            peers: Vec::new(),
-            facts: members(3),
-            clock: Stamp(1000),
-            wall: UnixMillis(0),
-            seed: [3; 32],
-        };
-        let mut this = Self { now: START, cluster: Cluster::new(START, setup), links, link };
+        let mut this = Self { now: START, cluster: Cluster::new(START, setup(members(3))), links, link };
         this.pass(secs(3));
         assert_eq!(this.cluster.status(this.now).phase, Phase::Operating);
         this.open(address(1));

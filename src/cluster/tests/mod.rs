@@ -1,6 +1,7 @@
 mod facts;
 mod heard;
 mod invitations;
+mod joining;
 mod lines;
 mod reach;
 mod refusals;

@@ -134,6 +134,20 @@ fn after_any_faults_one_leads() {
     }
 }
 
+/// Both dial, one is slow to look, packets are lost: of what opens and ends meanwhile only the link that stays counts, so
+/// nobody is down who is not.
+#[test]
+fn links_that_end_before_they_are_told_of_take_no_neighbour_away() {
+    crate::shows!("R-TRN-24", "R-PEE-94");
+    for seed in 0..300 {
+        let mut world = World::new(seed, 2 + (seed % 2) as usize);
+        world.grain = Duration::from_millis(1 + seed % 40);
+        world.paths().for_each(|path| path.loss = seed % 3 * 10);
+        (0..world.nodes.len()).for_each(|node| world.start(node));
+        world.run(secs(20));
+    }
+}
+
 fn fault(world: &mut World) {
     let count = world.nodes.len() as u64;
     let (one, other) = (world.roll(count) as usize, world.roll(count) as usize);

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use super::*;
 use crate::ident::{Name, Stamp};
 use crate::time::{Instant, UnixMillis};
-use crate::transport::{Config, Endpoint, Event, KeyId, LinkSecret};
+use crate::transport::{Config, Endpoint, Event, KeyId, LinkSecret, Priority};
 use crate::wire::peer::{AddressUse, OwnAddress, Timing};
 
-const SECRET: [u8; 32] = [7; 32];
+pub(super) const SECRET: [u8; 32] = [7; 32];
+pub(super) const SEED: [u8; 32] = [8; 32];
 const STALL: Duration = secs(10);
 
 /// One direction of a path.
@@ -36,6 +37,7 @@ pub(super) struct Running {
 pub(super) struct Node {
     pub(super) running: Option<Running>,
     pub(super) disk: Facts,
+    pub(super) invitations: Invitations,
     pub(super) peers: Vec<SocketAddr>,
     pub(super) stands_still: bool,
     /// Nothing can be stored.
@@ -52,6 +54,10 @@ pub(super) struct World {
     count: u64,
     seed: u64,
     dice: u64,
+    /// What came for an HMS that does not run.
+    pub(super) strays: Vec<(usize, Vec<u8>)>,
+    /// Processes run only at multiples of this: what came until then comes at once.
+    pub(super) grain: Duration,
 }
 
 pub(super) fn address(node: usize) -> SocketAddr {
@@ -84,6 +90,7 @@ impl World {
         let node = |_| Node {
             running: None,
             disk: members(nodes),
+            invitations: Invitations::default(),
             peers: Vec::new(),
             stands_still: false,
             disk_full: false,
@@ -100,6 +107,8 @@ impl World {
             count: 0,
             seed,
             dice: seed,
+            strays: Vec::new(),
+            grain: Duration::from_micros(1),
         }
     }
 
@@ -147,7 +156,8 @@ impl World {
             wall: UnixMillis(1_700_000_000_000),
             seed,
         };
-        let cluster = Cluster::new(now, setup);
+        let mut cluster = Cluster::new(now, setup);
+        cluster.restore_invitations(now, stored.invitations.clone());
         stored.running = Some(Running { endpoint, cluster, hosts_open: false, seat: None, ran: now });
         stored.stands_still = false;
     }
@@ -212,15 +222,20 @@ impl World {
         let timers = awake.filter_map(|node| node.running.as_ref()?.wakes_at());
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
         let next = timers.chain(arrival).min().unwrap_or(until).min(until);
-        self.now = self.now.max(next);
+        let grain = self.grain.as_micros() as u64;
+        self.now = self.now.max(Instant::from_micros(next.micros().div_ceil(grain) * grain));
         for node in self.nodes.iter_mut().filter(|node| !node.stands_still) {
             node.give_time(self.now);
         }
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (from, to, mut bytes) = entry.remove();
             let node = &mut self.nodes[to];
-            if let Some(running) = node.running.as_mut().filter(|_| !node.stands_still) {
-                running.endpoint.handle_datagram(self.now, address(from), &mut bytes);
+            match node.running.as_mut() {
+                Some(_) if node.stands_still => {}
+                Some(running) => {
+                    running.endpoint.handle_datagram(self.now, address(from), &mut bytes);
+                }
+                None => self.strays.push((from, bytes)),
             }
         }
         self.flush();
@@ -247,7 +262,7 @@ impl World {
         }
     }
 
-    fn put(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
+    pub(super) fn put(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
         let Some(to) = (0..self.nodes.len()).find(|node| address(*node) == to) else { return };
         let path = self.paths[&(from, to)];
         if path.cut || self.roll(100) < path.loss {
@@ -276,6 +291,7 @@ impl World {
             };
             assert!(before.line != now.line || before == now, "hms{number}: the seat changed in its line");
             running.seat = seat;
+            running.check_links(number);
             assert!(running.cluster.links.len() < 16 && running.cluster.known.len() < 16);
         }
     }
@@ -312,6 +328,16 @@ impl World {
 }
 
 impl Running {
+    /// A neighbour's link is the one that is open.
+    fn check_links(&self, number: usize) {
+        let of_cluster = |link: &crate::transport::Connection| link.is_open() && link.key() == KeyId::CLUSTER;
+        for (link, one) in self.endpoint.links().filter(|(_, link)| of_cluster(link)) {
+            let server = one.peer().unwrap().server;
+            let kept = self.cluster.links.get(&server).map(|neighbour| neighbour.link);
+            assert_eq!(kept, Some(link), "hms{number}: the link to HMS {server}");
+        }
+    }
+
     fn wakes_at(&self) -> Option<Instant> {
         self.endpoint.poll_timeout().into_iter().chain(self.cluster.poll_timeout()).min()
     }
@@ -364,10 +390,18 @@ impl Node {
                     Action::Persist => {
                         if !self.disk_full {
                             self.disk = running.cluster.facts().clone();
+                            self.invitations = running.cluster.invitations().clone();
                         }
                         running.cluster.stored(now, !self.disk_full);
                     }
                     Action::Settings(_) | Action::Learned(_) => {}
+                    Action::AddKey(key) => {
+                        running.endpoint.add_secret(running.cluster.link_secret(key).unwrap());
+                    }
+                    Action::RemoveKey(key) => running.endpoint.remove_secret(key),
+                    Action::Admit(link) => {
+                        let _ = running.endpoint.send(link, Priority::Control, &admission(&SECRET, &SEED));
+                    }
                     Action::Log(text) => self.log.push((now, text)),
                 }
             }

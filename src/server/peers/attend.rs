@@ -27,6 +27,7 @@ impl Server {
             }
         }
         self.follow_phase(now);
+        self.follow_refusal(now);
         self.peers.sends = true;
         self.peers.look_ahead(now);
     }
@@ -48,6 +49,9 @@ impl Server {
             Action::OpenHosts | Action::CloseHosts => {}
             Action::Learned(keys) => self.learn(now, &keys),
             Action::Persist => self.persist(),
+            Action::AddKey(key) => self.add_key(key),
+            Action::RemoveKey(key) => self.peers.endpoint.remove_secret(key),
+            Action::Admit(link) => self.peers.admit(link),
             Action::Settings(_) => self.follow_settings(now),
             Action::Log(text) => {
                 // Of one that is alone that is nothing to anybody.

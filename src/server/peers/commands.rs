@@ -59,7 +59,7 @@ impl Server {
         if server == self.server {
             return Err(CommandError::new(2, format!("{name} is this HMS; remove it at another one")));
         }
-        let row = self.peer_row(now, server);
+        let row = self.peer(now, server);
         self.decide(now, |facts, how| facts.remove_member(how, server))?;
         row.ok_or_else(|| CommandError::new(1, format!("no HMS {name} here")))
     }

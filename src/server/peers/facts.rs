@@ -119,11 +119,12 @@ impl Server {
         self.peers.cluster.facts()
     }
 
-    /// Has the secrets keep what is not to be forgotten: facts and the stamp clock. To be done after
+    /// Has the secrets keep what is not to be forgotten: facts, invitations and the stamp clock. To be done after
     /// [`Event::PersistSecrets`]; when they are on disk, or cannot be, [`persisted`](Self::persisted) is called.
     pub fn store(&self, now: Instant, secrets: &mut Secrets) {
         secrets.clock = secrets.clock.max(self.stamp_clock(now));
         self.facts().store(secrets);
+        secrets.invitations = self.peers.cluster.invitations().iter().cloned().collect();
     }
 
     /// What [`store`](Self::store) gave is on disk, or why not; nothing else was told the server in between. What could

@@ -103,6 +103,7 @@ impl Peers {
 
     /// Who is to work alone has no links and takes none.
     pub(super) fn set_alone(&mut self, now: Instant, alone: bool) {
+        self.open_to_newcomers(!alone);
         if !alone {
             return self.endpoint.add_secret(self.secret.clone());
         }

@@ -6,7 +6,9 @@
 mod attend;
 mod commands;
 mod facts;
+mod invite;
 mod links;
+mod newcomer;
 mod routes;
 mod settings;
 mod show;
@@ -31,6 +33,8 @@ use routes::Routes;
 
 pub use commands::Storing;
 pub(super) use facts::keyring_of;
+use invite::Admission;
+pub use newcomer::{Newcomer, NewcomerSetup};
 pub use settings::{AckWhen, PeerSettings};
 use settings::{Configured, own_addresses, timing_of};
 use table::Shown;
@@ -63,6 +67,10 @@ pub(super) struct Peers {
     led: bool,
     configured: Configured,
     decision: Option<DecisionId>,
+    /// Who does not take this HMS, and why, for people.
+    refused: Option<String>,
+    /// What who redeems an invitation is given.
+    admission: Admission,
 }
 
 impl Peers {
@@ -105,6 +113,8 @@ impl Peers {
             led: false,
             configured: Configured::new(settings),
             decision: None,
+            refused: None,
+            admission: None,
         };
         this.set_alone(now, settings.standalone);
         this.led = this.cluster.leads();

@@ -97,6 +97,7 @@ impl Peers {
         self.configured = Configured::new(settings);
         let (timing, addresses) = (self.configured.timing, settings.peers.addresses.clone());
         self.set_alone(now, settings.standalone);
+        self.exchange.set_immediate(settings.peers.immediate);
         self.cluster.configure(now, timing, addresses, settings.standalone);
     }
 

@@ -1,7 +1,9 @@
 //! What `hms peers` and `hms status` show of the cluster.
 
 use super::super::view::rfc3339;
-use super::super::{PeerRow, Server};
+use super::super::{PeerRow, Server, Standing};
+use std::collections::BTreeMap;
+
 use crate::cluster::{PeerState, PeerView};
 use crate::ident::ServerId;
 use crate::time::{Instant, UnixMillis};
@@ -17,7 +19,8 @@ impl Server {
         rows
     }
 
-    pub(super) fn peer_row(&self, now: Instant, server: ServerId) -> Option<PeerRow> {
+    /// Another member, or one that was refused.
+    pub fn peer(&self, now: Instant, server: ServerId) -> Option<PeerRow> {
         let all = self.peers.cluster.peers(now);
         all.iter().find(|peer| peer.server == server).map(|peer| self.row_of(now, peer))
     }
@@ -67,13 +70,25 @@ impl Server {
         link.map(|link| link.rtt().smoothed().as_micros() as f64 / 1000.0)
     }
 
+    /// What changes with the others: who looks at it each turn misses nothing.
+    pub fn standing(&self) -> Standing {
+        Standing { role: self.role(), primary: self.peers.cluster.primary().map(|seat| seat.server) }
+    }
+
+    /// Own settings that the primary's override, with what holds in their place.
+    pub fn overridden(&self) -> BTreeMap<String, String> {
+        self.peers.overridden(&self.settings)
+    }
+
     /// The role that `hms status` shows: a stop ends every other.
     pub(in crate::server) fn role(&self) -> &'static str {
         match self.peers.cluster.phase() {
             _ if self.stopping => "stopping",
             Phase::Stopping => "stopping",
-            Phase::Starting => "starting",
             Phase::Refused => "refused",
+            // It starts anew, and is refused as long as it did not get in.
+            Phase::Starting if self.peers.refused.is_some() => "refused",
+            Phase::Starting => "starting",
             _ if self.peers.cluster.is_standalone() => "standalone",
             _ if self.leads() => "primary",
             _ => "secondary",
@@ -91,20 +106,29 @@ impl Server {
     /// What an admin should know of the cluster.
     pub(in crate::server) fn peers_message(&self, now: Instant, lines: &mut Vec<String>) {
         let status = self.peers.cluster.status(now);
-        if let Some(refusal) = status.refusal {
-            let by = self.member_name(refusal.by);
-            lines.push(format!(
-                "HMS {by} at {} does not take this one ({}): {}",
-                refusal.remote,
-                refusal.code.name(),
-                refusal.reason
-            ));
-        }
+        lines.extend(self.peers.refused.clone());
         if status.removed {
             lines.push("this HMS was removed from the cluster and runs all the same: stop it".into());
         }
         if status.phase == Phase::Waking {
             lines.push("stood still for more than 10 s: asks the other HMSs before it answers hosts".into());
+        }
+    }
+}
+
+impl Server {
+    /// That it is refused is known until it has a seat, though it starts anew every few seconds (R-PEE-22).
+    pub(super) fn follow_refusal(&mut self, now: Instant) {
+        let status = self.peers.cluster.status(now);
+        match (status.phase, status.refusal) {
+            (Phase::Starting, _) => {}
+            (Phase::Refused, Some(refusal)) => {
+                let (by, code) = (self.member_name(refusal.by), refusal.code.name());
+                let (remote, reason) = (refusal.remote, refusal.reason);
+                self.peers.refused =
+                    Some(format!("HMS {by} at {remote} does not take this one ({code}): {reason}"));
+            }
+            _ => self.peers.refused = None,
         }
     }
 }

@@ -42,7 +42,7 @@ impl<C> Listings<C> {
 
     /// Answers a request with a list. The connection's next request is read when it is over.
     pub(in super::super) fn begin(&mut self, control: &mut ControlServer, to: ConnectionId, cursor: C) {
-        control.begin_list(to);
+        control.hold(to);
         self.waiting.push_back((to, cursor));
     }
 
@@ -66,7 +66,7 @@ impl<C> Listings<C> {
                     let page = page(&mut cursor);
                     control.send_part(to, &page.rows);
                     match page.end {
-                        Some(answer) => control.end_list(to, answer),
+                        Some(answer) => control.release(to, answer),
                         None => self.waiting.push_back((to, cursor)),
                     }
                     return;

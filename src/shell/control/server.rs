@@ -257,8 +257,8 @@ impl ControlServer {
         }
     }
 
-    /// A list begins: the connection's next request waits until it is over.
-    pub(super) fn begin_list(&mut self, to: ConnectionId) {
+    /// The answer comes later, or in parts: the connection's next request waits until it is [released](Self::release).
+    pub(in super::super) fn hold(&mut self, to: ConnectionId) {
         if let Some(connection) = self.get(to) {
             connection.listing = true;
         }
@@ -281,8 +281,8 @@ impl ControlServer {
         }
     }
 
-    /// Closes a list.
-    pub(super) fn end_list(&mut self, to: ConnectionId, answer: Value) {
+    /// Gives the answer that was waited for.
+    pub(in super::super) fn release(&mut self, to: ConnectionId, answer: Value) {
         if let Some(connection) = self.get(to) {
             connection.listing = false;
         }

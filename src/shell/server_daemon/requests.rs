@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Daemon;
 use crate::server::CommandError;
-use crate::shell::control::{ControlError, EXIT_NO, PAGE_ROWS, Page, Request};
+use crate::shell::control::{ControlError, PAGE_ROWS, Page, Request};
 use crate::shell::engine::unknown_request;
 use crate::shell::memory;
 
@@ -40,10 +40,13 @@ impl Daemon<'_> {
                 }
                 Err(error) => self.engine.control.answer(request.from, Err(error.into())),
             },
-            _ => {
-                let answer = self.answer(request);
-                self.engine.control.answer(request.from, answer);
-            }
+            _ => match self.decide(request) {
+                Some(decided) => self.answer_decision(request.from, decided),
+                None => {
+                    let answer = self.answer(request);
+                    self.engine.control.answer(request.from, answer);
+                }
+            },
         }
     }
 
@@ -59,31 +62,13 @@ impl Daemon<'_> {
     fn answer(&mut self, request: &Request) -> Result<Value, ControlError> {
         match request.command() {
             "status" => Ok(self.status()),
-            "peers" => Ok(json!([])),
+            "peers" => Ok(value(&self.server.peers(self.engine.now()))),
             "realm_list" => Ok(value(&self.server.realm_list())),
             "reload" | "config_changed" => {
                 request.need_control()?;
                 self.reload().map(|reloaded| value(&reloaded))
             }
-            "revoke" => {
-                request.need_control()?;
-                let user = request.required("user")?;
-                let revoked = self.server.revoke(self.engine.now(), request.text("realm"), user)?;
-                self.must_be_stored("the user is revoked")?;
-                Ok(value(&revoked))
-            }
-            "realm_new" => {
-                request.need_control()?;
-                let row = self.server.realm_new(self.engine.now(), request.required("name")?)?;
-                self.must_be_stored("the realm is there")?;
-                Ok(value(&row))
-            }
-            "realm_remove" => {
-                request.need_control()?;
-                let row = self.server.realm_remove(self.engine.now(), request.required("name")?)?;
-                self.must_be_stored("the realm is gone")?;
-                Ok(value(&row))
-            }
+            "invite" => self.invite(request),
             "stop" => {
                 request.need_control()?;
                 self.stop();
@@ -108,18 +93,9 @@ impl Daemon<'_> {
         }
         status
     }
-
-    /// A change that is in force but not on the disk is a negative answer (PROTOCOL 2).
-    fn must_be_stored(&mut self, done: &str) -> Result<(), ControlError> {
-        self.events();
-        self.store().map_err(|error| {
-            let message = format!("{done}, but {} could not store it and tries again: {error}", self.name);
-            ControlError::new(EXIT_NO, message)
-        })
-    }
 }
 
 /// These types always become JSON.
-fn value(view: &impl serde::Serialize) -> Value {
+pub(super) fn value(view: &impl serde::Serialize) -> Value {
     serde_json::to_value(view).unwrap_or_default()
 }

@@ -1,13 +1,12 @@
 //! From `hms.toml` to the server's settings, at start and at each reload.
 
-use std::net::SocketAddr;
-
 use serde::Serialize;
 
 use super::{Daemon, EXIT_CONFIG, ServerNotice};
-use crate::config::{Config, Update};
-use crate::server::{PeerSettings, RealmLimits, ServerSettings, UpdateMode};
+use crate::config::{Ack, Config, Update};
+use crate::server::{AckWhen, PeerSettings, RealmLimits, ServerSettings, UpdateMode};
 use crate::shell::control::ControlError;
+use crate::shell::net::Net;
 use crate::storage::Secrets;
 
 /// What a reload did.
@@ -20,7 +19,9 @@ pub(super) struct Reloaded {
     file: Option<std::path::PathBuf>,
 }
 
-pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> ServerSettings {
+/// The settings for an HMS with these sockets. Its own address among those of its peers is none.
+pub(super) fn server_settings(config: &Config, net: &Net) -> ServerSettings {
+    let others = config.peers.address.iter().filter(|address| !net.is_own(**address));
     ServerSettings {
         check_time: config.check_time,
         expiry_factor: config.expiry_factor,
@@ -32,7 +33,17 @@ pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> Serve
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
-        peers: PeerSettings::default(),
+        peers: PeerSettings {
+            addresses: others.copied().collect(),
+            start_tries: config.peers.start_tries,
+            start_wait: config.peers.start_wait,
+            exchange_time: config.peers.exchange_time,
+            immediate: config.peers.immediate,
+            ack: match config.peers.ack {
+                Ack::Local => AckWhen::Local,
+                Ack::Replicated => AckWhen::Replicated,
+            },
+        },
         hints: config.hints,
         realms: config
             .realms
@@ -43,7 +54,7 @@ pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> Serve
                 max_rate: realm.max_rate,
             })
             .collect(),
-        listen,
+        listen: net.listening(),
     }
 }
 
@@ -74,6 +85,11 @@ fn differences(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
         ("hosts.push", old.push != new.push, false),
         ("hosts.all_rows", old.all_rows != new.all_rows, false),
         ("hosts.hints", old.hints != new.hints, false),
+        ("peers.address", old.peers.address != new.peers.address, false),
+        ("peers.exchange_time", old.peers.exchange_time != new.peers.exchange_time, false),
+        ("peers.immediate", old.peers.immediate != new.peers.immediate, false),
+        ("peers.start_tries", old.peers.start_tries != new.peers.start_tries, true),
+        ("peers.start_wait", old.peers.start_wait != new.peers.start_wait, true),
         ("realm", old.realms != new.realms, false),
     ];
     all.into_iter().filter(|(_, differs, _)| *differs).map(|(key, _, restart)| (key, restart)).collect()
@@ -92,11 +108,12 @@ impl Daemon<'_> {
         }
         let now = self.engine.now();
         // What waits for the next start is told again at each reload until then.
-        let in_force = (self.config.name.take(), std::mem::take(&mut self.config.listen));
-        self.config = checked.config;
-        (self.config.name, self.config.listen) = in_force;
+        let before = std::mem::replace(&mut self.config, checked.config);
+        (self.config.name, self.config.listen) = (before.name, before.listen);
+        self.config.peers.start_tries = before.peers.start_tries;
+        self.config.peers.start_wait = before.peers.start_wait;
         self.engine.net.set_wanted(self.config.interfaces.clone());
-        self.server.reload(now, server_settings(&self.config, self.engine.net.listening()));
+        self.server.reload(now, server_settings(&self.config, &self.engine.net));
         let (changed, restart) = (reloaded.changed.clone(), reloaded.restart.clone());
         self.notify(ServerNotice::Reloaded { changed, restart });
         Ok(reloaded)
@@ -115,6 +132,8 @@ impl Daemon<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
     use crate::time::Duration;
 
@@ -125,6 +144,14 @@ mod tests {
         assert_eq!(differences(&old, &new), []);
         new.check_time = Duration::from_secs(5);
         new.listen.clear();
-        assert_eq!(differences(&old, &new), [("hms.listen", true), ("hosts.check_time", false)]);
+        new.peers.address.push(SocketAddr::from(([10, 1, 0, 6], 6710)));
+        new.peers.start_tries = 5;
+        let told = [
+            ("hms.listen", true),
+            ("hosts.check_time", false),
+            ("peers.address", false),
+            ("peers.start_tries", true),
+        ];
+        assert_eq!(differences(&old, &new), told);
     }
 }

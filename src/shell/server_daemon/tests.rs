@@ -42,6 +42,7 @@ impl Place {
             state: dir.path().join("state"),
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
+            join: None,
             notify: &mut |notice| notices.push(notice),
         };
         let mut daemon = Daemon::start(options).expect("started");
@@ -120,6 +121,7 @@ fn a_second_daemon_on_the_directory_is_refused_with_the_pid() {
             state,
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
+            join: None,
             notify: &mut |_| {},
         };
         let Err(error) = Daemon::start(options) else { panic!("two daemons on one directory") };
@@ -182,6 +184,7 @@ fn a_broken_file_changes_nothing_and_says_why() {
         state: broken.dir.path().join("state"),
         listen: Vec::new(),
         settings: &mut read,
+        join: None,
         notify: &mut |_| {},
     };
     let Err(error) = Daemon::start(options) else { panic!("started with a broken file") };
@@ -236,7 +239,7 @@ fn fill(daemon: &mut Daemon<'_>, rows: u32) {
             server: daemon.secrets.server,
             incarnation: Incarnation(1),
             seed: [1; 32],
-            settings: server_settings(&daemon.config, daemon.engine.net.listening()),
+            settings: server_settings(&daemon.config, &daemon.engine.net),
             facts: Facts::restore(&daemon.secrets),
             link_secret: LinkSecret::cluster(&daemon.secrets.cluster_secret),
             default_realm: Some(realm),

@@ -253,7 +253,7 @@ impl Connection {
                 let reason = reason.char_indices().take_while(within).map(|(_, c)| c).collect();
                 self.phase = Phase::Closing(Closing { code, reason, until, due: true, packets: 0 });
                 self.forget();
-                self.end = Some(end);
+                self.tell_end(end);
             }
             Phase::Dialing(_) => self.drain(end),
             Phase::HalfOpen(_) => self.phase = Phase::Drained,
@@ -264,28 +264,20 @@ impl Connection {
     /// Ends the link without a word.
     pub(super) fn drain(&mut self, reason: CloseReason) {
         if matches!(self.phase, Phase::Dialing(_) | Phase::Open) {
-            self.end = Some(reason);
+            self.tell_end(reason);
         }
         self.phase = Phase::Drained;
         self.forget();
     }
 
-    /// It has opened, and its user was not told so yet.
-    pub(super) const fn is_untold(&self) -> bool {
-        self.connected
-    }
-
-    /// Ends a link that has just opened for the sake of another, of which it is a `rival` or the past (R-TRN-24). Its
-    /// user was told nothing of it, nor is now but, of an attempt from here, the end.
-    pub(super) fn withdraw(&mut self, now: Instant, rival: bool) {
-        if rival {
-            self.close(now, CloseCode::REPLACED, "");
-        } else {
-            self.drain(CloseReason::Restarted);
+    /// Of a link that ends before its user was told that it opened, the user is told nothing but, of an attempt from
+    /// here, the end (R-TRN-24): it could be told of a later link before, and would take this one for the newer.
+    fn tell_end(&mut self, end: CloseReason) {
+        let untold = std::mem::take(&mut self.connected);
+        if untold {
+            self.inward = Priority::ALL.map(Receiving::new);
         }
-        self.connected = false;
-        self.inward = Priority::ALL.map(Receiving::new);
-        self.end = self.end.take().filter(|_| self.side == Side::Initiator);
+        self.end = Some(end).filter(|_| !untold || self.side == Side::Initiator);
     }
 
     /// Ends the link if it is not open yet: its key was taken away.

@@ -38,21 +38,22 @@ impl Endpoint {
         let mut verdicts = others.map(|(_, other)| verdict(now, own, &new, other));
         if let Some(verdict) = verdicts.find(|verdict| matches!(verdict, Verdict::Late | Verdict::Yields)) {
             if let Some(link) = self.links.get_mut(&local) {
-                link.withdraw(now, verdict == Verdict::Yields);
+                end(now, link, verdict);
             }
             return self.sweep();
         }
         for (_, other) in self.links.iter_mut().filter(|(id, link)| **id != local && link.is_open()) {
-            match verdict(now, own, &new, other) {
-                // Nobody is told of one that is over before it was told of.
-                Verdict::Restarted | Verdict::Replaced if other.is_untold() => {
-                    other.withdraw(now, verdict(now, own, &new, other) == Verdict::Replaced);
-                }
-                Verdict::Restarted => other.drain(CloseReason::Restarted),
-                Verdict::Replaced => other.close(now, CloseCode::REPLACED, ""),
-                Verdict::Apart | Verdict::Late | Verdict::Yields => {}
-            }
+            end(now, other, verdict(now, own, &new, other));
         }
+    }
+}
+
+/// Ends a link of which this is the verdict, if it is one that ends it.
+fn end(now: Instant, link: &mut Connection, verdict: Verdict) {
+    match verdict {
+        Verdict::Replaced | Verdict::Yields => link.close(now, CloseCode::REPLACED, ""),
+        Verdict::Restarted | Verdict::Late => link.drain(CloseReason::Restarted),
+        Verdict::Apart => {}
     }
 }
 

@@ -54,6 +54,14 @@ fn of_parallel_dials_one_link_stays() {
             let last = (0..count).map(|_| world.dial(0, 1)).last();
             world.run(Duration::from_secs(1));
             assert_eq!(Some(check_one(&world, "at once")), last, "seed {seed}");
+            for node in &world.nodes {
+                let told = node.told.connected.last().map(|(link, _)| *link);
+                assert_eq!(
+                    told,
+                    open_links(&node.endpoint).first().map(|(link, _)| *link),
+                    "told last: it stays"
+                );
+            }
         }
         let reorder_by = Duration::from_millis(200);
         let faults = Faults { loss: 30, reorder: 30, reorder_by, ..Faults::delay(10) };

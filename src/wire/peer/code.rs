@@ -109,6 +109,8 @@ codes! {
         Version = 6, "version";
         /// The invitation is used, expired or unknown.
         Invitation = 7, "invitation";
+        /// The cluster has as many members as it can have.
+        Full = 8, "full";
     }
 }
 

@@ -410,6 +410,9 @@ impl World {
                     | Action::CloseHosts
                     | Action::Settings(_)
                     | Action::Learned(_)
+                    | Action::AddKey(_)
+                    | Action::RemoveKey(_)
+                    | Action::Admit(_)
                     | Action::Log(_) => {}
                 }
             }
