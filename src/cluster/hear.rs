@@ -59,6 +59,9 @@ impl Cluster {
             PeerMessage::Seat(seat) => self.take_seat(now, server, seat),
             PeerMessage::Facts(facts) => self.take_facts(server, &facts),
             PeerMessage::Stored(stored) => self.take_stored(server, stored),
+            PeerMessage::Stop(_) => self.take_stop(server),
+            PeerMessage::StopAck(_) => self.take_stop_ack(server),
+            PeerMessage::Done(_) => self.take_done(server),
             _ => {}
         }
     }

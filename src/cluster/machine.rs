@@ -17,6 +17,7 @@ use super::neighbour::Neighbour;
 use super::own::{Own, StampClock, Wall};
 use super::phase::Asked;
 use super::refusal::Refusal;
+use super::stop::Stopping;
 use super::view::Known;
 use crate::ident::{Process, ServerId, Stamp};
 use crate::limits::{REPLACED_TIME, STORE_AGAIN, WAKING_MAX};
@@ -44,6 +45,7 @@ pub struct Cluster {
     pub(super) guests: BTreeMap<LinkId, Guest>,
     pub(super) dials: Dials,
     pub(super) judged: Judged,
+    pub(super) stopping: Option<Stopping>,
     /// The JOIN that is not answered.
     pub(super) asked: Option<Asked>,
     /// A seat was given, and the facts of that line are on their way.
@@ -88,6 +90,7 @@ impl Cluster {
             invitations: Invitations::default(),
             guests: BTreeMap::new(),
             dials: Dials::default(),
+            stopping: None,
             asked: None,
             awaits_facts: false,
             hosts_open: false,
@@ -124,6 +127,9 @@ impl Cluster {
     /// A link has opened: `remote` is where the packets of `peer` come from.
     pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer, remote: SocketAddr) {
         self.dials.opened(now, link);
+        if self.has_stopped() {
+            return self.close(link, CloseCode::REFUSED, "stopped");
+        }
         if peer.key != KeyId::CLUSTER {
             return self.guest_connected(now, link, peer, remote);
         }
@@ -235,6 +241,7 @@ impl Cluster {
         self.part(now);
         self.judge_health(now);
         self.progress(now);
+        self.progress_stop(now);
         self.judge(now);
         self.say_all(now);
         self.send_facts();
@@ -261,6 +268,7 @@ impl Cluster {
             .chain(self.store_at)
             .chain(self.next_dial())
             .chain(self.next_invitation())
+            .chain(self.next_stop())
             .min()
     }
 

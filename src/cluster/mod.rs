@@ -22,6 +22,7 @@ mod reach;
 mod refusal;
 mod say;
 mod seat;
+mod stop;
 mod twin;
 mod view;
 

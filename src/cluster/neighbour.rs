@@ -34,6 +34,10 @@ impl Said {
         };
         lasting(self) != lasting(before) || self.left != before.left
     }
+
+    pub(super) fn stops_since(&self, before: &Self) -> bool {
+        self.head.phase == Phase::Stopping && before.head.phase != Phase::Stopping
+    }
 }
 
 /// What its last PING said.

@@ -7,7 +7,9 @@ use crate::time::{Instant, UnixMillis};
 use crate::transport::{
     CloseCode, CloseReason, Config, Endpoint, KeyId, LinkId, LinkSecret, Peer, Priority, Side as LinkSide,
 };
-use crate::wire::peer::{IntroHead, Join, PeerMessage, PingHead, RefuseCode, Stored, Stream, Timing};
+use crate::wire::peer::{
+    Done, IntroHead, Join, PeerMessage, PingHead, RefuseCode, Stop, StopAck, Stored, Stream, Timing,
+};
 
 const START: Instant = Instant::from_secs(50);
 
@@ -185,6 +187,37 @@ fn a_seat_is_given_to_who_may_have_one() {
     one.sent();
     one.say(&join(line));
     assert_eq!(one.sent(), ["Seat"]);
+}
+
+#[test]
+fn who_serves_takes_over_and_who_stops_does_not() {
+    crate::shows!("R-PEE-85", "R-PEE-86");
+    let mut one = One::founded();
+    let told = |message: PeerMessage<'_>| {
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes);
+        bytes
+    };
+    let stop = told(PeerMessage::Stop(Stop));
+    let line = one.cluster.status(one.now).line.unwrap().0;
+    one.say(&intro(Phase::Operating, Some(line)));
+    one.say(&ping());
+    one.sent();
+    one.say(&told(PeerMessage::Done(Done { revision: 1 })));
+    one.say(&told(PeerMessage::StopAck(StopAck)));
+    assert_eq!(one.sent(), [""; 0], "nobody stops");
+    one.say(&stop);
+    assert_eq!(one.sent(), ["StopAck"]);
+    one.say(&intro(Phase::Operating, Some(line)));
+    one.cluster.stop(one.now);
+    let sent = one.sent();
+    assert!(sent.contains(&"Stop".into()) && sent.contains(&"Intro".into()), "{sent:?}");
+    one.say(&stop);
+    assert_eq!(one.sent(), [""; 0]);
+    one.cluster.stop(one.now);
+    assert_eq!(one.sent(), ["Close 0x100"]);
+    one.open(address(1));
+    assert_eq!(one.sent(), ["Close 0x7"], "it is over");
 }
 
 #[test]

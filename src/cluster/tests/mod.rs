@@ -7,6 +7,7 @@ mod reach;
 mod refusals;
 mod roles;
 mod starts;
+mod stopping;
 mod twins;
 mod world;
 

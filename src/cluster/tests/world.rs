@@ -29,6 +29,9 @@ pub(super) struct Running {
     pub(super) hosts_open: bool,
     /// The line that it was in, and the seat there: it never changes within the line.
     seat: Option<Seat>,
+    /// It hands over: to whom, and whether that one has everything.
+    pub(super) hands_over: Option<(ServerId, bool)>,
+    stopped: bool,
     /// When it was last given time.
     ran: Instant,
 }
@@ -40,6 +43,8 @@ pub(super) struct Node {
     pub(super) invitations: Invitations,
     pub(super) peers: Vec<SocketAddr>,
     pub(super) stands_still: bool,
+    /// When it stops everything is confirmed by the successor at once.
+    pub(super) confirms: bool,
     /// Nothing can be stored.
     pub(super) disk_full: bool,
     incarnation: u32,
@@ -93,6 +98,7 @@ impl World {
             invitations: Invitations::default(),
             peers: Vec::new(),
             stands_still: false,
+            confirms: true,
             disk_full: false,
             incarnation: 0,
             log: Vec::new(),
@@ -157,7 +163,15 @@ impl World {
         };
         let mut cluster = Cluster::new(now, setup);
         cluster.restore_invitations(now, stored.invitations.clone());
-        stored.running = Some(Running { endpoint, cluster, hosts_open: false, seat: None, ran: now });
+        stored.running = Some(Running {
+            endpoint,
+            cluster,
+            hosts_open: false,
+            seat: None,
+            hands_over: None,
+            stopped: false,
+            ran: now,
+        });
         stored.stands_still = false;
     }
 
@@ -255,6 +269,10 @@ impl World {
                 sent.push((transmit.to, buf.clone()));
             }
             node.work(self.now);
+            // All that it had to say is said.
+            if node.running.as_ref().is_some_and(|running| running.stopped) {
+                node.running = None;
+            }
             for (to, bytes) in sent {
                 self.put(from, to, bytes);
             }
@@ -278,7 +296,8 @@ impl World {
             let Some(running) = &mut node.running else { continue };
             let status = running.cluster.status(self.now);
             let may_serve = matches!(status.phase, Phase::Synchronising | Phase::Operating);
-            assert!(may_serve || !running.hosts_open, "hms{number} answers hosts while {:?}", status.phase);
+            let is_open = may_serve || status.phase == Phase::Stopping;
+            assert!(is_open || !running.hosts_open, "hms{number} answers hosts while {:?}", status.phase);
             assert_eq!(running.hosts_open, status.hosts_open, "hms{number}");
             let standing = running.cluster.own.standing();
             let seat = standing.seat();
@@ -391,6 +410,13 @@ impl Node {
                         }
                         running.cluster.stored(now, !self.disk_full);
                     }
+                    Action::HandOver { successor, complete } => {
+                        running.hands_over = Some((successor.server, complete));
+                        if self.confirms {
+                            running.cluster.handed_over(now, Some(7));
+                        }
+                    }
+                    Action::Stopped => running.stopped = true,
                     Action::Settings(_) => {}
                     Action::AddKey(key) => {
                         running.endpoint.add_secret(running.cluster.link_secret(key).unwrap());
