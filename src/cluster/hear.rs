@@ -57,7 +57,7 @@ impl Cluster {
             PeerMessage::Ping(ping) if neighbour.pings.take(now) => self.take_ping(now, server, &ping),
             PeerMessage::Join(join) => self.take_join(now, server, join),
             PeerMessage::Seat(seat) => self.take_seat(now, server, seat),
-            PeerMessage::Facts(facts) => self.take_facts(server, &facts),
+            PeerMessage::Facts(facts) => self.take_facts(now, server, &facts),
             PeerMessage::Stored(stored) => self.take_stored(server, stored),
             PeerMessage::Stop(_) => self.take_stop(server),
             PeerMessage::StopAck(_) => self.take_stop_ack(server),
@@ -83,13 +83,14 @@ impl Cluster {
 
     fn take_intro(&mut self, now: Instant, server: ServerId, intro: &Intro<'_>) {
         let met = self.links.get(&server).is_some_and(|neighbour| neighbour.met);
-        if !met && !self.admits(now, server, intro) {
+        let said = Said { head: intro.head, left: intro.left_lines().collect() };
+        if !met && (!self.admits(now, server, intro) || self.refuses_twin(now, server, &said)) {
             return;
         }
         self.adopt(now, server, intro.head.clock);
         self.register_own_addresses(now, server, intro);
         let Some(neighbour) = self.links.get_mut(&server) else { return };
-        neighbour.said = Some(Said { head: intro.head, left: intro.left_lines().collect() });
+        neighbour.said = Some(said);
         (neighbour.met, neighbour.digest) = (true, intro.head.facts);
         let process = neighbour.process;
         self.note_taken(now, process);

@@ -12,6 +12,7 @@ use super::facts::{Decision, FactKey, Facts, NotMade};
 use super::guests::Guest;
 use super::invitations::Invitations;
 use super::judge::Judged;
+use super::kin::{Kin, Processes};
 use super::lines::LeftLines;
 use super::neighbour::Neighbour;
 use super::own::{Own, StampClock, Wall};
@@ -46,6 +47,9 @@ pub struct Cluster {
     pub(super) dials: Dials,
     pub(super) judged: Judged,
     pub(super) stopping: Option<Stopping>,
+    /// Links with one's own server id.
+    pub(super) kin: BTreeMap<LinkId, Kin>,
+    pub(super) processes: BTreeMap<ServerId, Processes>,
     /// The JOIN that is not answered.
     pub(super) asked: Option<Asked>,
     /// A seat was given, and the facts of that line are on their way.
@@ -91,6 +95,8 @@ impl Cluster {
             guests: BTreeMap::new(),
             dials: Dials::default(),
             stopping: None,
+            kin: BTreeMap::new(),
+            processes: BTreeMap::new(),
             asked: None,
             awaits_facts: false,
             hosts_open: false,
@@ -133,16 +139,20 @@ impl Cluster {
         if peer.key != KeyId::CLUSTER {
             return self.guest_connected(now, link, peer, remote);
         }
-        if peer.server == self.own.process.server {
-            return self.close(link, CloseCode::REFUSED, "not for this");
-        }
         let process = Process { server: peer.server, incarnation: peer.incarnation };
-        let mut neighbour = Neighbour::new(now, link, process, remote);
-        if let Some(before) = self.links.remove(&peer.server).filter(|before| before.process == process) {
-            // The same HMS by another link: what it said stays until it says more.
-            (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
-            (neighbour.health, neighbour.since) = (before.health, before.since);
+        if peer.server == self.own.process.server {
+            return self.kin_connected(now, link, process, remote);
         }
+        let mut neighbour = Neighbour::new(now, link, process, remote);
+        if let Some(before) = self.links.remove(&peer.server) {
+            self.remember_process(&before);
+            if before.process == process {
+                // The same HMS by another link: what it said stays until it says more.
+                (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
+                (neighbour.health, neighbour.since) = (before.health, before.since);
+            }
+        }
+        neighbour.rival = self.rival_of(now, process);
         self.links.insert(peer.server, neighbour);
         self.settle(now);
     }
@@ -151,6 +161,8 @@ impl Cluster {
     pub fn message(&mut self, now: Instant, link: LinkId, priority: Priority, bytes: &[u8]) {
         if self.guests.contains_key(&link) {
             self.guest_message(now, link, priority, bytes);
+        } else if self.kin.contains_key(&link) {
+            self.kin_message(now, link, bytes);
         } else {
             let found = self.links.values_mut().find(|neighbour| neighbour.link == link);
             let Some(neighbour) = found else { return };
@@ -165,6 +177,7 @@ impl Cluster {
     pub fn closed(&mut self, now: Instant, link: LinkId, reason: &CloseReason) {
         self.dials.ended(now, link, &mut self.rng);
         self.guests.remove(&link);
+        self.kin.remove(&link);
         let found = self.links.values().find(|neighbour| neighbour.link == link);
         let found = found.map(|neighbour| neighbour.process.server);
         let replaced = match reason {
@@ -239,6 +252,7 @@ impl Cluster {
         self.take_held(now);
         self.end_invitations(now);
         self.part(now);
+        self.part_kin(now);
         self.judge_health(now);
         self.progress(now);
         self.progress_stop(now);
@@ -269,6 +283,7 @@ impl Cluster {
             .chain(self.next_dial())
             .chain(self.next_invitation())
             .chain(self.next_stop())
+            .chain(self.next_kin())
             .min()
     }
 

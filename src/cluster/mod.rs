@@ -13,6 +13,7 @@ mod hear;
 mod invitations;
 mod joining;
 mod judge;
+mod kin;
 mod lines;
 mod machine;
 mod neighbour;

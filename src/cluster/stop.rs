@@ -148,7 +148,8 @@ impl Cluster {
         self.set_hosts();
         let links = std::mem::take(&mut self.links).into_values().map(|one| one.link);
         let guests = std::mem::take(&mut self.guests).into_keys();
-        for link in links.chain(guests) {
+        let kin = std::mem::take(&mut self.kin).into_keys();
+        for link in links.chain(guests).chain(kin) {
             self.actions.push_back(Action::Close { link, code: STOPPED, reason: String::new() });
         }
         self.actions.push_back(Action::Stopped);

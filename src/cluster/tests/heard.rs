@@ -308,6 +308,24 @@ fn facts_are_stored_before_they_are_said_to_be() {
 }
 
 #[test]
+fn facts_of_an_absurd_time_are_not_taken() {
+    crate::shows!("R-PEE-05");
+    let mut one = One::founded();
+    one.say(&intro(Phase::Starting, None));
+    let clock = one.cluster.clock(one.now).0;
+    for (ahead, taken) in [(1 << 54, true), ((1 << 54) + 1, false)] {
+        let mut other = Facts::default();
+        let how = Decision { clock: Stamp(clock + ahead), by: id(1) };
+        let address = format!("10.7.7.{}:1", u8::from(taken)).parse().unwrap();
+        let keys = other.register_address(how, address, None).unwrap();
+        let mut message = Vec::new();
+        other.write_some(&mut keys.iter().copied().collect(), 5, &mut message);
+        one.say(&message);
+        assert_eq!(one.cluster.facts().get(keys[0]).is_some(), taken, "{ahead}");
+    }
+}
+
+#[test]
 fn members_are_dialled_again_and_again() {
     crate::shows!("R-PEE-10", "R-PEE-94");
     let mut one = One::founded();

@@ -42,6 +42,8 @@ pub(super) struct Node {
     pub(super) disk: Facts,
     pub(super) invitations: Invitations,
     pub(super) peers: Vec<SocketAddr>,
+    /// It runs with this server id: a copy of another's state.
+    pub(super) server: ServerId,
     pub(super) stands_still: bool,
     /// When it stops everything is confirmed by the successor at once.
     pub(super) confirms: bool,
@@ -92,7 +94,8 @@ pub(super) fn members(count: usize) -> Facts {
 impl World {
     /// Members that know each other; none of them runs.
     pub(super) fn new(seed: u64, nodes: usize) -> Self {
-        let node = |_| Node {
+        let node = |number| Node {
+            server: id(number),
             running: None,
             disk: members(nodes),
             invitations: Invitations::default(),
@@ -140,8 +143,9 @@ impl World {
         let (now, stored) = (self.now, &mut self.nodes[node]);
         stored.incarnation += 1;
         // Incarnations are drawn: a later one may be smaller.
-        let drawn = (stored.incarnation.wrapping_mul(0x9e37_79b1) ^ self.seed as u32) | 1;
-        let process = Process { server: id(node), incarnation: Incarnation(drawn) };
+        let drawn =
+            (stored.incarnation.wrapping_mul(0x9e37_79b1) ^ self.seed as u32 ^ (node as u32) << 1) | 1;
+        let process = Process { server: stored.server, incarnation: Incarnation(drawn) };
         let mut seed = [node as u8; 32];
         seed[..8].copy_from_slice(&self.seed.to_be_bytes());
         seed[8..12].copy_from_slice(&drawn.to_be_bytes());
@@ -351,6 +355,9 @@ impl Running {
         let of_cluster = |link: &crate::transport::Connection| link.is_open() && link.key() == KeyId::CLUSTER;
         for (link, one) in self.endpoint.links().filter(|(_, link)| of_cluster(link)) {
             let server = one.peer().unwrap().server;
+            if server == self.cluster.own.process.server {
+                continue;
+            }
             let kept = self.cluster.links.get(&server).map(|neighbour| neighbour.link);
             assert_eq!(kept, Some(link), "hms{number}: the link to HMS {server}");
         }
