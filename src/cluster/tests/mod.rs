@@ -1,4 +1,5 @@
 mod facts;
+mod guests;
 mod heard;
 mod invitations;
 mod joining;
