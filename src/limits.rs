@@ -211,6 +211,18 @@ pub const JOIN_REDIAL: Duration = Duration::from_secs(1);
 pub const JOIN_SILENT: Duration = Duration::from_secs(20);
 /// How long the inviter has to hear that all is stored, before the newcomer starts anyway.
 pub const JOIN_STORED: Duration = Duration::from_secs(2);
+/// How long a stopping HMS waits for STOP-ACK before it asks the next one (R-PEE-85).
+pub const STOP_ACK_WAIT: Duration = Duration::from_secs(1);
+/// How long it sends hosts to its successor (R-PEE-86).
+pub const STOP_REDIRECT: Duration = Duration::from_secs(1);
+/// How long it waits until DONE has arrived.
+pub const STOP_DONE: Duration = Duration::from_millis(500);
+/// How long a stop takes at most (R-PEE-86).
+pub const STOP_MAX: Duration = Duration::from_secs(5);
+/// Processes of one server id of which is known that another took over (R-PEE-23).
+pub const REPLACED_MAX: usize = 16;
+/// After which time an HMS that gave way to its twin starts anew: each time it disturbs the links of that one.
+pub const TWIN_AGAIN: Duration = Duration::from_secs(60);
 /// Longest reason of a REFUSE in bytes.
 pub const REASON_MAX: usize = 200;
 

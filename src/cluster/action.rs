@@ -65,6 +65,17 @@ pub enum Action {
         /// Why, for people.
         reason: String,
     },
+    /// This HMS stops, and another takes over: it is to get all that it does not have, as told with
+    /// [`handed_over`](super::Cluster::handed_over), and nobody is registered here any more. When that is complete, hosts are
+    /// sent there. Another successor may follow.
+    HandOver {
+        /// Who takes over.
+        successor: Process,
+        /// It has everything.
+        complete: bool,
+    },
+    /// The end: when what is to be sent is sent, the process may go. Nothing follows.
+    Stopped,
     /// Hosts are answered from now on.
     OpenHosts,
     /// Hosts are answered no more.

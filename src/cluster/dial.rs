@@ -129,10 +129,12 @@ impl Cluster {
         }
         let targets: BTreeMap<_, _> = self.targets().collect();
         let missing = |(address, server): &(SocketAddr, Option<ServerId>)| {
-            !self.links.values().any(|one| {
-                let there = normal_address(one.remote) == *address || *server == Some(one.process.server);
-                there && !matches!(one.health, Some(Health::Suspect | Health::Down))
-            })
+            let twin = self.kin_remotes().any(|remote| normal_address(remote) == *address);
+            !twin
+                && !self.links.values().any(|one| {
+                    let there = normal_address(one.remote) == *address || *server == Some(one.process.server);
+                    there && !matches!(one.health, Some(Health::Suspect | Health::Down))
+                })
         };
         targets.into_iter().filter(missing).collect()
     }

@@ -3,11 +3,21 @@
 use super::action::Action;
 use super::facts::{FactKey, Merged};
 use super::machine::Cluster;
-use crate::ident::ServerId;
+use crate::ident::{ServerId, Stamp};
 use crate::limits::{FACTS_DIFFER, UNSTORED_MAX};
 use crate::time::Instant;
 use crate::transport::LinkId;
-use crate::wire::peer::{self, PeerMessage, Stored};
+use crate::wire::peer::{self, Fact, PeerMessage, Stored};
+
+/// When it was decided; a GENERATION does not say.
+const fn stamp_of(fact: &Fact<'_>) -> Stamp {
+    match fact {
+        Fact::Member(fact) => fact.mark.stamp,
+        Fact::Address(fact) => fact.mark.stamp,
+        Fact::Realm(fact) => fact.mark.stamp,
+        Fact::Generation(_) => Stamp(0),
+    }
+}
 
 impl Cluster {
     /// New facts: they are stored, and told to every neighbour but the one that told them.
@@ -71,10 +81,15 @@ impl Cluster {
     }
 
     /// Takes over what is new, passes it on, and answers when it is on disk.
-    pub(super) fn take_facts(&mut self, server: ServerId, told: &peer::Facts<'_>) {
+    pub(super) fn take_facts(&mut self, now: Instant, server: ServerId, told: &peer::Facts<'_>) {
         let mut new = Vec::new();
         let mut full = 0;
+        let mut absurd = 0;
         for fact in told.facts() {
+            if self.own.clock.is_absurd(now, stamp_of(&fact)) {
+                absurd += 1;
+                continue;
+            }
             match self.facts.merge(&fact) {
                 Merged::New => new.push(FactKey::of(&fact)),
                 Merged::Known => {}
@@ -83,6 +98,9 @@ impl Cluster {
         }
         if full > 0 {
             self.log(format!("HMS {server}: no room for {full} facts"));
+        }
+        if absurd > 0 {
+            self.log(format!("HMS {server}: the stamps of {absurd} facts are absurd"));
         }
         if told.last {
             self.awaits_facts = false;

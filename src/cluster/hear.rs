@@ -67,7 +67,7 @@ impl Cluster {
             PeerMessage::Ping(ping) if neighbour.pings.take(now) => self.take_ping(now, server, &ping),
             PeerMessage::Join(join) => self.take_join(now, server, join),
             PeerMessage::Seat(seat) => self.take_seat(now, server, seat),
-            PeerMessage::Facts(facts) => self.take_facts(server, &facts),
+            PeerMessage::Facts(facts) => self.take_facts(now, server, &facts),
             PeerMessage::Stored(stored) => self.take_stored(server, stored),
             PeerMessage::Resume(_)
             | PeerMessage::Confirm(_)
@@ -77,6 +77,9 @@ impl Cluster {
             | PeerMessage::Delta(_)
             | PeerMessage::Buckets(_)
             | PeerMessage::Page(_) => return Heard::Table(server),
+            PeerMessage::Stop(_) => self.take_stop(server),
+            PeerMessage::StopAck(_) => self.take_stop_ack(server),
+            PeerMessage::Done(_) => self.take_done(server),
             _ => {}
         }
         Heard::Done
@@ -99,14 +102,14 @@ impl Cluster {
 
     fn take_intro(&mut self, now: Instant, server: ServerId, intro: &Intro<'_>) {
         let met = self.links.get(&server).is_some_and(|neighbour| neighbour.met);
-        if !met && !self.admits(now, server, intro) {
+        let said = Said { head: intro.head, left: intro.left_lines().collect(), addresses: Vec::new() };
+        if !met && (!self.admits(now, server, intro) || self.refuses_twin(now, server, &said)) {
             return;
         }
         self.adopt(now, server, intro.head.clock);
         self.register_own_addresses(now, server, intro);
         let Some(neighbour) = self.links.get_mut(&server) else { return };
-        neighbour.said =
-            Some(Said { head: intro.head, left: intro.left_lines().collect(), addresses: Vec::new() });
+        neighbour.said = Some(said);
         (neighbour.met, neighbour.digest) = (true, intro.head.facts);
         let process = neighbour.process;
         self.note_taken(now, process);

@@ -13,12 +13,14 @@ use super::guests::Guest;
 use super::hear::Heard;
 use super::invitations::Invitations;
 use super::judge::Judged;
+use super::kin::{Kin, Processes};
 use super::lines::LeftLines;
 use super::neighbour::Neighbour;
 use super::own::{Own, StampClock, Wall};
 use super::pending::Decisions;
 use super::phase::Asked;
 use super::refusal::Refusal;
+use super::stop::Stopping;
 use super::view::Known;
 use crate::ident::{Process, ServerId, Stamp};
 use crate::limits::{REPLACED_TIME, STORE_AGAIN, WAKING_MAX};
@@ -49,6 +51,10 @@ pub struct Cluster {
     pub(super) guests: BTreeMap<LinkId, Guest>,
     pub(super) dials: Dials,
     pub(super) judged: Judged,
+    pub(super) stopping: Option<Stopping>,
+    /// Links with one's own server id.
+    pub(super) kin: BTreeMap<LinkId, Kin>,
+    pub(super) processes: BTreeMap<ServerId, Processes>,
     /// The JOIN that is not answered.
     pub(super) asked: Option<Asked>,
     /// A seat was given, and the facts of that line are on their way.
@@ -95,6 +101,9 @@ impl Cluster {
             invitations: Invitations::default(),
             guests: BTreeMap::new(),
             dials: Dials::default(),
+            stopping: None,
+            kin: BTreeMap::new(),
+            processes: BTreeMap::new(),
             asked: None,
             awaits_facts: false,
             hosts_open: false,
@@ -132,20 +141,27 @@ impl Cluster {
     /// A link has opened: `remote` is where the packets of `peer` come from.
     pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer, remote: SocketAddr) {
         self.dials.opened(now, link);
+        if self.has_stopped() {
+            return self.close(link, CloseCode::REFUSED, "stopped");
+        }
         if peer.key != KeyId::CLUSTER {
             return self.guest_connected(now, link, peer, remote);
         }
-        if peer.server == self.own.process.server {
-            return self.close(link, CloseCode::REFUSED, "not for this");
-        }
         let process = Process { server: peer.server, incarnation: peer.incarnation };
+        if peer.server == self.own.process.server {
+            return self.kin_connected(now, link, process, remote);
+        }
         let mut neighbour = Neighbour::new(now, link, process, remote);
         neighbour.facts.news.extend(self.decisions.again(peer.server));
-        if let Some(before) = self.links.remove(&peer.server).filter(|before| before.process == process) {
-            // The same HMS by another link: what it said stays until it says more.
-            (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
-            (neighbour.health, neighbour.since) = (before.health, before.since);
+        if let Some(before) = self.links.remove(&peer.server) {
+            self.remember_process(&before);
+            if before.process == process {
+                // The same HMS by another link: what it said stays until it says more.
+                (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
+                (neighbour.health, neighbour.since) = (before.health, before.since);
+            }
         }
+        neighbour.rival = self.rival_of(now, process);
         self.links.insert(peer.server, neighbour);
         self.settle(now);
     }
@@ -154,6 +170,9 @@ impl Cluster {
     pub fn message(&mut self, now: Instant, link: LinkId, priority: Priority, bytes: &[u8]) -> Heard {
         let heard = if self.guests.contains_key(&link) {
             self.guest_message(now, link, priority, bytes);
+            Heard::Done
+        } else if self.kin.contains_key(&link) {
+            self.kin_message(now, link, bytes);
             Heard::Done
         } else {
             let found = self.links.values_mut().find(|neighbour| neighbour.link == link);
@@ -170,6 +189,7 @@ impl Cluster {
     pub fn closed(&mut self, now: Instant, link: LinkId, reason: &CloseReason) {
         self.dials.ended(now, link, &mut self.rng);
         self.guests.remove(&link);
+        self.kin.remove(&link);
         let found = self.links.values().find(|neighbour| neighbour.link == link);
         let found = found.map(|neighbour| neighbour.process.server);
         let replaced = match reason {
@@ -230,6 +250,11 @@ impl Cluster {
         self.own.clock.read(now)
     }
 
+    /// Whether there is something to be done.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// What is to be done next.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
@@ -245,8 +270,10 @@ impl Cluster {
         self.end_invitations(now);
         self.refuse_removed(now);
         self.part(now);
+        self.part_kin(now);
         self.judge_health(now);
         self.progress(now);
+        self.progress_stop(now);
         self.judge(now);
         self.say_all(now);
         self.send_facts();
@@ -273,6 +300,8 @@ impl Cluster {
             .chain(self.store_at)
             .chain(self.next_dial())
             .chain(self.next_invitation())
+            .chain(self.next_stop())
+            .chain(self.next_kin())
             .min()
     }
 

@@ -14,6 +14,7 @@ mod hear;
 mod invitations;
 mod joining;
 mod judge;
+mod kin;
 mod lines;
 mod machine;
 mod neighbour;
@@ -25,6 +26,7 @@ mod refusal;
 mod say;
 mod seat;
 mod settings;
+mod stop;
 mod twin;
 mod view;
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::allowance::Allowance;
 use super::facts::FactKey;
+use super::kin::Rival;
 use super::lines::{Claim, Side, gives_way};
 use super::reach::{Health, health};
 use super::seat::Standing;
@@ -24,8 +25,7 @@ pub(super) struct Said {
 
 impl Said {
     fn claim(&self) -> Option<Claim<'_>> {
-        let age = Duration::from_millis(self.head.age_ms);
-        Some(Claim { line: self.head.line?, age, left: &self.left })
+        Some(Claim { line: self.head.line?, age: self.age(), left: &self.left })
     }
 
     /// Whether one is said anew because of the other: clocks, ages and digests go on by themselves.
@@ -35,6 +35,20 @@ impl Said {
             (phase, line, joined_at_ms, timing)
         };
         lasting(self) != lasting(before) || self.left != before.left || self.addresses != before.addresses
+    }
+
+    pub(super) const fn age(&self) -> Duration {
+        Duration::from_millis(self.head.age_ms)
+    }
+
+    /// What the process that said it is.
+    pub(super) const fn standing(&self, process: Process) -> Standing {
+        let IntroHead { phase, line, joined_at_ms, .. } = self.head;
+        Standing { process, phase, line, joined_at_ms }
+    }
+
+    pub(super) fn stops_since(&self, before: &Self) -> bool {
+        self.head.phase == Phase::Stopping && before.head.phase != Phase::Stopping
     }
 }
 
@@ -79,6 +93,8 @@ pub(super) struct Neighbour {
     pub(super) lost_until: Option<Instant>,
     /// It was refused: when the link is closed.
     pub(super) leaves_at: Option<Instant>,
+    /// Another process with its server id, which is alive as well.
+    pub(super) rival: Option<Rival>,
     pub(super) facts: FactsOut,
 }
 
@@ -123,19 +139,15 @@ impl Neighbour {
             held: None,
             lost_until: None,
             leaves_at: None,
+            rival: None,
             facts: FactsOut::default(),
         }
     }
 
     /// What it is, as it said.
     pub(super) fn standing(&self) -> Standing {
-        let head = self.said.as_ref().map(|said| said.head);
-        Standing {
-            process: self.process,
-            phase: head.map_or(Phase::Starting, |head| head.phase),
-            line: head.and_then(|head| head.line),
-            joined_at_ms: head.map_or(0, |head| head.joined_at_ms),
-        }
+        let nothing = Standing { process: self.process, phase: Phase::Starting, line: None, joined_at_ms: 0 };
+        self.said.as_ref().map_or(nothing, |said| said.standing(self.process))
     }
 
     pub(super) fn timing(&self) -> Option<Timing> {

@@ -82,6 +82,11 @@ impl StampClock {
         Stamp(self.base.0.saturating_add(elapsed))
     }
 
+    /// Years ahead.
+    pub(super) fn is_absurd(&self, now: Instant, told: Stamp) -> bool {
+        told.0.saturating_sub(self.read(now).0) > ABSURD
+    }
+
     /// When it will read this.
     pub(super) fn reads(&self, stamp: Stamp) -> Instant {
         let ahead = stamp.0.saturating_sub(self.base.0).div_ceil(1 << 16);
@@ -91,7 +96,7 @@ impl StampClock {
     /// Goes on from `told` if that is larger (R-PEE-05).
     pub(super) fn adopt(&mut self, now: Instant, told: Stamp) -> Adopted {
         let ahead = told.0.saturating_sub(self.read(now).0);
-        if ahead > ABSURD {
+        if self.is_absurd(now, told) {
             return Adopted::Absurd;
         }
         if ahead > 0 {

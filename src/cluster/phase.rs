@@ -52,10 +52,11 @@ impl Cluster {
     }
 
     /// Hosts are answered by who serves, and by nobody else.
-    fn set_hosts(&mut self) {
+    pub(super) fn set_hosts(&mut self) {
         let serves = match self.own.phase {
             Phase::Synchronising => !self.awaits_facts,
-            Phase::Operating | Phase::Stopping => true,
+            Phase::Operating => true,
+            Phase::Stopping => !self.has_stopped(),
             _ => false,
         };
         if serves != self.hosts_open {

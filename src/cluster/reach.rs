@@ -102,7 +102,7 @@ impl Reach {
     }
 
     /// To whom this HMS hands over when it stops: the most senior neighbour of its line that operates, else that
-    /// synchronises, but nobody of `asked` (PEE-85).
+    /// synchronises, but nobody of `asked` (R-PEE-85).
     pub fn successor(&self, asked: &[ServerId]) -> Option<Process> {
         let line = self.0.first()?.standing.line;
         let near =

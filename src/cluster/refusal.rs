@@ -81,14 +81,12 @@ impl Cluster {
             return;
         }
         let (link, remote) = (neighbour.link, neighbour.remote);
-        (neighbour.said, neighbour.pinged) = (None, None);
         if !self.own.has_seat() {
+            (neighbour.said, neighbour.pinged) = (None, None);
             neighbour.leaves_at = Some(now);
             return;
         }
-        neighbour.leaves_at = Some(now + REFUSE_TIME);
-        self.note_refused(now, server, code);
-        self.log(format!("refused HMS {server} at {remote}: {code:?}"));
+        self.leave(now, server, code);
         let mut about: BTreeSet<_> = self.facts.about(server);
         while !about.is_empty() {
             let mut message = Vec::new();
@@ -103,6 +101,21 @@ impl Cluster {
         let mut message = Vec::new();
         PeerMessage::Refuse(Refuse { code, twin: None, reason: Some(&reason) }).emit(&mut message);
         self.send(link, message);
+    }
+
+    /// A neighbour is refused: nothing of it counts any more, and its link ends when REFUSE had time to arrive.
+    pub(super) fn leave(&mut self, now: Instant, server: ServerId, code: RefuseCode) {
+        let Some(neighbour) = self.links.get_mut(&server) else { return };
+        (neighbour.said, neighbour.pinged) = (None, None);
+        neighbour.leaves_at = Some(now + REFUSE_TIME);
+        let remote = neighbour.remote;
+        self.note_refused(now, server, code);
+        self.log(format!("refused HMS {server} at {remote}: {code:?}"));
+    }
+
+    /// Who is there is not dialled for a while.
+    pub(super) fn hold_dials(&mut self, now: Instant, remote: SocketAddr) {
+        self.dials.hold(now + DIAL_REFUSED, remote);
     }
 
     /// Closes the links of those that were refused, and forgets those that are gone.
@@ -126,12 +139,19 @@ impl Cluster {
         let reason = refuse.reason.unwrap_or_default().escape_debug().to_string();
         let known = self.facts.member(server).is_some()
             || self.peers.iter().any(|peer| peer.ip().to_canonical() == remote.ip().to_canonical());
+        let refusal = Refusal { by: server, remote, code: refuse.code, reason };
+        if let Some(twin) = refuse.twin.filter(|_| known) {
+            return self.take_twin(now, refusal, &twin);
+        }
         let counts = self.own.phase == Phase::Starting && known && refuse.code != RefuseCode::Twin;
         if counts {
-            self.refusal.get_or_insert(Refusal { by: server, remote, code: refuse.code, reason });
+            self.refusal.get_or_insert(refusal);
         } else if self.own.has_seat() {
-            self.log(format!("HMS {server} at {remote} refuses this one: {:?}, {reason}", refuse.code));
-            self.dials.hold(now + DIAL_REFUSED, remote);
+            self.log(format!(
+                "HMS {server} at {remote} refuses this one: {:?}, {}",
+                refuse.code, refusal.reason
+            ));
+            self.hold_dials(now, remote);
         }
     }
 

@@ -49,7 +49,8 @@ impl Cluster {
                 neighbour.intro_due = false;
                 return;
             }
-            Some(_) if now < neighbour.sent_at + PEER_NEWS => {
+            // That it stops is said once, and does not wait: another leads from then on.
+            Some(before) if now < neighbour.sent_at + PEER_NEWS && !intro.stops_since(before) => {
                 neighbour.intro_due = true;
                 return;
             }

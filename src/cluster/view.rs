@@ -176,7 +176,9 @@ impl Cluster {
         if neighbour.met && neighbour.leaves_at.is_none() {
             self.note(now, server, Some(PeerState::Down));
         }
-        self.links.remove(&server);
+        if let Some(neighbour) = self.links.remove(&server) {
+            self.remember_process(&neighbour);
+        }
         if was_up {
             self.log(format!("HMS {server}: down, {reason}"));
         }

@@ -4,7 +4,7 @@ use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
 use super::Server;
-use super::event::{Event, Level};
+use super::event::Level;
 use super::settings::ServerSettings;
 use super::view::{CommandError, RealmRow, RevokeView};
 use crate::auth::{Keyring, user_id};
@@ -14,7 +14,6 @@ use crate::planted::{Bug, planted};
 use crate::registry::RowId;
 use crate::storage::{SnapshotEnded, SnapshotHeader, SnapshotRow};
 use crate::time::{Duration, Instant};
-use crate::wire::AnnounceEvent;
 
 /// The epoch of a realm's first secret.
 const FIRST_EPOCH: Epoch = Epoch(1);
@@ -130,15 +129,6 @@ impl Server {
     /// The stamp clock, to be stored with the secrets and the snapshot.
     pub fn stamp_clock(&self, now: Instant) -> u64 {
         self.stamps(now).clock()
-    }
-
-    /// Says to the groups that this HMS stops (R-DSC-05); when the output is sent the process may end.
-    pub fn stop(&mut self, _now: Instant) {
-        if !self.stopping {
-            self.stopping = true;
-            self.announce(AnnounceEvent::Stopping);
-            self.events.push_back(Event::Stopped);
-        }
     }
 
     /// The head of a snapshot made now.

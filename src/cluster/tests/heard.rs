@@ -7,7 +7,9 @@ use crate::time::{Instant, UnixMillis};
 use crate::transport::{
     CloseCode, CloseReason, Config, Endpoint, KeyId, LinkId, LinkSecret, Peer, Priority, Side as LinkSide,
 };
-use crate::wire::peer::{IntroHead, Join, PeerMessage, PingHead, RefuseCode, Stored, Stream, Timing};
+use crate::wire::peer::{
+    Done, IntroHead, Join, PeerMessage, PingHead, RefuseCode, Stop, StopAck, Stored, Stream, Timing,
+};
 
 const START: Instant = Instant::from_secs(50);
 
@@ -189,6 +191,37 @@ fn a_seat_is_given_to_who_may_have_one() {
 }
 
 #[test]
+fn who_serves_takes_over_and_who_stops_does_not() {
+    crate::shows!("R-PEE-85", "R-PEE-86");
+    let mut one = One::founded();
+    let told = |message: PeerMessage<'_>| {
+        let mut bytes = Vec::new();
+        message.emit(&mut bytes);
+        bytes
+    };
+    let stop = told(PeerMessage::Stop(Stop));
+    let line = one.cluster.status(one.now).line.unwrap().0;
+    one.say(&intro(Phase::Operating, Some(line)));
+    one.say(&ping());
+    one.sent();
+    one.say(&told(PeerMessage::Done(Done { revision: 1 })));
+    one.say(&told(PeerMessage::StopAck(StopAck)));
+    assert_eq!(one.sent(), [""; 0], "nobody stops");
+    one.say(&stop);
+    assert_eq!(one.sent(), ["StopAck"]);
+    one.say(&intro(Phase::Operating, Some(line)));
+    one.cluster.stop(one.now);
+    let sent = one.sent();
+    assert!(sent.contains(&"Stop".into()) && sent.contains(&"Intro".into()), "{sent:?}");
+    one.say(&stop);
+    assert_eq!(one.sent(), [""; 0]);
+    one.cluster.stop(one.now);
+    assert_eq!(one.sent(), ["Close 0x100"]);
+    one.open(address(1));
+    assert_eq!(one.sent(), ["Close 0x7"], "it is over");
+}
+
+#[test]
 fn what_comes_too_often_waits_or_is_skipped() {
     crate::shows!("R-PEE-96");
     let mut one = One::founded();
@@ -273,6 +306,24 @@ fn facts_are_stored_before_they_are_said_to_be() {
     assert_eq!(stored(&mut one), [(true, 5)]);
     one.cluster.stored(one.now, true);
     assert_eq!(stored(&mut one), []);
+}
+
+#[test]
+fn facts_of_an_absurd_time_are_not_taken() {
+    crate::shows!("R-PEE-05");
+    let mut one = One::founded();
+    one.say(&intro(Phase::Starting, None));
+    let clock = one.cluster.clock(one.now).0;
+    for (ahead, taken) in [(1 << 54, true), ((1 << 54) + 1, false)] {
+        let mut other = Facts::default();
+        let how = Decision { clock: Stamp(clock + ahead), by: id(1) };
+        let address = format!("10.7.7.{}:1", u8::from(taken)).parse().unwrap();
+        let keys = other.register_address(how, address, None).unwrap();
+        let mut message = Vec::new();
+        other.write_some(&mut keys.iter().copied().collect(), 5, &mut message);
+        one.say(&message);
+        assert_eq!(one.cluster.facts().get(keys[0]).is_some(), taken, "{ahead}");
+    }
 }
 
 #[test]

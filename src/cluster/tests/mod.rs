@@ -1,4 +1,5 @@
 mod facts;
+mod guests;
 mod heard;
 mod invitations;
 mod joining;
@@ -7,6 +8,7 @@ mod reach;
 mod refusals;
 mod roles;
 mod starts;
+mod stopping;
 mod twins;
 mod world;
 

@@ -1,12 +1,14 @@
 //! HMSs over real endpoints, joined by a net that cuts, delays and loses, in virtual time; all from one seed.
 
+mod work;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::*;
 use crate::ident::{Name, Stamp};
 use crate::time::{Instant, UnixMillis};
-use crate::transport::{Config, Endpoint, Event, KeyId, LinkSecret, Priority};
+use crate::transport::{Config, Endpoint, LinkSecret};
 use crate::wire::peer::{AddressUse, OwnAddress, Timing};
 
 pub(super) const SECRET: [u8; 32] = [7; 32];
@@ -29,6 +31,9 @@ pub(super) struct Running {
     pub(super) hosts_open: bool,
     /// The line that it was in, and the seat there: it never changes within the line.
     seat: Option<Seat>,
+    /// It hands over: to whom, and whether that one has everything.
+    pub(super) hands_over: Option<(ServerId, bool)>,
+    stopped: bool,
     /// When it was last given time.
     ran: Instant,
 }
@@ -39,7 +44,11 @@ pub(super) struct Node {
     pub(super) disk: Facts,
     pub(super) invitations: Invitations,
     pub(super) peers: Vec<SocketAddr>,
+    /// It runs with this server id: a copy of another's state.
+    pub(super) server: ServerId,
     pub(super) stands_still: bool,
+    /// When it stops everything is confirmed by the successor at once.
+    pub(super) confirms: bool,
     /// Nothing can be stored.
     pub(super) disk_full: bool,
     incarnation: u32,
@@ -87,12 +96,14 @@ pub(super) fn members(count: usize) -> Facts {
 impl World {
     /// Members that know each other; none of them runs.
     pub(super) fn new(seed: u64, nodes: usize) -> Self {
-        let node = |_| Node {
+        let node = |number| Node {
+            server: id(number),
             running: None,
             disk: members(nodes),
             invitations: Invitations::default(),
             peers: Vec::new(),
             stands_still: false,
+            confirms: true,
             disk_full: false,
             incarnation: 0,
             log: Vec::new(),
@@ -134,8 +145,9 @@ impl World {
         let (now, stored) = (self.now, &mut self.nodes[node]);
         stored.incarnation += 1;
         // Incarnations are drawn: a later one may be smaller.
-        let drawn = (stored.incarnation.wrapping_mul(0x9e37_79b1) ^ self.seed as u32) | 1;
-        let process = Process { server: id(node), incarnation: Incarnation(drawn) };
+        let drawn =
+            (stored.incarnation.wrapping_mul(0x9e37_79b1) ^ self.seed as u32 ^ (node as u32) << 1) | 1;
+        let process = Process { server: stored.server, incarnation: Incarnation(drawn) };
         let mut seed = [node as u8; 32];
         seed[..8].copy_from_slice(&self.seed.to_be_bytes());
         seed[8..12].copy_from_slice(&drawn.to_be_bytes());
@@ -158,7 +170,15 @@ impl World {
         };
         let mut cluster = Cluster::new(now, setup);
         cluster.restore_invitations(now, stored.invitations.clone());
-        stored.running = Some(Running { endpoint, cluster, hosts_open: false, seat: None, ran: now });
+        stored.running = Some(Running {
+            endpoint,
+            cluster,
+            hosts_open: false,
+            seat: None,
+            hands_over: None,
+            stopped: false,
+            ran: now,
+        });
         stored.stands_still = false;
     }
 
@@ -256,6 +276,10 @@ impl World {
                 sent.push((transmit.to, buf.clone()));
             }
             node.work(self.now);
+            // All that it had to say is said.
+            if node.running.as_ref().is_some_and(|running| running.stopped) {
+                node.running = None;
+            }
             for (to, bytes) in sent {
                 self.put(from, to, bytes);
             }
@@ -279,7 +303,8 @@ impl World {
             let Some(running) = &mut node.running else { continue };
             let status = running.cluster.status(self.now);
             let may_serve = matches!(status.phase, Phase::Synchronising | Phase::Operating);
-            assert!(may_serve || !running.hosts_open, "hms{number} answers hosts while {:?}", status.phase);
+            let is_open = may_serve || status.phase == Phase::Stopping;
+            assert!(is_open || !running.hosts_open, "hms{number} answers hosts while {:?}", status.phase);
             assert_eq!(running.hosts_open, status.hosts_open, "hms{number}");
             let standing = running.cluster.own.standing();
             let seat = standing.seat();
@@ -324,95 +349,5 @@ impl World {
         let told = self.running().into_iter().map(|node| format!("hms{node}: {:?}", self.status(node)));
         let lines: Vec<_> = lines.into_iter().map(|(_, line)| line).chain(told).collect();
         format!("seed {} at {}\n{}", self.seed, self.now, lines.join("\n"))
-    }
-}
-
-impl Running {
-    /// A neighbour's link is the one that is open.
-    fn check_links(&self, number: usize) {
-        let of_cluster = |link: &crate::transport::Connection| link.is_open() && link.key() == KeyId::CLUSTER;
-        for (link, one) in self.endpoint.links().filter(|(_, link)| of_cluster(link)) {
-            let server = one.peer().unwrap().server;
-            let kept = self.cluster.links.get(&server).map(|neighbour| neighbour.link);
-            assert_eq!(kept, Some(link), "hms{number}: the link to HMS {server}");
-        }
-    }
-
-    fn wakes_at(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout().into_iter().chain(self.cluster.poll_timeout()).min()
-    }
-}
-
-impl Node {
-    fn give_time(&mut self, now: Instant) {
-        let Some(running) = &mut self.running else { return };
-        if now.since(running.ran) > STALL {
-            running.cluster.stalled(now);
-        }
-        running.ran = now;
-        running.endpoint.handle_timeout(now);
-        let endpoint = &running.endpoint;
-        running.cluster.handle_timeout(now, |link| endpoint.link(link).map(|link| link.heard()));
-        self.work(now);
-    }
-
-    /// What the shell does: events to the cluster, actions to the endpoint, facts to the disk.
-    fn work(&mut self, now: Instant) {
-        let Some(running) = &mut self.running else { return };
-        loop {
-            let mut idle = true;
-            while let Some((link, event)) = running.endpoint.poll_event() {
-                idle = false;
-                let remote = running.endpoint.link(link).map(|link| link.remote());
-                match event {
-                    Event::Connected(peer) => running.cluster.connected(now, link, peer, remote.unwrap()),
-                    Event::Message(priority, bytes) => {
-                        running.cluster.message(now, link, priority, &bytes);
-                    }
-                    Event::Closed(reason) => running.cluster.closed(now, link, &reason),
-                    Event::Writable(_) => {}
-                }
-            }
-            while let Some(action) = running.cluster.poll_action() {
-                idle = false;
-                match action {
-                    Action::Dial { address, target } => {
-                        let link = running.endpoint.connect(now, address, target, KeyId::CLUSTER);
-                        running.cluster.dialled(now, address, link.ok());
-                    }
-                    Action::Send { link, priority, message } => {
-                        // The link may have ended, which the next event says.
-                        let _ = running.endpoint.send(link, priority, &message);
-                    }
-                    Action::Close { link, code, reason } => running.endpoint.close(now, link, code, &reason),
-                    Action::OpenHosts => running.hosts_open = true,
-                    Action::CloseHosts => running.hosts_open = false,
-                    Action::Persist => {
-                        if !self.disk_full {
-                            self.disk = running.cluster.facts().clone();
-                            self.invitations = running.cluster.invitations().clone();
-                        }
-                        running.cluster.stored(now, !self.disk_full);
-                    }
-                    Action::Settings(_) | Action::Learned(_) => {}
-                    Action::AddKey(key) => {
-                        running.endpoint.add_secret(running.cluster.link_secret(key).unwrap());
-                    }
-                    Action::RemoveKey(key) => running.endpoint.remove_secret(key),
-                    Action::Admit(link) => {
-                        let _ = running.endpoint.send(link, Priority::Control, &admission(&SECRET, &SEED));
-                    }
-                    Action::Log(text) => self.log.push((now, text)),
-                }
-            }
-            let status = running.cluster.status(now);
-            if status.phase == Phase::Synchronising && running.hosts_open {
-                running.cluster.copies_complete(now);
-                idle = false;
-            }
-            if idle {
-                return;
-            }
-        }
     }
 }

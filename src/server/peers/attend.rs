@@ -22,6 +22,8 @@ impl Server {
                 self.act(now, action);
             }
             self.follow_cluster(now);
+            self.follow_hand_over(now);
+            idle &= !self.peers.cluster.has_actions();
             if idle && !self.peers.copy_is_complete(now) {
                 break;
             }
@@ -52,6 +54,8 @@ impl Server {
             Action::AddKey(key) => self.add_key(key),
             Action::RemoveKey(key) => self.peers.endpoint.remove_secret(key),
             Action::Admit(link) => self.peers.admit(link),
+            Action::HandOver { successor, complete } => self.begin_hand_over(successor, complete),
+            Action::Stopped => self.end(),
             Action::Settings(_) => self.follow_settings(now),
             Action::Log(text) => {
                 // Of one that is alone that is nothing to anybody.

@@ -12,6 +12,7 @@ mod newcomer;
 mod routes;
 mod settings;
 mod show;
+mod stop;
 mod table;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use invite::Admission;
 pub use newcomer::{Newcomer, NewcomerSetup};
 pub use settings::{AckWhen, PeerSettings};
 use settings::{Configured, own_addresses, timing_of};
+use stop::HandOver;
 use table::Shown;
 
 /// The stream of the seed's randomness that is for peers: what hosts get does not depend on it.
@@ -71,6 +73,8 @@ pub(super) struct Peers {
     refused: Option<String>,
     /// What who redeems an invitation is given.
     admission: Admission,
+    /// This HMS stops, and another takes over.
+    hand_over: Option<HandOver>,
 }
 
 impl Peers {
@@ -115,6 +119,7 @@ impl Peers {
             decision: None,
             refused: None,
             admission: None,
+            hand_over: None,
         };
         this.set_alone(now, settings.standalone);
         this.led = this.cluster.leads();
@@ -126,6 +131,10 @@ impl Peers {
         match self.cluster.phase() {
             _ if !self.cluster.hosts_open() => Service::Closed,
             Phase::Synchronising => Service::Incomplete,
+            Phase::Stopping => self.hand_over.map_or(Service::Whole, |to| Service::HandOver {
+                successor: to.successor.server,
+                complete: to.complete,
+            }),
             _ => Service::Whole,
         }
     }

@@ -39,7 +39,11 @@ impl Server {
         self.peers.exchanging
     }
 
-    fn exchange<T>(&mut self, now: Instant, act: impl FnOnce(&mut Peers, &mut Table<'_>) -> T) -> T {
+    pub(super) fn exchange<T>(
+        &mut self,
+        now: Instant,
+        act: impl FnOnce(&mut Peers, &mut Table<'_>) -> T,
+    ) -> T {
         let highest = Stamp(self.stamps(now).highest());
         let Self { registry, keyring, budgets, peers, .. } = self;
         with_table(registry, keyring, budgets, highest, |table| act(peers, table))

@@ -413,6 +413,8 @@ impl World {
                     | Action::AddKey(_)
                     | Action::RemoveKey(_)
                     | Action::Admit(_)
+                    | Action::HandOver { .. }
+                    | Action::Stopped
                     | Action::Log(_) => {}
                 }
             }
