@@ -77,6 +77,8 @@ impl Cluster {
         neighbour.said =
             Some(Said { head: intro.head, left: intro.left_lines().collect(), addresses: Vec::new() });
         (neighbour.met, neighbour.digest) = (true, intro.head.facts);
+        let for_hosts = intro.addresses().filter(|own| own.used_by == AddressUse::Hosts);
+        neighbour.host_addresses = for_hosts.map(|own| own.address).collect();
         let process = neighbour.process;
         self.note_taken(now, process);
         self.compare_facts(now, server, true);

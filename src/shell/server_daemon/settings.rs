@@ -32,6 +32,7 @@ pub(super) fn server_settings(config: &Config, listen: Vec<SocketAddr>) -> Serve
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
+        prefer: Vec::new(),
         peers: PeerSettings::default(),
         hints: config.hints,
         realms: config

@@ -1,5 +1,6 @@
 //! Several servers in virtual time, joined by a net that delays and cuts.
 
 mod facts;
+mod hosts;
 mod meeting;
 mod world;

@@ -1,17 +1,20 @@
 //! Servers as processes with disks, addresses and a net between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::super::tests::world::{REALMS, WALL};
-use crate::auth::ClusterKey;
+use crate::auth::{ClusterKey, RealmSecret, user_id};
 use crate::cluster::{Decision, Facts};
-use crate::ident::{Epoch, Incarnation, Name, ServerId, Stamp};
+use crate::host::{Host, HostSetup};
+use crate::ident::{Epoch, Generation, Incarnation, InstanceId, Name, ServerId, Stamp};
 use crate::net::{Arrival, Destination, Interface};
 use crate::server::{Event, PeerRow, Server, ServerSettings, Setup, StatusView};
-use crate::storage::Secrets;
+use crate::storage::{HostStore, Secrets};
 use crate::time::{Duration, Instant};
+use crate::token::Token;
 use crate::transport::LinkSecret;
+use crate::wire::{Content, View};
 
 const DELAY: Duration = Duration::from_millis(5);
 
@@ -32,14 +35,62 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) nodes: Vec<Node>,
     cut: BTreeMap<(usize, usize), bool>,
+    apart: BTreeSet<(u8, usize)>,
     flying: BTreeMap<(Instant, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     count: u64,
-    /// To who is no HMS.
+    /// In percent.
+    pub(super) loss: u64,
+    dice: u64,
+    /// Hosts by the last number of their address.
+    pub(super) hosts: BTreeMap<u8, Host>,
+    /// To who is neither an HMS nor a host.
     pub(super) to_hosts: Vec<(SocketAddr, Vec<u8>)>,
 }
 
 pub(super) fn address(node: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, node as u8 + 1], 6710))
+}
+
+/// Where a host is.
+pub(super) fn host_address(number: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 1, number], 5000))
+}
+
+fn host_number(address: SocketAddr) -> Option<u8> {
+    let SocketAddr::V4(v4) = address else { return None };
+    let [_, _, net, number] = v4.ip().octets();
+    (net == 1).then_some(number)
+}
+
+pub(super) fn user(number: u8) -> String {
+    format!("user{number}")
+}
+
+fn host_setup(number: u8, nodes: usize) -> HostSetup {
+    let (realm_name, realm, secret) = REALMS[0];
+    let id = user_id(realm, &user(number));
+    let token = Token {
+        realm,
+        epoch: Epoch(1),
+        generation: Generation(0),
+        user_key: RealmSecret::new([secret; 32]).user_key(id, Generation(0)),
+        cluster_key: ClusterKey::from_seed(&[9; 32]).public(),
+        user_name: Name::new(&user(number)).expect("a name"),
+        realm_name: Name::new(realm_name).expect("a name"),
+        addresses: (0..nodes).map(address).collect(),
+    };
+    let content = Content::new(token.user_name.clone(), Name::new("desk").expect("a name"));
+    HostSetup {
+        store: HostStore::new(token.clone(), InstanceId(number.into()), content.clone()),
+        token,
+        content,
+        view: View::Realm,
+        push: true,
+        takeover: false,
+        near: Vec::new(),
+        seed: [number; 32],
+        wall: WALL,
+    }
 }
 
 pub(super) const fn id(node: usize) -> ServerId {
@@ -94,8 +145,12 @@ impl World {
             now: Instant::from_secs(1000),
             nodes: (0..nodes).map(node).collect(),
             cut: BTreeMap::new(),
+            apart: BTreeSet::new(),
             flying: BTreeMap::new(),
             count: 0,
+            loss: 0,
+            dice: 7,
+            hosts: BTreeMap::new(),
             to_hosts: Vec::new(),
         }
     }
@@ -137,6 +192,11 @@ impl World {
 
     pub(super) fn crash(&mut self, node: usize) {
         self.nodes[node].server = None;
+    }
+
+    /// Nothing passes between a host and an HMS.
+    pub(super) fn cut_host(&mut self, number: u8, node: usize) {
+        self.apart.insert((number, node));
     }
 
     pub(super) fn cut(&mut self, one: usize, other: usize, cut: bool) {
@@ -182,7 +242,8 @@ impl World {
         let awake = self.nodes.iter().filter(|node| !node.stands_still);
         let timers = awake.filter_map(|node| node.server.as_ref()?.poll_timeout());
         let arrival = self.flying.first_key_value().map(|((at, _), _)| *at);
-        self.now = self.now.max(timers.chain(arrival).min().unwrap_or(until).min(until));
+        let hosts = self.hosts.values().filter_map(Host::poll_timeout);
+        self.now = self.now.max(timers.chain(arrival).chain(hosts).min().unwrap_or(until).min(until));
         while let Some(entry) = self.flying.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let (from, to, bytes) = entry.remove();
             self.deliver(from, to, &bytes);
@@ -193,18 +254,27 @@ impl World {
                 server.handle_timeout(now);
             }
         }
+        self.hosts.values_mut().for_each(|host| host.handle_timeout(now));
         self.flush();
     }
 
-    /// A datagram arrives at an HMS.
+    /// A host of the first realm, whose token names all HMSs, begins.
+    pub(super) fn join(&mut self, number: u8) {
+        self.hosts.insert(number, Host::new(self.now, host_setup(number, self.nodes.len())));
+    }
+
+    /// A datagram arrives at an HMS, or at a host.
     pub(super) fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let here = Arrival { local: Some(to.ip()), interface: Some(2), multicast: false };
+        if let Some(host) = host_number(to).and_then(|number| self.hosts.get_mut(&number)) {
+            return host.handle_datagram(self.now, from, here, bytes);
+        }
         let (now, node) = (self.now, self.node_at(to.ip()));
         let Some(node) = node.map(|node| &mut self.nodes[node]).filter(|node| !node.stands_still) else {
             return;
         };
         if let Some(server) = &mut node.server {
-            let arrival = Arrival { local: Some(to.ip()), interface: Some(2), multicast: false };
-            server.handle_datagram(now, from, arrival, bytes);
+            server.handle_datagram(now, from, here, bytes);
         }
     }
 
@@ -245,15 +315,62 @@ impl World {
                 self.put(from, to, bytes);
             }
         }
+        self.flush_hosts();
+    }
+
+    fn flush_hosts(&mut self) {
+        let (mut buf, mut sent) = (Vec::new(), Vec::new());
+        for (number, host) in &mut self.hosts {
+            while let Some(transmit) = host.poll_output(self.now, &mut buf) {
+                if let Destination::Unicast(to) = transmit.to {
+                    sent.push((host_address(*number), to, buf.clone()));
+                }
+            }
+            while host.poll_event().is_some() {}
+        }
+        for (from, to, bytes) in sent {
+            self.fly(from, to, bytes);
+        }
     }
 
     fn put(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
+        if host_number(to).is_some_and(|number| self.hosts.contains_key(&number)) {
+            return self.fly(address(from), to, bytes);
+        }
         let Some(other) = self.node_at(to.ip()) else { return self.to_hosts.push((to, bytes)) };
         if self.cut.get(&(from, other)).copied().unwrap_or_default() {
             return;
         }
+        self.fly(address(from), to, bytes);
+    }
+
+    fn fly(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        let number = host_number(from).or_else(|| host_number(to));
+        let node = self.node_at(from.ip()).or_else(|| self.node_at(to.ip()));
+        if number.zip(node).is_some_and(|pair| self.apart.contains(&pair)) {
+            return;
+        }
+        self.dice = self.dice.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        if (self.dice >> 33) % 100 < self.loss {
+            return;
+        }
         self.count += 1;
-        self.flying.insert((self.now + DELAY, self.count), (address(from), to, bytes));
+        self.flying.insert((self.now + DELAY, self.count), (from, to, bytes));
+    }
+
+    /// `user status via since` of every row at an HMS.
+    pub(super) fn rows(&self, node: usize) -> Vec<String> {
+        let server = self.nodes[node].server.as_ref().expect("it runs");
+        let rows = server.hosts(self.now, None).expect("all realms");
+        rows.iter().map(|row| format!("{} {} {}", row.user, row.status, row.since)).collect()
+    }
+
+    /// Users that a host lists.
+    pub(super) fn list(&self, number: u8) -> Vec<String> {
+        let mut users: Vec<_> =
+            self.hosts[&number].who(self.now).hosts.into_iter().map(|row| row.user).collect();
+        users.sort();
+        users
     }
 
     /// Roles of all, `-` for who does not run.
