@@ -121,6 +121,12 @@ pub const LINES_EQUAL: Duration = Duration::from_secs(1);
 pub const PEER_SUSPECT: Duration = Duration::from_secs(6);
 /// Silence after which it is down (R-PEE-40).
 pub const PEER_DOWN: Duration = Duration::from_secs(10);
+/// An HMS that is down for this long is listed behind those that are there (R-PEE-92).
+pub const PEER_MISSED: Duration = Duration::from_secs(60);
+/// Hosts return to an HMS that has been operating, and been the right one, for this long (R-PEE-93).
+pub const RETURN_STEADY: Duration = Duration::from_secs(300);
+/// In this time each host is told once to return (R-PEE-93).
+pub const RETURN_EVERY: Duration = Duration::from_secs(900);
 /// Members of one cluster (R-PEE-96).
 pub const MEMBERS_MAX: usize = 16;
 /// Registered addresses of HMSs (R-PEE-96).

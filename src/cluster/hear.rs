@@ -111,6 +111,8 @@ impl Cluster {
         let Some(neighbour) = self.links.get_mut(&server) else { return };
         neighbour.said = Some(said);
         (neighbour.met, neighbour.digest) = (true, intro.head.facts);
+        let for_hosts = intro.addresses().filter(|own| own.used_by == AddressUse::Hosts);
+        neighbour.host_addresses = for_hosts.map(|own| own.address).collect();
         let process = neighbour.process;
         self.note_taken(now, process);
         self.compare_facts(now, server, true);

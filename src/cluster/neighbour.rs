@@ -65,6 +65,8 @@ pub(super) struct Neighbour {
     pub(super) link: LinkId,
     pub(super) process: Process,
     pub(super) remote: SocketAddr,
+    /// Where hosts reach it, as its last INTRO said.
+    pub(super) host_addresses: Vec<SocketAddr>,
     /// When a packet of it was last accepted.
     pub(super) heard: Instant,
     /// The INTRO last sent over this link.
@@ -121,6 +123,7 @@ impl Neighbour {
             link,
             process,
             remote,
+            host_addresses: Vec::new(),
             heard: now,
             sent: None,
             sent_at: now,

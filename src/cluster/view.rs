@@ -19,6 +19,7 @@ pub(super) struct Known {
     pub(super) standing: Standing,
     pub(super) state: PeerState,
     pub(super) since: Instant,
+    pub(super) host_addresses: Vec<SocketAddr>,
 }
 
 /// How it is with a member.
@@ -53,6 +54,10 @@ pub struct PeerView {
     pub phase: Option<Phase>,
     /// Where its packets last came from.
     pub remote: Option<SocketAddr>,
+    /// What it is, as it or another said last.
+    pub standing: Option<Standing>,
+    /// Where hosts reach it, as it said itself.
+    pub host_addresses: Vec<SocketAddr>,
 }
 
 /// What this HMS is doing.
@@ -114,16 +119,17 @@ impl Cluster {
     fn peer(&self, now: Instant, server: ServerId, reach: &super::reach::Reach) -> PeerView {
         let known = self.known.get(&server);
         let reached = reach.iter().find(|one| one.standing.process.server == server);
+        let standing = reached.map(|reached| reached.standing).or_else(|| known.map(|known| known.standing));
         PeerView {
             server,
             name: self.facts.member(server).map(|member| member.name.to_owned()).unwrap_or_default(),
             state: known.map_or(PeerState::NeverHeard, |known| known.state),
             since: known.map(|known| now.since(known.since)),
             way: reached.map(|reached| reached.way),
-            phase: reached
-                .map(|reached| reached.standing.phase)
-                .or_else(|| known.map(|known| known.standing.phase)),
+            phase: standing.map(|standing| standing.phase),
             remote: known.map(|known| known.remote),
+            standing,
+            host_addresses: known.map(|known| known.host_addresses.clone()).unwrap_or_default(),
         }
     }
 
@@ -148,10 +154,11 @@ impl Cluster {
     fn note(&mut self, now: Instant, server: ServerId, state: Option<PeerState>) {
         let Some(neighbour) = self.links.get(&server) else { return };
         let (standing, remote, process) = (neighbour.standing(), neighbour.remote, neighbour.process);
+        let host_addresses = neighbour.host_addresses.clone();
         let before = self.known.get(&server).filter(|before| before.process == process);
         let state = state.or_else(|| before.map(|before| before.state)).unwrap_or(PeerState::Down);
         let since = before.filter(|before| before.state == state).map_or(now, |before| before.since);
-        self.known.insert(server, Known { process, remote, standing, state, since });
+        self.known.insert(server, Known { process, remote, standing, state, since, host_addresses });
         self.forget_strangers();
     }
 

@@ -63,6 +63,7 @@ impl Server {
             return self.reject_content(ask, key, reason);
         }
         self.heartbeats.count();
+        let heard = row.last_heard();
         let back = self.registry.heartbeat(ask.now, id);
         let newer = heartbeat.content.is_some() && heartbeat.content_version > held;
         if newer && let Err(wait) = self.users.change(ask.now, ask.header.realm, ask.header.user) {
@@ -80,6 +81,11 @@ impl Server {
         let changes = check_time != wanted && (wanted > check_time || ask.now >= self.tell_until);
         if changes {
             self.registry.set_check_time(ask.now, id, wanted);
+        }
+        let steady = proof == Proof::Steady && heartbeat.cookie.is_none();
+        let returns = if steady { self.right_hms(ask.now, id, heard) } else { None };
+        if let Some(right) = returns {
+            return self.answers.short(ask, Kind::Redirect, right.0, key);
         }
         self.acknowledge(ask, id, key, heartbeat, self.settings_to_tell(ask, proof, changes));
     }
@@ -181,7 +187,7 @@ impl Server {
             settings.observed = Some(ask.from);
         }
         if fresh || ask.now < self.list_until {
-            settings.hms = vec![self.hms_info(ask.arrival, ask.from)];
+            settings.hms = self.list_for(ask, ask.from);
             settings.cluster_key = Some(self.cluster.public());
         }
         settings

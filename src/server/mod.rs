@@ -14,6 +14,7 @@ mod discover;
 mod drops;
 mod event;
 mod heartbeat;
+mod hms_list;
 mod limiter;
 mod listing;
 mod output;
@@ -52,6 +53,7 @@ use budget::Budgets;
 use clock::Wall;
 use comeback::ComeBack;
 use drops::Drops;
+use hms_list::HmsList;
 use limiter::{HintLimit, Unverified};
 use peers::Peers;
 use rates::UserRates;
@@ -60,6 +62,7 @@ use timing::Rate;
 use unborn::Unborn;
 
 pub use event::{Event, Level};
+pub use hms_list::Prefer;
 pub use listing::HostCursor;
 pub use peers::{AckWhen, Newcomer, NewcomerSetup, PeerSettings, Storing};
 pub use refusals::Verdict;
@@ -90,6 +93,7 @@ pub struct Server {
     events: VecDeque<Event>,
 
     peers: Peers,
+    hms_list: HmsList,
 
     start: Instant,
     wall: Wall,
@@ -113,7 +117,7 @@ pub struct Server {
     tell_until: Instant,
     /// The longest check time that a row may have until then.
     longest: Duration,
-    /// Until then ACKs carry the addresses of this HMS, which changed.
+    /// Until then ACKs carry the list of the HMSs, which changed.
     list_until: Instant,
     push_after: Instant,
     announce_due: Option<Instant>,

@@ -242,7 +242,7 @@ impl Server {
     fn registered(&mut self, ask: &Ask, id: RowId, asked: &View) {
         let granted = self.granted(id, Some(asked));
         let view = self.granted_view(id);
-        let hms = self.hms_info(ask.arrival, ask.from);
+        let hms = self.list_for(ask, ask.from);
         let Some(row) = self.registry.row(id) else { return };
         let body = RegisteredBody {
             incarnation: self.answers.incarnation(),
@@ -255,7 +255,7 @@ impl Server {
             first_delay_ms: self.come_back.first_delay_ms(row.session(), row.check_time()),
             settings: Settings {
                 observed: row.address(),
-                hms: vec![hms],
+                hms,
                 cluster_key: Some(self.cluster.public()),
                 realm_name: self.keyring.realm(row.realm()).map(|realm| realm.name.clone()),
                 check_time_ms: None,

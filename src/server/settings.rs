@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::hms_list::Prefer;
 use super::peers::PeerSettings;
 use crate::limits;
 use crate::time::Duration;
@@ -22,6 +23,8 @@ pub struct ServerSettings {
     pub all_rows: usize,
     /// Whether the HMS was told to work alone.
     pub standalone: bool,
+    /// `[[prefer]]`: which hosts belong to which HMS (R-PEE-92, R-PEE-93).
+    pub prefer: Vec<Prefer>,
     /// `[peers]`.
     pub peers: PeerSettings,
     /// Whether unauthenticated hints are sent (R-AUT-30).
@@ -52,6 +55,7 @@ impl Default for ServerSettings {
             push: true,
             all_rows: limits::ALL_ROWS,
             standalone: false,
+            prefer: Vec::new(),
             peers: PeerSettings::default(),
             hints: true,
             realms: Vec::new(),

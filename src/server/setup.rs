@@ -11,6 +11,7 @@ use super::budget::Budgets;
 use super::clock::{Wall, clock_after};
 use super::comeback::ComeBack;
 use super::drops::Drops;
+use super::hms_list::HmsList;
 use super::limiter::{HintLimit, Unverified};
 use super::peers::{Peers, keyring_of};
 use super::rates::UserRates;
@@ -84,6 +85,7 @@ impl Server {
             answers: Answers::new(setup.incarnation),
             events: VecDeque::new(),
             peers,
+            hms_list: HmsList::default(),
             start: now,
             wall: Wall::new(now, setup.wall),
             come_back: ComeBack::new(rng.next_u64(), setup.incarnation),
@@ -119,6 +121,9 @@ impl Server {
         server.apply_realm_limits();
         server.load(now, setup.rows);
         server.attend(now);
+        server.look_at_cluster(now);
+        // Nobody was told of another list yet.
+        server.list_until = now;
         server
     }
 

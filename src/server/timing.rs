@@ -110,6 +110,7 @@ impl Server {
         if now.since(self.ticked) >= TICK {
             self.ticked = now;
             self.heartbeats.tick();
+            self.look_at_cluster(now);
             if !self.may_push() {
                 self.registry.forget_pushes();
             }

@@ -33,6 +33,7 @@ pub(super) fn server_settings(config: &Config, net: &Net) -> ServerSettings {
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
+        prefer: Vec::new(),
         peers: PeerSettings {
             addresses: others.copied().collect(),
             start_tries: config.peers.start_tries,

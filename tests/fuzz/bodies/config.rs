@@ -56,6 +56,7 @@ fn begin_with(checked: &Checked) {
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
+        prefer: Vec::new(),
         peers: PeerSettings::default(),
         hints: config.hints,
         realms: limits.collect(),
