@@ -45,12 +45,14 @@ pub const REGISTER_COOKIE_SLOT: Duration = Duration::from_millis(7_500);
 pub const SESSION_COOKIE_SLOT: Duration = Duration::from_secs(15);
 /// How long the stamp of a removed row stays known.
 pub const REMOVED_STAMP_KEPT: Duration = Duration::from_secs(30);
-/// Sessions that ended, kept at most (PEE-67).
+/// Sessions that ended, kept at most (R-PEE-67).
 pub const GONE_KEPT: usize = 262_144;
 /// How much longer than three expiries they are kept.
 pub const GONE_GRACE: Duration = Duration::from_secs(60);
 /// Rows in all (R-PEE-97).
 pub const ROWS_MAX: usize = 4_194_304;
+/// Other processes that have rows here, those aside that can be reached (R-PEE-97).
+pub const HOMES_MAX: usize = 256;
 /// How often the stamp clock is stored at least.
 pub const CLOCK_STORED: Duration = Duration::from_secs(600);
 /// How far above the stored value a process begins its stamp clock (R-REG-02).

@@ -50,6 +50,19 @@ impl Ended {
     }
 }
 
+/// A session that its host left, as it outlives this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftSession {
+    /// The realm.
+    pub realm: RealmId,
+    /// The user.
+    pub user: UserId,
+    /// Which; all but the session id are 0 if nobody knew more of it.
+    pub order: Order,
+    /// How long others are told that yet.
+    pub left: Duration,
+}
+
 /// A row that was removed here.
 #[derive(Clone, Copy)]
 pub(super) struct Removal {
@@ -204,16 +217,12 @@ impl Gone {
     }
 
     /// The same of those whose hosts left: which session, and how long that is told yet.
-    pub(super) fn left_slice(
-        &self,
-        now: Instant,
-        from: u32,
-        count: u32,
-    ) -> (Vec<(RealmId, UserId, Order, Duration)>, Option<u32>) {
+    pub(super) fn left_slice(&self, now: Instant, from: u32, count: u32) -> (Vec<LeftSession>, Option<u32>) {
         let (entries, next) = self.some(from, count);
         let left = |entry: &Entry| {
             let (ended, until) = entry.ended.filter(|(_, until)| now < *until)?;
-            Some((entry.realm, entry.user, ended.order, until.since(now)))
+            let (realm, user, left) = (entry.realm, entry.user, until.since(now));
+            Some(LeftSession { realm, user, order: ended.order, left })
         };
         (entries.filter(|entry| entry.is_leave()).filter_map(left).collect(), next)
     }

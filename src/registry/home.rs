@@ -9,6 +9,7 @@ use super::rows::{Row, bit};
 use super::sums::Sums;
 use super::{Registry, RowId};
 use crate::ident::Process;
+use crate::limits::HOMES_MAX;
 use crate::time::Instant;
 
 /// This process.
@@ -100,8 +101,17 @@ impl Homes {
         self.slots.iter().map(move |(slot, home)| (number(slot), home.process, home.sums.as_ref()))
     }
 
-    /// The number of another process; `None` if there are too many.
+    /// The number of another process; `None` if there are too many: each costs 32 KiB of sums.
     pub(super) fn number(&mut self, process: Process) -> Option<u16> {
+        let known = self.find(process);
+        if known.is_some() || self.slots.len() > usize::from(NOBODY) + HOMES_MAX {
+            return known;
+        }
+        self.enter(process)
+    }
+
+    /// The same, however many there are.
+    fn enter(&mut self, process: Process) -> Option<u16> {
         if let Some(number) = self.find(process) {
             return Some(number);
         }
@@ -160,7 +170,7 @@ impl Registry {
 
     /// Another process can be reached: what it vouches for is live and does not age (R-PEE-63, R-PEE-68).
     pub fn home_reached(&mut self, process: Process) {
-        let number = self.homes.number(process);
+        let number = self.homes.enter(process);
         if let Some(home) = number.and_then(|number| self.homes.slots.get_mut(usize::from(number))) {
             home.reachable = true;
         }

@@ -1,14 +1,15 @@
 //! What other HMSs tell, made one with the table (spec 10.7, 10.8). The judgement is [`super::merge`]'s; here is what
 //! becomes of the rows.
 
-use super::gone::{Ended, Ending};
+use super::gone::{Ended, Ending, LeftSession};
 use super::home::NOBODY;
 use super::merge::{Known, Place, Said, Session, Standing};
-use super::register::{Origin, left_known};
+use super::register::Origin;
+use super::remove::left_known;
 use super::rows::{Row, bit};
 use super::view::Reason;
 use super::{NewContent, NewRow, Registry, RowId, RowView, Teller, ViewSpec};
-use crate::ident::{Order, Process, RealmId, SessionId, UserId};
+use crate::ident::{Process, RealmId, SessionId, UserId};
 use crate::limits::ROWS_MAX;
 use crate::time::{Duration, Instant};
 
@@ -125,6 +126,9 @@ impl Registry {
         }
         let (said, place) = (session.said > mine.said, session.place > mine.place);
         let current = session.place.home == mine.place.home;
+        if place && self.homes.number(told.home).is_none() {
+            return Merged::Refused(Refused::Room);
+        }
         self.change_told(now, id, told, (said, place));
         if current {
             self.heard_of(now, id, told.age);
@@ -136,7 +140,7 @@ impl Registry {
     }
 
     /// Takes what another HMS tells of a session that ended, and is to be kept for so long (R-PEE-53, PEE-66,
-    /// PEE-67). What the row was can be read before.
+    /// R-PEE-67). What the row was can be read before.
     pub fn merge_gone(
         &mut self,
         now: Instant,
@@ -185,7 +189,7 @@ impl Registry {
         Merged::Ended
     }
 
-    /// The last session of a user that is known to have ended, and how long that is told (PEE-67).
+    /// The last session of a user that is known to have ended, and how long that is told (R-PEE-67).
     pub fn ended(&self, now: Instant, realm: RealmId, user: UserId) -> Option<(Ended, Duration)> {
         self.gone.last(now, realm, user).map(|(ended, until)| (ended, until.since(now)))
     }
@@ -202,13 +206,9 @@ impl Registry {
             || self.gone.stray(now, row.realm, row.user) == Some(row.session)
     }
 
-    /// Of some sessions from `from` on those that their hosts left, as (realm, user, order, how long that is kept yet),
-    /// and where to go on; `None` at the end. For the snapshot (R-PEE-67).
-    pub fn left_sessions(
-        &self,
-        now: Instant,
-        from: u32,
-    ) -> (Vec<(RealmId, UserId, Order, Duration)>, Option<u32>) {
+    /// Of some sessions from `from` on (at first 0) those that their hosts left, and where to go on; `None` at the end. For
+    /// the snapshot (R-PEE-67).
+    pub fn left_sessions(&self, now: Instant, from: u32) -> (Vec<LeftSession>, Option<u32>) {
         self.gone.left_slice(now, from, SLICE)
     }
 

@@ -53,7 +53,7 @@ impl Timing {
         expiry.saturating_sub(check).max(check * 5 / 4).min(expiry)
     }
 
-    /// How long other HMSs are told that a session ended (PEE-67): as long as a row may last anywhere.
+    /// How long other HMSs are told that a session ended (R-PEE-67): as long as a row may last anywhere.
     pub(super) fn gone_kept(&self, check_time: Duration) -> Duration {
         self.expiry(u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX)) * BRAKE_LIMIT + GONE_GRACE
     }

@@ -181,11 +181,11 @@ impl Server {
     /// were there. To be asked when all rows were written: nobody who left meanwhile is then missing.
     pub fn snapshot_ended(&self, now: Instant, from: u32) -> (Vec<SnapshotEnded>, Option<u32>) {
         let (left, next) = self.registry.left_sessions(now, from);
-        let ended = left.into_iter().map(|(realm, user, order, left)| SnapshotEnded {
-            realm,
-            user,
-            order,
-            left_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX),
+        let ended = left.into_iter().map(|one| SnapshotEnded {
+            realm: one.realm,
+            user: one.user,
+            order: one.order,
+            left_ms: u32::try_from(one.left.as_millis()).unwrap_or(u32::MAX),
         });
         (ended.collect(), next)
     }

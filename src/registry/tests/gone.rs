@@ -50,9 +50,9 @@ fn removed_stamps_are_forgotten_when_their_time_is_over() {
     }
 }
 
-/// PEE-67.
 #[test]
 fn above_the_bound_those_that_fell_silent_are_forgotten_before_those_that_left() {
+    shows!("R-PEE-67");
     let (mut gone, life) = (Gone::new(1), Duration::from_secs(1000));
     let user = |n: u64| UserId(n.to_be_bytes());
     let ended = |n: u64, ending| Ended {

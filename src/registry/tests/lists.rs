@@ -155,7 +155,7 @@ fn nobody_resumes_where_an_end_was_forgotten() {
     assert!(!table().can_resume(NOW, 0), "there is no list");
 }
 
-/// PEE-67: those that had to be forgotten early count as well.
+/// R-PEE-67: those that had to be forgotten early count as well.
 #[test]
 fn what_is_forgotten_early_is_forgotten() {
     let mut registry = shared();
@@ -253,4 +253,29 @@ fn a_sum_that_its_rows_do_not_give_is_found_and_made_anew() {
     mark.digest ^= 8;
     registry.remake_bucket(bucket);
     assert_eq!(registry.sums(OTHERS[0]), Some(&whole));
+}
+
+#[test]
+fn a_new_session_with_everything_as_before_is_a_change() {
+    let mut registry = shared();
+    let row = registry.register(NOW, &new_row(1, 10)).expect("realm").row;
+    registry.register(NOW, &new_row(1, 11)).expect("realm");
+    assert_eq!((registry.shared_revision(row), registry.position()), (2, 2));
+}
+
+#[test]
+fn a_row_that_is_late_already_and_loses_its_address_is_told() {
+    crate::shows!("R-PEE-52");
+    let mut registry = shared();
+    let row = registry.register(NOW, &new_row(1, 10)).expect("realm").row;
+    registry.set_window(row, (5, 1));
+    registry.set_late(row.0, true);
+    registry.set_window(row, (6, 1));
+    let reader = registry.open_reader().expect("shared");
+    let address = new_row(1, 10).address;
+    let other = registry.register(NOW, &NewRow { address, ..new_row(2, 20) }).expect("realm").row;
+    let place = registry.row(row).expect("a row").place();
+    assert_eq!((place.address, place.sequence), (None, 6));
+    let told: Vec<_> = std::iter::from_fn(|| next(&mut registry, reader)).map(|(_, held)| held).collect();
+    assert_eq!(told, [Held::Row(row), Held::Row(other)]);
 }

@@ -1,8 +1,10 @@
 //! Tests of the table.
 
 mod deadlines;
+mod ended;
 mod expiry;
 mod gone;
+mod kept;
 mod lists;
 mod many;
 mod merging;

@@ -1,15 +1,14 @@
 //! What is kept for other HMSs, compared with what a naive one would keep, after each of many random operations.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::*;
 use crate::ident::{Epoch, Incarnation, Order, Process};
-use crate::limits::SUM_BUCKETS;
 use crate::registry::merge::Place;
 
-const REALMS: [RealmId; 2] = [RealmId(1), RealmId(2)];
-const USERS: u64 = 12;
+pub(super) const REALMS: [RealmId; 2] = [RealmId(1), RealmId(2)];
+pub(super) const USERS: u64 = 12;
 const NAMED: [UserId; 1] = [UserId([1; 8])];
 
 pub(super) const HERE: Process = process(1, 1);
@@ -21,18 +20,18 @@ const fn process(server: u64, incarnation: u32) -> Process {
 
 /// All that is told of a row.
 #[derive(Clone, Debug, PartialEq)]
-struct Image {
+pub(super) struct Image {
     order: Order,
     instance: InstanceId,
     version: u32,
     content: Vec<u8>,
     view: String,
     push: bool,
-    place: Place,
+    pub(super) place: Place,
 }
 
 impl Image {
-    fn of(row: &RowView<'_>) -> Self {
+    pub(super) fn of(row: &RowView<'_>) -> Self {
         Self {
             order: row.order(),
             instance: row.instance(),
@@ -57,26 +56,26 @@ pub(super) fn row_digest(row: &RowView<'_>) -> u64 {
 
 /// A row, or an end of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Thing {
+pub(super) enum Thing {
     Row(RealmId, UserId),
     Ended(RealmId, UserId, bool),
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Shape {
+pub(super) enum Shape {
     Row(Image),
     Ended(Ended),
 }
 
-struct World {
-    registry: Registry,
-    dice: Dice,
-    now: Instant,
-    sessions: u64,
+pub(super) struct World {
+    pub(super) registry: Registry,
+    pub(super) dice: Dice,
+    pub(super) now: Instant,
+    pub(super) sessions: u64,
     /// Everything that was changed, with its revision.
-    log: BTreeMap<u64, Thing>,
+    pub(super) log: BTreeMap<u64, Thing>,
     /// Places in the list, and up to where they were read.
-    readers: Vec<(Reader, u64)>,
+    pub(super) readers: Vec<(Reader, u64)>,
 }
 
 impl World {
@@ -94,15 +93,15 @@ impl World {
         }
     }
 
-    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.dice.below(all.len() as u64) as usize]
     }
 
-    fn user(&mut self) -> (RealmId, UserId) {
+    pub(super) fn user(&mut self) -> (RealmId, UserId) {
         (self.pick(&REALMS), new_row(1 + self.dice.below(USERS), 0).user)
     }
 
-    fn existing(&mut self) -> Option<RowId> {
+    pub(super) fn existing(&mut self) -> Option<RowId> {
         let (realm, user) = self.user();
         self.registry.by_user(realm, user)
     }
@@ -122,12 +121,13 @@ impl World {
         self.sessions += 1;
         let known =
             self.registry.by_user(realm, user).and_then(|id| self.registry.row(id)).map(|row| row.order());
-        let order = known.filter(|_| !self.dice.one_in(3)).unwrap_or_else(|| Order {
+        let new = Order {
             stamp: Stamp(self.sessions),
             server: ServerId(1 + self.dice.below(2)),
             session: SessionId(self.sessions),
             generation: Generation(self.dice.below(20) / 19),
-        });
+        };
+        let order = known.filter(|_| !self.dice.one_in(3)).unwrap_or(new);
         let address = self.address();
         NewRow {
             realm,
@@ -231,26 +231,9 @@ impl World {
         }
     }
 
-    fn rows(&self) -> Vec<RowId> {
+    pub(super) fn rows(&self) -> Vec<RowId> {
         let next = |id: &RowId| self.registry.next_row(Some(*id));
         std::iter::successors(self.registry.next_row(None), next).collect()
-    }
-
-    /// Whatever is not in the wheel is in the list of its home, and that one vouches for it, or is about to be left.
-    fn compare_parked(&mut self) {
-        let mut parked = BTreeMap::new();
-        for id in self.rows() {
-            let row = self.registry.rows.get(id.0).expect("a row");
-            if row.is_parked() {
-                assert!(self.registry.is_vouched_copy(row) || self.registry.homes.aging.contains(&row.home));
-                *parked.entry(row.home).or_insert(0) += 1;
-            }
-        }
-        for (number, list) in self.registry.homes.parked() {
-            let count = self.registry.wheel.parked(list);
-            assert_eq!(count, parked.remove(&number).unwrap_or(0));
-        }
-        assert!(parked.is_empty());
     }
 
     fn step(&mut self) {
@@ -287,156 +270,6 @@ impl World {
                 }
             }
         }
-    }
-
-    /// All that is told of everything now.
-    fn shapes(&self) -> BTreeMap<Thing, Shape> {
-        let mut shapes = BTreeMap::new();
-        for (realm, user) in REALMS.iter().flat_map(|realm| (1..=USERS).map(|n| (*realm, new_row(n, 0).user)))
-        {
-            let row = self.registry.by_user(realm, user).and_then(|id| self.registry.row(id));
-            if let Some(row) = row.filter(RowView::is_offered) {
-                shapes.insert(Thing::Row(realm, user), Shape::Row(Image::of(&row)));
-            }
-            for stray in [false, true] {
-                if let Some(Held::Ended { ended, .. }) =
-                    self.registry.gone.told_of(self.now, (realm, user, stray))
-                {
-                    shapes.insert(Thing::Ended(realm, user, stray), Shape::Ended(ended));
-                }
-            }
-        }
-        shapes
-    }
-
-    fn thing(&self, held: Held) -> Thing {
-        match held {
-            Held::Row(id) => {
-                let row = self.registry.row(id).expect("a row");
-                Thing::Row(row.realm(), row.user())
-            }
-            Held::Ended { realm, user, ended, .. } => Thing::Ended(realm, user, ended.is_stray()),
-        }
-    }
-
-    /// What a place has before it.
-    fn rest(&mut self, reader: Reader) -> Vec<(u64, Thing)> {
-        let place = self.registry.open_reader().expect("shared");
-        self.registry.move_reader(place, reader);
-        let mut rest = Vec::new();
-        while let Some(told) = self.registry.next_change(self.now, place) {
-            assert!(self.registry.reader_position(place) < told.revision);
-            rest.push((told.revision, self.thing(told.what)));
-            self.registry.pass_change(place);
-        }
-        assert_eq!(self.registry.reader_position(place), self.registry.position());
-        self.registry.close_reader(place);
-        rest
-    }
-
-    /// Does something, and compares what is listed then with what changed.
-    fn observed_step(&mut self, what: impl FnOnce(&mut Self)) {
-        let reader = self.registry.open_reader().expect("shared");
-        let (before, end) = (self.shapes(), self.registry.position());
-        what(self);
-        let after = self.shapes();
-        let listed = self.rest(reader);
-        self.registry.close_reader(reader);
-        assert!(listed.is_sorted_by(|a, b| a.0 < b.0) && listed.iter().all(|(revision, _)| *revision > end));
-        let told: BTreeSet<Thing> = listed.iter().map(|(_, thing)| *thing).collect();
-        assert_eq!(told.len(), listed.len(), "each once");
-        let changed = after.iter().filter(|(thing, shape)| before.get(*thing) != Some(*shape));
-        assert_eq!(told, changed.map(|(thing, _)| *thing).collect());
-        self.log.retain(|_, thing| !told.contains(thing));
-        self.log.extend(listed);
-    }
-
-    fn compare_log(&mut self) {
-        for (reader, read) in self.readers.clone() {
-            let rest = self.rest(reader);
-            let there = |thing: &Thing| match *thing {
-                Thing::Row(realm, user) => self.registry.by_user(realm, user).is_some_and(|id| {
-                    rest.iter().any(|(revision, _)| *revision == self.registry.shared_revision(id))
-                }),
-                // One whose time is over may be told until it is forgotten.
-                Thing::Ended(..) => rest.iter().any(|(_, other)| other == thing),
-            };
-            let expected: Vec<_> = self.log.range(read + 1..).map(|(r, thing)| (*r, *thing)).collect();
-            let expected: Vec<_> = expected.into_iter().filter(|(_, thing)| there(thing)).collect();
-            assert_eq!(rest, expected);
-        }
-        let shapes = self.shapes();
-        for thing in shapes.keys() {
-            let Thing::Row(realm, user) = *thing else { continue };
-            let id = self.registry.by_user(realm, user).expect("a row");
-            let revision = self.registry.shared_revision(id);
-            assert!(revision == 0 || self.log.get(&revision) == Some(thing));
-        }
-    }
-
-    fn move_readers(&mut self) {
-        if self.readers.len() < 5 {
-            self.readers.push((self.registry.open_reader().expect("shared"), self.registry.position()));
-        } else if self.dice.one_in(9) {
-            let (reader, _) = self.readers.remove(self.dice.below(5) as usize);
-            self.registry.close_reader(reader);
-        }
-        let which = self.dice.below(self.readers.len() as u64) as usize;
-        for _ in 0..self.dice.below(6) {
-            let reader = self.readers[which].0;
-            let Some(told) = self.registry.next_change(self.now, reader) else { break };
-            self.registry.pass_change(reader);
-            assert!(self.registry.reader_position(reader) >= told.revision);
-            self.readers[which].1 = told.revision;
-        }
-    }
-
-    fn compare_sums(&mut self) {
-        let mut expected: BTreeMap<Process, Sums> = BTreeMap::new();
-        for id in std::iter::successors(self.registry.next_row(None), |id| self.registry.next_row(Some(*id)))
-        {
-            let row = self.registry.row(id).expect("a row");
-            if row.is_offered() {
-                let sums = expected.entry(row.home()).or_default();
-                let digest = row_digest(&row);
-                sums.rows += 1;
-                let bucket = &mut sums.buckets[row.user().sum_bucket()];
-                *bucket = bucket.wrapping_add(digest);
-            }
-        }
-        for home in OTHERS.iter().chain([&HERE]) {
-            assert_eq!(self.registry.sums(*home), expected.get(home));
-        }
-        let homes: BTreeSet<_> = self.registry.summed_homes().into_iter().collect();
-        assert_eq!(homes, expected.into_keys().collect());
-        let bucket = new_row(1 + self.dice.below(USERS), 0).user.sum_bucket();
-        assert_eq!(self.registry.check_bucket(bucket), []);
-    }
-
-    fn compare_held(&mut self) {
-        let wanted: [u8; SUM_BUCKETS / 8] =
-            std::array::from_fn(|_| self.dice.next() as u8 | self.dice.next() as u8);
-        let home = if self.dice.one_in(2) { HERE } else { self.pick(&OTHERS) };
-        let after = if self.dice.one_in(2) { (RealmId(0), UserId([0; 8])) } else { self.user() };
-        let is_wanted = |user: UserId| wanted[user.sum_bucket() / 8] & (0x80 >> (user.sum_bucket() % 8)) != 0;
-        let of_home = |shape: &Shape| match shape {
-            Shape::Row(image) => image.place.home == home,
-            Shape::Ended(_) => true,
-        };
-        let key = |thing: &Thing| match *thing {
-            Thing::Row(realm, user) | Thing::Ended(realm, user, _) => (realm, user),
-        };
-        let shapes = self.shapes();
-        let mut expected: Vec<_> =
-            shapes.iter().filter(|(_, shape)| of_home(shape)).map(|(thing, _)| *thing).collect();
-        expected.retain(|thing| key(thing) > after && is_wanted(key(thing).1));
-        expected.sort_by_key(|thing| (key(thing), *thing));
-        let mut walk = self.registry.held(self.now, home, &wanted, after);
-        for thing in expected {
-            let Step::Held(at, held) = walk.next() else { panic!("more was expected: {thing:?}") };
-            assert_eq!((at, self.thing(held)), (key(&thing), thing));
-        }
-        assert_eq!(walk.next(), Step::End);
     }
 }
 
