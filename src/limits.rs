@@ -55,7 +55,7 @@ pub const GONE_KEPT: usize = 262_144;
 pub const GONE_GRACE: Duration = Duration::from_secs(60);
 /// Rows in all (R-PEE-97).
 pub const ROWS_MAX: usize = 4_194_304;
-/// Other processes that have rows here, those aside that can be reached (PEE-97).
+/// Other processes that have rows here, those aside that can be reached (R-PEE-97).
 pub const HOMES_MAX: usize = 256;
 /// How often the stamp clock is stored at least.
 pub const CLOCK_STORED: Duration = Duration::from_secs(600);

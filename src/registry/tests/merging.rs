@@ -335,7 +335,7 @@ fn copies_neither_brake_nor_are_braked() {
     assert_eq!((copies, late), (300, 55));
 }
 
-/// PEE-97.
+/// R-PEE-97.
 #[test]
 fn not_everybody_can_be_a_home() {
     let mut registry = table();
