@@ -25,7 +25,7 @@ impl World {
         if still > ROLES {
             self.check_roles()?;
         }
-        if still > TABLES && !self.net.any_cut() {
+        if still > TABLES && self.few_losses && !self.net.any_cut() {
             self.check_present(&tables)?;
         }
         Ok(())

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use hms::cluster::{Decision, Facts};
 use hms::ident::{Name, Stamp};
 use hms::net::Destination;
+use hms::relay::Chance;
 use hms::server::ServerSettings;
 use hms::storage::Secrets;
 use hms::time::{Duration, Instant};
@@ -56,6 +57,8 @@ pub struct World {
     pub users: Vec<User>,
     pub tally: Tally,
     pub gentle: bool,
+    /// So few datagrams of hosts are lost that none of them is thought to be gone.
+    pub few_losses: bool,
     /// The last time that something happened to an HMS, or to a path.
     pub troubled: Instant,
     /// The last time that something happened by which rows may last longer: all but a start without a snapshot.
@@ -129,6 +132,7 @@ impl World {
             users: Vec::new(),
             tally: Tally::default(),
             gentle: plan.gentle,
+            few_losses: plan.cables.loss <= Chance::per_mille(50) && plan.cables.corrupt == Chance::NEVER,
             troubled: Instant::ZERO,
             prolonged: Instant::ZERO,
             longest: plan.check_time,
