@@ -43,7 +43,6 @@ impl Place {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
             join: None,
-            join: None,
             notify: &mut |notice| notices.push(notice),
         };
         let mut daemon = Daemon::start(options).expect("started");
@@ -123,7 +122,6 @@ fn a_second_daemon_on_the_directory_is_refused_with_the_pid() {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
             join: None,
-            join: None,
             notify: &mut |_| {},
         };
         let Err(error) = Daemon::start(options) else { panic!("two daemons on one directory") };
@@ -186,7 +184,6 @@ fn a_broken_file_changes_nothing_and_says_why() {
         state: broken.dir.path().join("state"),
         listen: Vec::new(),
         settings: &mut read,
-        join: None,
         join: None,
         notify: &mut |_| {},
     };
