@@ -30,7 +30,7 @@ fn pair(world: &World) -> (Running, Running) {
 
 #[test]
 fn an_invitation_makes_a_pair_in_which_the_settings_of_the_primary_hold() {
-    shows!("R-PEE-16");
+    shows!("R-PEE-16", "R-PEE-33");
     let world = World::new();
     let (_atlas, borealis) = pair(&world);
     borealis.line("settings of the primary hold: hosts.check_time = 1s");
