@@ -38,6 +38,7 @@ fn an_invitation_makes_a_pair_in_which_the_settings_of_the_primary_hold() {
     assert_eq!((&status["role"], &status["peers"][0]["name"]), (&json!("secondary"), &json!("atlas")));
     assert_eq!(status["overridden"], json!({"hosts.check_time": "1s"}));
     assert_eq!(status["realms"], world.json("a", &["status"])["realms"]);
+    assert_eq!(status["interfaces"], world.json("a", &["status"])["interfaces"], "multicast works at both");
     let row = &until(&world, "a", &["peers"], |rows| rows[0]["role"] == "secondary")[0];
     let shown = world.expect(0, "a", &["status"]).out;
     assert!(shown.contains("\n  peers       borealis secondary (up, 127.0.0.1:"), "{shown}");
