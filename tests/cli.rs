@@ -4,5 +4,7 @@
 mod harness;
 #[path = "cli/offline.rs"]
 mod offline;
+#[path = "cli/pair.rs"]
+mod pair;
 #[path = "cli/running.rs"]
 mod running;

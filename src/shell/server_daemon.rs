@@ -3,11 +3,11 @@
 mod decisions;
 mod joining;
 mod news;
+mod notice;
 mod requests;
 mod settings;
 mod snapshot;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::config::{Checked, Config};
 use crate::ident::Name;
 use crate::limits::CLOCK_STORED;
 use crate::net::{Arrival, Interface, Transmit};
-use crate::server::{Event, HostCursor, Level, PeerRow, Server, Setup, WatchEvent};
+use crate::server::{Event, HostCursor, Level, Server, Setup, WatchEvent};
 use crate::storage::Secrets;
 use crate::time::{Duration, Instant, UnixMillis};
 use crate::token::Invitation;
@@ -27,7 +27,6 @@ use super::control::Listings;
 use super::engine::{DaemonError, Engine, Machine};
 use super::entropy;
 use super::files;
-use super::interfaces::Skipped;
 use super::machine::host_name;
 use super::paths;
 use super::signals::Wish;
@@ -35,6 +34,7 @@ use super::state_dir::{StateDir, StateError, StateLock};
 use decisions::Waiting;
 use joining::Start;
 use news::Told;
+pub use notice::{Ready, ServerNotice};
 use settings::{server_settings, unknown_realms};
 use snapshot::Snapshots;
 
@@ -57,70 +57,6 @@ pub struct ServeOptions<'a> {
     pub join: Option<Invitation>,
     /// Shows what happens.
     pub notify: &'a mut dyn FnMut(ServerNotice),
-}
-
-/// What the admin is shown.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ServerNotice {
-    /// It redeems an invitation, at one of these addresses.
-    Joining(Vec<SocketAddr>),
-    /// It looks for the others, at these addresses.
-    Looking(Vec<String>),
-    /// It serves.
-    Ready(Box<Ready>),
-    /// It serves nobody, since another HMS does not take it; why, and what to do.
-    Refused(String),
-    /// It has another role, or another primary.
-    Standing {
-        /// The role.
-        role: &'static str,
-        /// The primary before, if this HMS is it now.
-        lost: Option<PeerRow>,
-        /// The other HMSs.
-        peers: Vec<PeerRow>,
-    },
-    /// Other settings of its own are overridden: what holds in their place.
-    Overridden(BTreeMap<String, String>),
-    /// Something is wrong, but not so that it stops.
-    Warning(String),
-    /// New settings are in force.
-    Reloaded {
-        /// Keys that have another value now.
-        changed: Vec<String>,
-        /// Keys that wait for the next start.
-        restart: Vec<String>,
-    },
-    /// It stops.
-    Stopping,
-}
-
-/// What there is to say when an HMS serves.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ready {
-    /// The HMS's name.
-    pub name: Name,
-    /// `standalone`, `primary` or `secondary`.
-    pub role: &'static str,
-    /// The other HMSs.
-    pub peers: Vec<PeerRow>,
-    /// Own settings that others override, with what holds in their place.
-    pub overridden: BTreeMap<String, String>,
-    /// The realms.
-    pub realms: Vec<Name>,
-    /// The realm was made just now.
-    pub new: bool,
-    /// Where hosts reach it.
-    pub listen: Vec<SocketAddr>,
-    /// Multicast works there.
-    pub interfaces: Vec<Interface>,
-    /// And there it does not.
-    pub skipped: Vec<Skipped>,
-    /// The state directory.
-    pub state: PathBuf,
-    /// Where the control sockets are.
-    pub sockets: PathBuf,
-    /// Rows of the snapshot that wait to be confirmed.
-    pub unconfirmed: usize,
 }
 
 impl Machine for Server {
@@ -217,14 +153,9 @@ impl<'a> Daemon<'a> {
         engine.point_from(&dir);
 
         let name = config.name.clone().unwrap_or_else(host_name);
-        let stored = files::load_secrets(&dir).map_err(DaemonError::usage)?;
-        let mut secrets = stored.map_or_else(files::newcomer_secrets, Ok).map_err(DaemonError::usage)?;
-        if let Some(invitation) = options.join.take() {
-            let notify = &mut *options.notify;
-            let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
-            start.join(&mut secrets, invitation)?;
-        }
-        let new_realm = files::make_first_realm(&mut secrets).map_err(DaemonError::usage)?;
+        let notify = &mut *options.notify;
+        let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
+        let (mut secrets, new_realm) = start.secrets(options.join.take())?;
         let incarnation = secrets.next_incarnation(entropy::fill);
         let saved = files::save_secrets(&dir, &secrets);
         if let (true, Err(error)) = (new_realm, &saved) {
@@ -257,6 +188,10 @@ impl<'a> Daemon<'a> {
         );
         server.restore_ended(now, &ended);
         server.restore_invitations(now, &secrets);
+        if !engine.net.usable().is_empty() {
+            // They were looked at while it joined, and are told again only when they change.
+            server.set_interfaces(now, engine.net.usable().to_vec());
+        }
         let mut daemon = Self {
             options,
             config,

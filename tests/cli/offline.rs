@@ -19,7 +19,8 @@ fn help_and_wrong_use() {
         wrong.starts_with("hms: unexpected argument '--colour'") && wrong.contains("Usage: hms hosts"),
         "{wrong}"
     );
-    world.expect(2, "s", &["serve", "--join", "hmsp1_x"]);
+    assert!(world.expect(2, "s", &["serve", "--join", "hmsp1_x"]).err.contains("mistyped"));
+    assert!(world.expect(2, "s", &["serve", "--join", "hms1_x"]).err.contains("`hms join`"));
     world.expect(8, "s", &["peers"]);
     assert!(world.expect(2, "s", &["serve", "--listen", "239.1.1.1:7000"]).err.contains("multicast"));
     assert!(world.expect(2, "s", &["serve", "--listen", "here"]).err.contains("--listen here"));
@@ -133,7 +134,8 @@ fn tokens_realms_and_revocations_need_no_daemon() {
         let done = world.expect(2, "s", &["token", "bob", "--address", wrong]);
         assert!(done.err.contains(wrong) && done.out.is_empty(), "{done:?}");
     }
-    assert!(world.expect(2, "s", &["token", "--hms"]).err.contains("not in this version"));
+    world.expect(8, "s", &["token", "--hms"]);
+    world.expect(2, "s", &["token", "bob", "--hms"]);
     assert!(world.expect(2, "s", &["token", " bob"]).err.contains("white space"));
     assert!(world.expect(2, "s", &["realm", "new", ""]).err.contains("cannot be empty"));
 

@@ -28,9 +28,19 @@ impl Server {
                 "hms.standalone is true, so it takes no other HMS; `hms config set hms.standalone false`";
             return Err(CommandError::new(2, remedy));
         }
+        self.register_own(now, &addresses)?;
         let invited = self.peers.cluster.invite(now, addresses);
         self.attend(now);
         invited.map_err(|problem| CommandError::new(1, problem.to_string()))
+    }
+
+    /// Who was alone told nobody its addresses: the newcomer shall find it when it starts.
+    fn register_own(&mut self, now: Instant, addresses: &[SocketAddr]) -> Result<(), CommandError> {
+        let own = self.server;
+        for address in addresses {
+            self.decide(now, |facts, how| facts.register_address(how, *address, Some(own)))?;
+        }
+        Ok(())
     }
 
     /// Links may be made under an invitation, unless this HMS is to work alone.

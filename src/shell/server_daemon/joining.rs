@@ -56,8 +56,20 @@ pub(super) struct Start<'a> {
 }
 
 impl Start<'_> {
+    /// The secrets of this HMS, with the keys of the cluster that it is invited to, if it is; and whether it was given a
+    /// realm just now.
+    pub(super) fn secrets(self, invitation: Option<Invitation>) -> Result<(Secrets, bool), DaemonError> {
+        let stored = files::load_secrets(self.dir).map_err(DaemonError::usage)?;
+        let mut secrets = stored.map_or_else(files::newcomer_secrets, Ok).map_err(DaemonError::usage)?;
+        if let Some(invitation) = invitation {
+            self.join(&mut secrets, invitation)?;
+        }
+        let new_realm = files::make_first_realm(&mut secrets).map_err(DaemonError::usage)?;
+        Ok((secrets, new_realm))
+    }
+
     /// Makes this HMS a member, with the cluster's keys on disk; one that is a member stays as it is.
-    pub(super) fn join(mut self, secrets: &mut Secrets, invitation: Invitation) -> Result<(), DaemonError> {
+    fn join(mut self, secrets: &mut Secrets, invitation: Invitation) -> Result<(), DaemonError> {
         if may_join(secrets, &invitation).map_err(|error| failure(&error))? == MayJoin::AlreadyThere {
             let text = "this HMS is a member of that cluster already; the invitation stays as it is";
             (self.notify)(ServerNotice::Warning(text.to_owned()));
