@@ -105,6 +105,15 @@ impl Host {
         self.beat_to(now, targets);
     }
 
+    /// There is something new to say. An attempt under way goes on as it is, with one heartbeat more, or whoever sets
+    /// something again and again would never turn to the next HMS.
+    pub(super) fn beat_also(&mut self, now: Instant) {
+        let Some(attempt) = &self.beat.attempt else { return self.beat_now(now) };
+        for target in attempt.targets.clone() {
+            self.send_beat(now, target);
+        }
+    }
+
     /// Begins an attempt with these HMSs.
     pub(super) fn beat_to(&mut self, now: Instant, targets: Vec<Target>) {
         if matches!(self.state, State::Registered | State::Searching) {
@@ -315,7 +324,7 @@ impl Host {
     pub fn refresh(&mut self, now: Instant) {
         self.beat.want = true;
         match self.state {
-            State::Registered | State::Searching => self.beat_now(now),
+            State::Registered | State::Searching => self.beat_also(now),
             _ => {}
         }
     }

@@ -108,7 +108,7 @@ impl Host {
         if changed {
             self.persist_soon(now);
             if matches!(self.state, State::Registered | State::Searching) {
-                self.beat_now(now);
+                self.beat_also(now);
             }
         }
         changed

@@ -276,7 +276,7 @@ impl Plan {
         if self.gentle {
             // One after the other: between them all is as it should be.
             let (at, hms, away) = (self.free, dice.below(self.hmss), dice.secs(0, 40));
-            self.free = self.free + Duration::from_secs(110);
+            self.free += Duration::from_secs(110);
             return self.draw_hms(dice, fault, at, hms, away);
         }
         let first = Self::when(dice);

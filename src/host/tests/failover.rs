@@ -46,6 +46,22 @@ fn the_next_hms_is_tried_after_four_seconds_with_the_same_session() {
 }
 
 #[test]
+fn who_sets_something_meanwhile_does_not_put_the_next_hms_off() {
+    crate::shows!("R-REG-34");
+    let mut rig = two();
+    let begun = rig.until(Kind::Heartbeat).at;
+    let mut all = Vec::new();
+    for number in 0..6 {
+        all.extend(rig.run(Duration::from_millis(900)));
+        let name = Name::new(&format!("named {number}")).expect("a name");
+        let changes = vec![Change::HostName(name)];
+        assert_eq!(rig.host.set(rig.now, changes), Ok(true));
+    }
+    let first = all.iter().find(|sent| sent.to(addr(2))).expect("the next HMS");
+    assert_eq!(first.at.since(begun), Duration::from_secs(4));
+}
+
+#[test]
 fn when_no_hms_answers_the_list_is_a_cache_and_all_are_asked_with_back_off() {
     let mut rig = two();
     rig.until(Kind::Heartbeat);
