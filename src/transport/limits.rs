@@ -79,6 +79,8 @@ pub(super) const PIECES_MAX: usize = 4;
 pub(super) const PIECE_LEAST: usize = 16;
 /// Ranges that an ACK tells and a receiver remembers.
 pub const ACK_RANGES: usize = 32;
+/// An ACK of more ranges goes with every eliciting packet until the peer is known to have it (R-TRN-40).
+pub(super) const ACK_LONG: usize = 4;
 /// Ranges of one stream that a receiver keeps.
 pub const STREAM_RANGES: usize = 1024;
 /// Ranges of one stream that a sender keeps: of what arrived above a gap, and of what is lost.

@@ -1,7 +1,7 @@
 //! Which numbers came in, and when they are to be acknowledged (R-TRN-32, R-TRN-34, R-TRN-40).
 
 use super::ack::{AckFrame, AckSpace, ack_of};
-use super::limits::{ACK_DELAY, ACK_EVERY, ACK_RANGES};
+use super::limits::{ACK_DELAY, ACK_EVERY, ACK_LONG, ACK_RANGES};
 use super::ranges::Ranges;
 use crate::time::Instant;
 
@@ -54,11 +54,18 @@ impl Received {
         self.due
     }
 
-    /// The ACK to be sent now, if anything is unacknowledged.
-    pub(super) fn frame<'a>(&self, now: Instant, space: &'a mut AckSpace) -> Option<AckFrame<'a>> {
-        let (_, at) = self.largest.filter(|_| self.unanswered > 0)?;
-        let ranges = self.numbers.downwards().take_while(|(_, end)| *end >= self.told);
-        ack_of(ranges, now.since(at), space)
+    /// The ACK to be sent now, if anything is unacknowledged; with an eliciting packet also if it is long: what it tells
+    /// need not be told again when that packet is acknowledged (R-TRN-40).
+    pub(super) fn frame<'a>(
+        &self,
+        now: Instant,
+        eliciting: bool,
+        space: &'a mut AckSpace,
+    ) -> Option<AckFrame<'a>> {
+        let ranges = || self.numbers.downwards().take_while(|(_, end)| *end >= self.told);
+        let wanted = self.unanswered > 0 || (eliciting && ranges().nth(ACK_LONG).is_some());
+        let (_, at) = self.largest.filter(|_| wanted)?;
+        ack_of(ranges(), now.since(at), space)
     }
 
     /// The peer has an ACK that told all below: ranges there need not be told again (RFC 9000, 13.2.4), only known.

@@ -317,6 +317,9 @@ impl World {
             self.hmss[hms].disk_works = true;
             self.hmss[hms].store(self.now);
             self.hmss[hms].paused_until = self.hmss[hms].paused_until.map(|_| self.now);
+            if self.hmss[hms].stopping.is_some() {
+                self.hmss[hms].kill();
+            }
             self.start_hms(hms)?;
         }
         self.devices.iter_mut().for_each(|device| device.troubled = self.now);

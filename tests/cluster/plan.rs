@@ -1,6 +1,6 @@
 //! What happens in a world: drawn from the seed before it begins.
 
-use hms::relay::Faults;
+use hms::relay::{Chance, Faults};
 use hms::time::{Duration, Instant};
 
 use crate::dice::Dice;
@@ -153,6 +153,12 @@ impl Plan {
                 Fault::LinkDelay,
             ],
         );
+        let restarts =
+            |fault: &Fault| matches!(fault, Fault::HmsCrash | Fault::HmsCrashWithSnapshot | Fault::HmsStop);
+        if gentle && plan.faults.iter().any(restarts) {
+            // Who starts and reaches nobody in three seconds begins alone, and knows nobody.
+            (plan.trunks.loss, plan.trunks.corrupt) = (Chance::NEVER, Chance::NEVER);
+        }
         plan.everyday(&mut dice);
         for fault in plan.faults.clone() {
             plan.draw(&mut dice, fault);

@@ -89,7 +89,7 @@ impl Connection {
         buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());
         let mut space = [0; (ACK_RANGES - 1) * 8];
         let mut told = 0;
-        if let Some(ack) = self.received.frame(now, &mut space) {
+        if let Some(ack) = self.received.frame(now, eliciting, &mut space) {
             told = ack.largest + 1;
             Frame::Ack(ack).emit(buf);
             self.received.answered();

@@ -236,12 +236,26 @@ fn acks_go_with_the_second_packet_at_a_gap_or_within_25_ms() {
     received.take(ms(5), 2, false);
     assert_eq!(received.due(), None, "nothing to acknowledge");
     let mut space = [0; 248];
-    assert_eq!(received.frame(ms(5), &mut space), None);
+    assert_eq!(received.frame(ms(5), true, &mut space), None);
     received.take(ms(6), 4, true);
     assert_eq!(received.due(), Some(ms(6)), "a gap");
-    let ack = received.frame(ms(9), &mut space).expect("an ACK");
+    let ack = received.frame(ms(9), false, &mut space).expect("an ACK");
     assert_eq!(
         (ack.delay, ack.ranges().collect::<Vec<_>>()),
         (Duration::from_millis(3), vec![(4, 4), (0, 2)])
     );
+}
+
+#[test]
+fn a_long_ack_is_told_until_the_peer_has_it() {
+    shows!("R-TRN-40");
+    let (mut received, mut space) = (Received::new(), [0; 248]);
+    // Every other packet is lost: five ranges.
+    (0..5).for_each(|n| received.take(ms(1), 2 * n, true));
+    let told = received.frame(ms(1), false, &mut space).expect("an ACK").largest + 1;
+    received.answered();
+    assert_eq!(received.frame(ms(2), false, &mut space), None, "nothing is new");
+    assert!(received.frame(ms(2), true, &mut space).is_some());
+    received.known_below(told);
+    assert_eq!(received.frame(ms(3), true, &mut space), None);
 }
