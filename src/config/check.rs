@@ -8,7 +8,7 @@ use super::problem::{ConfigProblem, Severity};
 use super::schema::{self, Key, Section};
 use super::suggest::nearest;
 use super::value::{self, Fault, Parsed};
-use super::{Ack, Config, RealmLimits, Update};
+use super::{Ack, Config, PreferConfig, RealmLimits, Update};
 
 /// What a settings file says: usable only if [`Checked::usable`].
 #[derive(Clone, Debug, Default)]
@@ -105,9 +105,34 @@ impl Checker<'_> {
                 self.error(span.clone(), Some(full(section, key.name)), "is missing".to_owned(), remedy);
             }
         }
-        if section == "realm" {
-            self.realm(values);
+        match section {
+            "realm" => self.realm(values),
+            "prefer" => self.prefer(values),
+            _ => {}
         }
+    }
+
+    fn prefer(&mut self, values: Vec<Reading>) {
+        let (mut network, mut name) = (None, None);
+        for (key, parsed, span) in values {
+            match (key.name, parsed) {
+                ("prefix", Parsed::Prefix(ip, bits)) => network = Some(((ip, bits), span)),
+                ("hms", Parsed::Name(parsed)) => name = Some(parsed),
+                _ => {}
+            }
+        }
+        let (Some(((network, bits), span)), Some(hms)) = (network, name) else { return };
+        let same = |prefer: &PreferConfig| (prefer.network, prefer.bits) == (network, bits);
+        if self.checked.config.prefer.iter().any(same) {
+            let problem = format!("there are two [[prefer]] for {network}/{bits}");
+            return self.error(
+                span,
+                Some("prefer.prefix".to_owned()),
+                problem,
+                "keep one of them".to_owned(),
+            );
+        }
+        self.checked.config.prefer.push(PreferConfig { network, bits, hms });
     }
 
     fn realm(&mut self, values: Vec<Reading>) {

@@ -12,7 +12,7 @@ mod schema;
 mod suggest;
 mod value;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use check::{Checked, check};
 pub use duration::{parse_duration, show_duration};
@@ -92,6 +92,17 @@ pub struct RealmLimits {
     pub max_rate: Option<u32>,
 }
 
+/// Which HMS the hosts of a network belong to, `[[prefer]]` (R-PEE-92).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreferConfig {
+    /// The network; no bit is set behind the prefix.
+    pub network: IpAddr,
+    /// Length of the prefix in bits.
+    pub bits: u8,
+    /// The HMS's name.
+    pub hms: Name,
+}
+
 /// `hms.toml` as values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -119,6 +130,8 @@ pub struct Config {
     pub peers: PeersConfig,
     /// `[[realm]]`, in the order of the file.
     pub realms: Vec<RealmLimits>,
+    /// `[[prefer]]`, in the order of the file.
+    pub prefer: Vec<PreferConfig>,
 }
 
 impl Default for Config {
@@ -136,6 +149,7 @@ impl Default for Config {
             hints: true,
             peers: PeersConfig::default(),
             realms: Vec::new(),
+            prefer: Vec::new(),
         }
     }
 }

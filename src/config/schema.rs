@@ -104,8 +104,8 @@ pub(super) const KEYS: [Key; 22] = [
     required(key("realm", "name", Kind::Name(REALM_NAME_MAX), "")),
     key("realm", "max_hosts", Kind::Integer(1, 10_000_000), "(no limit)"),
     key("realm", "max_rate", Kind::Integer(1, 1_000_000), "(no limit)"),
-    required(later("prefer", "prefix", Kind::Prefix)),
-    required(later("prefer", "hms", Kind::Name(NAME_MAX))),
+    required(key("prefer", "prefix", Kind::Prefix, "")),
+    required(key("prefer", "hms", Kind::Name(NAME_MAX), "")),
 ];
 
 /// The key of this section and name.

@@ -116,6 +116,9 @@ start_wait = "500ms"
 name = "acme"
 max_hosts = 5
 max_rate = 7
+[[prefer]]
+prefix = "10.4.0.0/16"
+hms = "osaka"
 "#;
     let checked = check(text, "f");
     assert_eq!(checked.problems, []);
@@ -133,19 +136,40 @@ max_rate = 7
     assert_eq!((peers.exchange_time, peers.immediate, peers.start_tries), (Duration::from_secs(2), false, 5));
     assert_eq!(peers.start_wait, Duration::from_millis(500));
     assert_eq!(config.realm("acme").map(|r| (r.max_hosts, r.max_rate)), Some((Some(5), Some(7))));
+    let prefer =
+        PreferConfig { network: "10.4.0.0".parse().unwrap(), bits: 16, hms: Name::new("osaka").unwrap() };
+    assert_eq!(config.prefer, [prefer]);
 }
 
 #[test]
 fn keys_of_later_versions_are_warnings_but_their_values_are_checked() {
-    let text =
-        "[peers]\nbind = \"10.0.0.2\"\nack = \"local\"\n[[prefer]]\nprefix = \"10.4.0.0/16\"\nhms = \"o\"\n";
+    let text = "[peers]\nbind = \"10.0.0.2\"\nack = \"local\"\n";
     let checked = check(text, "f");
     assert!(checked.usable());
-    assert_eq!(checked.problems.len(), 4);
+    assert_eq!(checked.problems.len(), 2);
     assert!(checked.problems.iter().all(|p| p.problem == "not in this version"));
     assert!(problems(text)[0].starts_with("hms.toml:2: warning: peers.bind: not in this version"));
-    assert!(!check("[[prefer]]\nprefix = \"10.4.0.1/16\"\nhms = \"o\"\n", "f").usable());
     assert!(!check("[peers]\nack = \"maybe\"\n", "f").usable());
+}
+
+#[test]
+fn a_preferred_hms_is_named_once_for_each_network() {
+    let block = |prefix: &str| format!("[[prefer]]\nprefix = \"{prefix}\"\nhms = \"osaka\"\n");
+    let usable = |text: &str| check(text, "f").usable();
+    assert!(usable(
+        &(block("10.4.0.0/16") + &block("10.4.0.0/24") + &block("2001:db8::/32") + &block("0.0.0.0/0"))
+    ));
+    for wrong in ["10.4.0.1/16", "10.4.0.0", "10.4.0.0/33", "2001:db8::/129", "2001:db8::1/64", "osaka/8"] {
+        assert!(!usable(&block(wrong)), "{wrong}");
+    }
+    let twice = check(&(block("10.4.0.0/16") + &block("10.4.0.0/16")), "f");
+    assert_eq!(twice.problems.len(), 1);
+    assert!(
+        twice.problems[0].to_string().contains("two [[prefer]] for 10.4.0.0/16"),
+        "{}",
+        twice.problems[0]
+    );
+    assert!(!usable("[[prefer]]\nprefix = \"10.4.0.0/16\"\n"), "no HMS");
 }
 
 #[test]

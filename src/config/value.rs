@@ -23,6 +23,7 @@ pub(super) enum Parsed {
     Number(f64),
     Integer(i64),
     Choice(&'static str),
+    Prefix(IpAddr, u8),
     /// Checked, and not used in this version.
     Unused,
 }
@@ -108,7 +109,9 @@ fn text_value(kind: Kind, text: &str) -> Result<Parsed, (String, String)> {
             .parse::<IpAddr>()
             .map(|_| Parsed::Unused)
             .map_err(|_| (format!("{text:?} is not an IP address"), write_like(kind))),
-        Kind::Prefix => prefix(text).map(|()| Parsed::Unused).map_err(|problem| (problem, write_like(kind))),
+        Kind::Prefix => prefix(text)
+            .map(|(ip, bits)| Parsed::Prefix(ip, bits))
+            .map_err(|problem| (problem, write_like(kind))),
         _ => Err((format!("{text:?} does not belong here"), write_like(kind))),
     }
 }
@@ -246,11 +249,10 @@ fn interface(text: &str) -> Result<String, (String, String)> {
     ))
 }
 
-fn prefix(text: &str) -> Result<(), String> {
+fn prefix(text: &str) -> Result<(IpAddr, u8), String> {
     let wrong = || format!("{text:?} is not an address prefix");
     let (ip, length) = text.split_once('/').ok_or_else(wrong)?;
-    let (ip, length): (IpAddr, u32) =
-        (ip.parse().map_err(|_| wrong())?, length.parse().map_err(|_| wrong())?);
+    let (ip, length): (IpAddr, u8) = (ip.parse().map_err(|_| wrong())?, length.parse().map_err(|_| wrong())?);
     let (bits, width) = match ip {
         IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
         IpAddr::V6(v6) => (v6.to_bits(), 128),
@@ -258,10 +260,10 @@ fn prefix(text: &str) -> Result<(), String> {
     if length > width {
         return Err(format!("{text:?} has a prefix longer than {width} bits"));
     }
-    if bits.checked_shl(length).unwrap_or(0) != 0 {
+    if bits.checked_shl(length.into()).unwrap_or(0) != 0 {
         return Err(format!("{text:?} has bits set behind its prefix of {length} bits"));
     }
-    Ok(())
+    Ok((ip, length))
 }
 
 fn outside<T: std::fmt::Display>(span: Option<Range<usize>>, found: T, low: T, high: T) -> Fault {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{Daemon, EXIT_CONFIG, ServerNotice};
-use crate::config::{Ack, Config, Update};
-use crate::server::{AckWhen, PeerSettings, RealmLimits, ServerSettings, UpdateMode};
+use crate::config::{Ack, Config, PreferConfig, Update};
+use crate::server::{AckWhen, PeerSettings, Prefer, RealmLimits, ServerSettings, UpdateMode};
 use crate::shell::control::ControlError;
 use crate::shell::net::Net;
 use crate::storage::Secrets;
@@ -33,7 +33,7 @@ pub(super) fn server_settings(config: &Config, net: &Net) -> ServerSettings {
         push: config.push,
         all_rows: config.all_rows,
         standalone: config.standalone,
-        prefer: Vec::new(),
+        prefer: config.prefer.iter().map(prefer).collect(),
         peers: PeerSettings {
             addresses: others.copied().collect(),
             start_tries: config.peers.start_tries,
@@ -57,6 +57,10 @@ pub(super) fn server_settings(config: &Config, net: &Net) -> ServerSettings {
             .collect(),
         listen: net.listening(),
     }
+}
+
+fn prefer(prefer: &PreferConfig) -> Prefer {
+    Prefer { network: prefer.network, bits: prefer.bits, hms: prefer.hms.clone() }
 }
 
 /// Realms of the settings that are not there, one sentence each: a mistyped name would limit nobody, unseen.
@@ -92,6 +96,7 @@ fn differences(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
         ("peers.start_tries", old.peers.start_tries != new.peers.start_tries, true),
         ("peers.start_wait", old.peers.start_wait != new.peers.start_wait, true),
         ("realm", old.realms != new.realms, false),
+        ("prefer", old.prefer != new.prefer, false),
     ];
     all.into_iter().filter(|(_, differs, _)| *differs).map(|(key, _, restart)| (key, restart)).collect()
 }
