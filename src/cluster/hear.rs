@@ -101,7 +101,12 @@ impl Cluster {
     }
 
     fn take_intro(&mut self, now: Instant, server: ServerId, intro: &Intro<'_>) {
-        let met = self.links.get(&server).is_some_and(|neighbour| neighbour.met);
+        let Some(neighbour) = self.links.get(&server) else { return };
+        // Its addresses, registered after it was removed, would make it a member again.
+        if neighbour.leaves_at.is_some() {
+            return;
+        }
+        let met = neighbour.met;
         let said = Said { head: intro.head, left: intro.left_lines().collect(), addresses: Vec::new() };
         if !met && (!self.admits(now, server, intro) || self.refuses_twin(now, server, &said)) {
             return;

@@ -79,6 +79,10 @@ enum Class {
 impl Server {
     /// Looks at the cluster; what changed of the list is told again for one expiry (R-PEE-92).
     pub(super) fn look_at_cluster(&mut self, now: Instant) {
+        let known = self.hms_list.others.is_empty() && self.hms_list.leads == self.leads();
+        if known && self.peers.cluster.is_standalone() {
+            return;
+        }
         let peers = self.peers.cluster.peers(now);
         let (others, leads) = (self.others(&peers), self.leads());
         if (&self.hms_list.others, self.hms_list.leads) != (&others, leads) {
