@@ -9,7 +9,7 @@ use serde_json::json;
 
 /// Reasons for which a datagram that came in is dropped (spec 2), and what the kernel had no room for. What else is
 /// counted as lost, answers among it, says nothing of how many came in.
-const CAME_IN: [&str; 13] = [
+const CAME_IN: [&str; 14] = [
     "length",
     "source",
     "version",
@@ -22,6 +22,7 @@ const CAME_IN: [&str; 13] = [
     "malformed",
     "critical-tlv",
     "replay",
+    "unasked",
     "receive-buffer",
 ];
 
