@@ -34,7 +34,8 @@ pub enum Bug {
     RevokedRowStays,
     /// What was sent before a row was confirmed or moved may confirm or move it (4.4, row 9).
     OldSequenceProves,
-    /// The stamp of a removed row is forgotten at once (R-AUT-12).
+    /// The stamp of a removed row is forgotten at once (R-AUT-12), and so is its session, which refuses the same
+    /// recordings (R-PEE-53).
     StampForgotten,
     /// Two rows are published at one address (R-REG-25).
     AddressShared,
