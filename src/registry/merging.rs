@@ -109,7 +109,7 @@ impl Registry {
         let session = told.session();
         let known = self.known(now, realm, user);
         let (before, after) = (known.session, known.hear(session).session);
-        if before.is_some_and(|before| before.order > session.order) {
+        if before.is_some_and(|before| session.is_before(&before)) {
             return Merged::Refused(Refused::Older);
         }
         if !after.is_some_and(|after| after.is_there()) {
@@ -124,7 +124,7 @@ impl Registry {
             let said = session.said > mine.said;
             return self.keep(id, kept, said.then_some(told));
         }
-        let (said, place) = (session.said > mine.said, session.place > mine.place);
+        let (said, place) = session.exceeds(&mine);
         let current = session.place.home == mine.place.home;
         if place && self.homes.number(told.home).is_none() {
             return Merged::Refused(Refused::Room);

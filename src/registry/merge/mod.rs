@@ -139,7 +139,6 @@ impl<'a> Session<'a> {
     /// R-PEE-51, R-PEE-53).
     pub fn merge(self, other: Self) -> Self {
         match self.order.cmp(&other.order) {
-            _ if planted(Bug::MergedByArrival) => other,
             Ordering::Less => other,
             Ordering::Greater => self,
             Ordering::Equal => Self {
@@ -149,6 +148,19 @@ impl<'a> Session<'a> {
                 left: self.left || other.left,
             },
         }
+    }
+
+    /// Whether the user's other session came later (R-PEE-50).
+    pub fn is_before(&self, other: &Self) -> bool {
+        self.order < other.order && !planted(Bug::MergedByArrival)
+    }
+
+    /// Whether what the host says, and its place, are greater than those that are known of the session (R-PEE-51).
+    pub fn exceeds(&self, known: &Self) -> (bool, bool) {
+        if planted(Bug::MergedByArrival) {
+            return (self.said != known.said, self.place != known.place);
+        }
+        (self.said > known.said, self.place > known.place)
     }
 
     /// The place with which a home that accepted sequences of this session keeps it, although it hears of a greater

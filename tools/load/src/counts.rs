@@ -1,6 +1,7 @@
 //! What the simulated hosts met with.
 
 use hms::ident::SessionId;
+use hms::time::Instant;
 use hms::wire::{Header, Kind};
 use serde_json::{Value, json};
 
@@ -32,6 +33,13 @@ pub(crate) struct Counts {
     pub(crate) unsent: u64,
     /// From a heartbeat to its answer, if that came before the host said it again.
     pub(crate) latency: Histogram,
+    /// Pages of the directory that came.
+    pub(crate) pages: u64,
+    /// Hosts that were answered by another HMS than before, when the last of them was, and for how long each of them
+    /// was not answered: from the first heartbeat without an answer.
+    pub(crate) moved: u64,
+    pub(crate) last_moved: Option<Instant>,
+    pub(crate) gap: Histogram,
 }
 
 impl Counts {
@@ -40,6 +48,7 @@ impl Counts {
         // The challenge to an INIT belongs to no session.
         let of_session = header.session != SessionId(0);
         self.acknowledged += u64::from(header.kind == Kind::Ack);
+        self.pages += u64::from(header.kind == Kind::Page);
         self.challenged += u64::from(header.kind == Kind::Challenge && of_session);
     }
 

@@ -10,11 +10,12 @@ use hms::ident::{InstanceId, Name};
 use hms::net::{Arrival, Destination, Interface};
 use hms::shell::clock;
 use hms::storage::{HostStore, Secrets};
-use hms::time::Instant;
+use hms::time::{Duration, Instant};
 use hms::wire::{Content, Kind, Unverified, View};
 
 use crate::counts::Counts;
 use crate::dice::Dice;
+use crate::histogram::Histogram;
 use crate::udp::{Wire, address};
 
 /// The port that hosts tell each other.
@@ -27,6 +28,10 @@ struct Member {
     due: Instant,
     /// The last heartbeat, while it is not answered.
     beat: Option<(u64, Instant)>,
+    /// The first heartbeat since its last answer.
+    unanswered: Option<Instant>,
+    /// Who answered it last.
+    served: Option<SocketAddr>,
     sessions: u32,
     registered: bool,
 }
@@ -63,6 +68,12 @@ impl Fleet {
         u32::try_from(self.members.len()).unwrap_or(u32::MAX)
     }
 
+    /// From now on it counts who is answered by another HMS; how many hosts have the first one now.
+    pub(crate) fn await_moves(&mut self) -> u64 {
+        (self.counts.moved, self.counts.last_moved, self.counts.gap) = (0, None, Histogram::default());
+        self.members.iter().filter(|member| member.served == Some(self.hms)).count() as u64
+    }
+
     /// One more host, which begins to register.
     pub(crate) fn start(&mut self, now: Instant, wire: &Wire) -> Result<(), String> {
         let number = self.len();
@@ -73,7 +84,15 @@ impl Fleet {
             now,
             vec![Interface { index: LOOPBACK, name: "lo".into(), addresses: vec![own] }],
         );
-        self.members.push(Member { host, due: Instant::FAR, beat: None, sessions: 0, registered: false });
+        self.members.push(Member {
+            host,
+            due: Instant::FAR,
+            beat: None,
+            unanswered: None,
+            served: None,
+            sessions: 0,
+            registered: false,
+        });
         self.counts.started += 1;
         self.drain(now, number, wire).map_err(|error| format!("sending: {error}"))
     }
@@ -142,6 +161,14 @@ impl Fleet {
         if let Ok(datagram) = Unverified::parse(bytes) {
             let header = datagram.header();
             self.counts.answer(header);
+            if matches!(header.kind, Kind::Ack | Kind::Registered) {
+                let since = member.unanswered.take();
+                if member.served.replace(from).is_some_and(|before| before != from) {
+                    self.counts.moved += 1;
+                    self.counts.last_moved = Some(now);
+                    self.counts.gap.add(since.map_or(Duration::ZERO, |at| now.since(at)));
+                }
+            }
             if let Some((_, at)) = member.beat.take_if(|(sequence, _)| *sequence == header.sequence) {
                 self.counts.latency.add(now.since(at));
             }
@@ -161,6 +188,7 @@ impl Fleet {
                 && datagram.header().kind == Kind::Heartbeat
             {
                 counts.heartbeats += 1;
+                member.unanswered = member.unanswered.or(Some(now));
                 counts.unanswered += u64::from(member.beat.is_some());
                 member.beat = Some((datagram.header().sequence, now));
             }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// Ticks of the kernel's CPU clock, on every Linux.
@@ -36,6 +37,13 @@ impl Process {
 }
 
 impl Usage {
+    /// Ends the process as `kill -9` does.
+    pub(crate) fn kill(self) -> Result<(), String> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| format!("{} is no process", self.pid))?;
+        kill_process(pid, Signal::KILL).map_err(|error| format!("process {}: {error}", self.pid))
+    }
+
     pub(crate) fn json(self) -> Value {
         json!({ "pid": self.pid, "cpu_seconds": self.cpu_seconds, "resident_kib": self.resident_kib })
     }

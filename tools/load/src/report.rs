@@ -6,6 +6,21 @@ use serde_json::{Value, json};
 use crate::garbage::MAKES;
 use crate::watch::Counters;
 
+/// A JSON object as text: one line for each figure.
+pub(crate) fn lines(all: &Value) -> String {
+    let mut lines = Vec::new();
+    let line = |value: &Value, name: &str| format!("{:>14} {}", value.to_string(), name.replace('_', " "));
+    for (name, value) in all.as_object().into_iter().flatten().filter(|(name, _)| *name != "done") {
+        match value.as_object() {
+            None => lines.push(line(value, name)),
+            Some(parts) => {
+                lines.extend(parts.iter().map(|(part, value)| line(value, &format!("{name} {part}"))));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
 /// Figures of a flood.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
