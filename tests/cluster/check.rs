@@ -22,6 +22,7 @@ impl World {
         let still = self.now.since(self.troubled);
         let tables = self.tables()?;
         self.check_users(&tables)?;
+        self.check_homes(&tables)?;
         if still > ROLES {
             self.check_roles()?;
         }
@@ -110,6 +111,29 @@ impl World {
                     format!("{} is at {listed:?} {:?} after it went", user.name, self.now.since(since))
                 })?;
             }
+        }
+        Ok(())
+    }
+
+    /// An HMS that answered a host's heartbeat after all that the host said to others has it, whoever else says that he
+    /// does.
+    fn check_homes(&self, tables: &BTreeMap<usize, Vec<HostRow>>) -> Checked {
+        for (number, device) in self.devices.iter().enumerate() {
+            let user = &self.users[device.user];
+            let Some(acked) = device.acked.filter(|_| device.registered() && user.devices.len() == 1) else {
+                continue;
+            };
+            let last = device.said.iter().all(|(hms, said)| *hms == acked.hms || *said < acked.sequence);
+            let hms = &self.hmss[acked.hms];
+            if !last || hms.since >= acked.at || hms.stopping.is_some() {
+                continue;
+            }
+            let mut rows = tables.get(&acked.hms).into_iter().flatten();
+            let row = rows.find(|row| row.user == user.name.as_str());
+            let name = format!("hms{}", acked.hms);
+            Rule::Home.demand(row.is_none_or(|row| row.via == name), || {
+                format!("{name} has answered device {number} last ({acked:?}), and says {row:?}")
+            })?;
         }
         Ok(())
     }

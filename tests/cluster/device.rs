@@ -1,5 +1,6 @@
 //! A machine with the host program on it: disk, process, and what its user wants.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hms::host::{Event, Host, HostSetup};
@@ -33,8 +34,19 @@ pub struct Device {
     pub troubled: Instant,
     /// Registrations of this process.
     pub registrations: usize,
+    /// The last answer to a heartbeat, and the last sequence that this process said to each HMS.
+    pub acked: Option<Acked>,
+    pub said: BTreeMap<usize, u64>,
     clock: Duration,
     dice: Dice,
+}
+
+/// An HMS has answered a heartbeat of this sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Acked {
+    pub hms: usize,
+    pub sequence: u64,
+    pub at: Instant,
 }
 
 /// What a turn of the process brought.
@@ -57,6 +69,8 @@ impl Device {
             wanted: content,
             troubled: Instant::ZERO,
             registrations: 0,
+            acked: None,
+            said: BTreeMap::new(),
             clock: dice.secs(0, 100_000),
             dice,
         }
@@ -101,6 +115,8 @@ impl Device {
         host.set_interfaces(self.local(now), vec![interface(inside)]);
         self.host = Some(host);
         (self.ended, self.troubled, self.registrations) = (None, now, 0);
+        self.acked = None;
+        self.said.clear();
         self.collect(now)
     }
 

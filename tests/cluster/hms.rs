@@ -25,6 +25,8 @@ pub struct Machine {
     /// Secrets and snapshot of earlier.
     backup: Option<(Vec<u8>, Option<Vec<u8>>)>,
     pub server: Option<Server>,
+    /// When this process began, or woke.
+    pub since: Instant,
     pub paused_until: Option<Instant>,
     /// What comes while it is paused is lost.
     pub asleep: bool,
@@ -47,6 +49,7 @@ impl Machine {
             snapshot: None,
             backup: None,
             server: None,
+            since: Instant::ZERO,
             paused_until: None,
             asleep: false,
             inbox: VecDeque::new(),
@@ -97,6 +100,7 @@ impl Machine {
         server.set_interfaces(self.local(now), vec![lan]);
         self.server = Some(server);
         self.inbox.clear();
+        self.since = now;
         (self.paused_until, self.stopping, self.stopped) = (None, None, false);
         self.collect(now)
     }

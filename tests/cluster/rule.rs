@@ -21,6 +21,8 @@ pub enum Rule {
     Session,
     /// What was said before changes nothing, wherever it is said again.
     Replay,
+    /// Who answered a host last has it.
+    Home,
     /// A revocation is in force everywhere.
     Revoked,
     /// All tables are equal, and equal to the truth, within two digest periods.

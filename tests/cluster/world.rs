@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use hms::cluster::{Decision, Facts};
-use hms::ident::{Name, Stamp};
+use hms::ident::{Name, SessionId, Stamp};
 use hms::net::Destination;
 use hms::relay::Chance;
 use hms::server::ServerSettings;
 use hms::storage::Secrets;
 use hms::time::{Duration, Instant};
 use hms::token::Token;
-use hms::wire::{Content, Kind, Unverified};
+use hms::wire::{Content, Header, Kind, Unverified};
 
-use crate::device::{self, Device};
+use crate::device::{self, Acked, Device};
 use crate::dice::Dice;
 use crate::hms::{Machine, Sent};
 use crate::net::{Flight, Net, Node, hms_address};
@@ -241,9 +241,25 @@ impl World {
             Node::Hms(hms) => self.at_hms(hms, flight),
             Node::Host(device) => {
                 let Flight { from, at, multicast, ref bytes, .. } = flight;
+                self.note_answer(device, &flight);
                 let turn = self.devices[device].take(self.now, from, at, multicast, bytes);
                 self.host_turn(device, Some(turn))
             }
+        }
+    }
+
+    /// Who answered which heartbeat. What comes late, or is said again, says nothing.
+    fn note_answer(&mut self, device: usize, flight: &Flight) {
+        let Ok(datagram) = Unverified::parse(&flight.bytes) else { return };
+        let (Header { kind: Kind::Ack, sequence, .. }, Some(Node::Hms(hms))) =
+            (*datagram.header(), self.net.node_at(flight.from))
+        else {
+            return;
+        };
+        let device = &mut self.devices[device];
+        let new = device.acked.is_none_or(|before| before.sequence < sequence);
+        if new && device.said.get(&hms) == Some(&sequence) && device.registered() {
+            device.acked = Some(Acked { hms, sequence, at: self.now });
         }
     }
 
@@ -285,6 +301,7 @@ impl World {
             None => VecDeque::new(),
             Some(_) => {
                 (self.troubled, self.prolonged) = (self.now, self.now);
+                machine.since = self.now;
                 std::mem::take(&mut machine.inbox)
             }
         };
@@ -318,10 +335,19 @@ impl World {
     pub fn host_turn(&mut self, device: usize, turn: Option<device::Turn>) -> Checked {
         let Some(turn) = turn else { return Ok(()) };
         for Sent { transmit, bytes } in turn.sent {
-            let kind = Unverified::parse(&bytes).ok().map(|datagram| datagram.header().kind);
+            let header = Unverified::parse(&bytes).ok().map(|datagram| *datagram.header());
+            let kind = header.map(|header| header.kind);
             self.tally.datagrams += 1;
             if let Some(kind) = kind {
                 *self.tally.kinds.entry(kind).or_default() += 1;
+            }
+            // What belongs to no session has a number of its own.
+            if let (Some(header), Destination::Unicast(to)) = (header, transmit.to)
+                && header.session != SessionId(0)
+                && let Some(Node::Hms(hms)) = self.net.node_at(to)
+            {
+                let last = self.devices[device].said.entry(hms).or_default();
+                *last = header.sequence.max(*last);
             }
             self.trace.note(self.now, || format!("device {device} {kind:?} to {:?}", transmit.to));
             match transmit.to {
