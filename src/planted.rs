@@ -80,7 +80,8 @@ pub enum Bug {
 impl Bug {
     /// All that several HMSs have with each other; `cargo test --test cluster --features planted` hunts for them.
     #[cfg(feature = "planted")]
-    pub const OF_SEVERAL: [Self; 10] = [
+    pub const OF_SEVERAL: [Self; 11] = [
+        Self::UnconfirmedIsLive,
         Self::MergedByArrival,
         Self::HomesTie,
         Self::HomeYields,
