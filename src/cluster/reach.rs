@@ -21,7 +21,6 @@ pub enum Health {
 /// How well a member is heard whose last packet was accepted `here` ago, and whose last PING says that it accepted ours
 /// `there` before (R-PEE-40).
 pub fn health(here: Duration, there: Duration) -> Health {
-    let there = if planted(Bug::OneWayCounts) { Duration::ZERO } else { there };
     match here.max(there) {
         silent if silent >= PEER_DOWN => Health::Down,
         silent if silent >= PEER_SUSPECT => Health::Suspect,

@@ -168,9 +168,6 @@ impl Gone {
         (life, left): (Duration, Duration),
         sharing: &mut Shared,
     ) {
-        if planted(Bug::LeaveUnkept) && ended.ending == Ending::Leave {
-            return;
-        }
         let key = (realm, user, ended.is_stray());
         let removal = (ended.ending == Ending::Leave && !ended.is_stray())
             .then_some(Removal { stamp: ended.order.stamp, left: Some(left) });
@@ -239,7 +236,9 @@ impl Gone {
     /// The last session of a user of which it is known that it ended, and until when that is told.
     pub(super) fn last(&self, now: Instant, realm: RealmId, user: UserId) -> Option<(Ended, Instant)> {
         let ended = self.get((realm, user, false))?.ended.filter(|(_, until)| now < *until)?;
-        (!planted(Bug::StampForgotten)).then_some(ended)
+        let leave = ended.0.ending == Ending::Leave;
+        let forgotten = planted(Bug::StampForgotten) || (leave && planted(Bug::LeaveUnkept));
+        (!forgotten).then_some(ended)
     }
 
     /// The session that a user's host left where nobody knew it.

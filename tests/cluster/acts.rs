@@ -123,6 +123,7 @@ impl World {
         let turn = self.devices[device].start(self.now, takeover, inside);
         if self.devices[device].running() {
             (self.users[user].silent, self.users[user].gone) = (None, None);
+            self.users[user].taken_out.clear();
         }
         self.host_turn(device, Some(turn))
     }
@@ -201,6 +202,10 @@ impl World {
         self.troubled = self.now;
         if self.hmss[hms].has_snapshot() {
             self.trouble();
+        }
+        for user in &mut self.users {
+            user.listed.remove(&hms);
+            user.taken_out.remove(&hms);
         }
         let sent = self.hmss[hms].start(self.now);
         self.hms_turn(hms, sent)

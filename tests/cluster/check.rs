@@ -13,6 +13,8 @@ use crate::world::World;
 
 /// By then HMSs agree who leads, whatever happened (QUALITY section 2).
 const ROLES: Duration = Duration::from_secs(12);
+/// Who is taken out so soon after a LEAVE is taken out for it.
+const TAKEN_OUT: Duration = Duration::from_secs(3);
 /// By then their tables are equal: two digest periods.
 const TABLES: Duration = Duration::from_secs(120);
 
@@ -23,6 +25,7 @@ impl World {
         let tables = self.tables()?;
         self.check_users(&tables)?;
         self.check_homes(&tables)?;
+        self.check_leavers(&tables)?;
         if still > ROLES {
             self.check_roles()?;
         }
@@ -110,6 +113,29 @@ impl World {
                 rule.demand(!overdue, || {
                     format!("{} is at {listed:?} {:?} after it went", user.name, self.now.since(since))
                 })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who was taken out because the host left comes back only with a new session.
+    fn check_leavers(&mut self, tables: &BTreeMap<usize, Vec<HostRow>>) -> Checked {
+        for (hms, rows) in tables {
+            let there: BTreeSet<_> = rows.iter().map(|row| row.user.as_str()).collect();
+            for user in &mut self.users {
+                let is_listed = there.contains(user.name.as_str());
+                let was_listed = user.listed.contains(hms);
+                let just_left = user.gone.is_some_and(|gone| self.now.since(gone) <= TAKEN_OUT);
+                if is_listed {
+                    user.listed.insert(*hms);
+                } else {
+                    user.listed.remove(hms);
+                }
+                if was_listed && !is_listed && just_left {
+                    user.taken_out.insert(*hms);
+                }
+                let back = is_listed && user.taken_out.contains(hms);
+                Rule::Leaver.demand(!back, || format!("{} is back at hms{hms}", user.name))?;
             }
         }
         Ok(())

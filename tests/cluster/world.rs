@@ -1,6 +1,6 @@
 //! One world: HMSs of one cluster, their hosts, the LAN, and time that jumps to the next event.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use hms::cluster::{Decision, Facts};
@@ -36,8 +36,18 @@ pub struct User {
     pub devices: Vec<usize>,
     /// Since when none of them should be listed: all left, or the user was revoked.
     pub gone: Option<Instant>,
+    /// The HMSs that list the user, and those that took the user out when the host left.
+    pub listed: BTreeSet<usize>,
+    pub taken_out: BTreeSet<usize>,
     /// Since when none of them runs.
     pub silent: Option<Instant>,
+}
+
+impl User {
+    fn new(name: Name) -> Self {
+        let (listed, taken_out) = (BTreeSet::new(), BTreeSet::new());
+        Self { name, devices: Vec::new(), gone: None, listed, taken_out, silent: Some(Instant::ZERO) }
+    }
 }
 
 /// Something that was said, for who says it again.
@@ -145,7 +155,7 @@ impl World {
         world.net.set_faults(plan.cables, plan.trunks);
         for number in 0..plan.users {
             let name = Name::new(&format!("user-{number}")).expect("a name");
-            world.users.push(User { name, devices: Vec::new(), gone: None, silent: Some(Instant::ZERO) });
+            world.users.push(User::new(name));
             world.add_device(number);
         }
         plan.faults.iter().for_each(|fault| *world.tally.faults.entry(*fault).or_default() += 1);

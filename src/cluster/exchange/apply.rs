@@ -49,7 +49,6 @@ impl Source<'_> {
         }
         let age = Duration::from_millis(u64::from(home.age_ms));
         home.process == self.process
-            || planted(Bug::StaleHomeBelieved)
             || (!self.neighbours.contains(&home.process)
                 && age < table.registry.expiry_of(Duration::from_millis(u64::from(row.head.place.check_ms))))
     }

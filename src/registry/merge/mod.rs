@@ -160,7 +160,8 @@ impl<'a> Session<'a> {
         if planted(Bug::MergedByArrival) {
             return (self.said != known.said, self.place != known.place);
         }
-        (self.said > known.said, self.place > known.place)
+        let stale = planted(Bug::StaleHomeBelieved) && self.place.home != known.place.home;
+        (self.said > known.said, self.place > known.place || stale)
     }
 
     /// The place with which a home that accepted sequences of this session keeps it, although it hears of a greater
