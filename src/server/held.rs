@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn so_many_answers_wait_and_no_more() {
         let (mut held, now) = (Held::default(), Instant::from_secs(5));
-        let mut hold = |held: &mut Held, number: usize| {
+        let hold = |held: &mut Held, number: usize| {
             held.hold(SessionId(number as u64), number as u64, ask(now), View::Realm)
         };
         assert!((0..HELD_MAX).all(|number| hold(&mut held, number)));

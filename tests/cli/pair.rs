@@ -133,6 +133,7 @@ fn who_is_not_taken_says_so_and_gets_in_when_it_is_registered() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a process is timed from outside")]
 fn a_host_waits_for_the_other_hms_but_not_for_a_dead_one() {
     shows!("R-PEE-75");
     let world = World::new();
