@@ -4,7 +4,7 @@ use super::world::{World, user};
 use crate::auth::user_id;
 use crate::ident::RealmId;
 use crate::registry::{Reason, RowId};
-use crate::server::AckWhen;
+use crate::server::{AckWhen, Service};
 use crate::time::Duration;
 
 const REALM: RealmId = RealmId(7);
@@ -117,6 +117,21 @@ fn an_answer_whose_row_is_gone_is_not_given() {
     let due = world.server(0).held.due().expect("its answer waits");
     world.server(0).remove_row(now, id, Reason::Expiry, "expire");
     world.server(0).handle_timeout(due);
+    assert!(world.server(0).answers.is_empty());
+    assert_eq!(world.server(0).held.due(), None);
+}
+
+#[test]
+fn who_serves_hosts_no_more_gives_no_answer_that_waits() {
+    crate::shows!("R-PEE-75");
+    let mut world = waiting_for_each_other(2);
+    world.crash(1);
+    world.join(1);
+    millis(&mut world, 100);
+    let now = world.now;
+    let due = world.server(0).held.due().expect("its answer waits");
+    world.server(0).set_service(now, Service::Closed);
+    world.server(0).answer_held(due);
     assert!(world.server(0).answers.is_empty());
     assert_eq!(world.server(0).held.due(), None);
 }
