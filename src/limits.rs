@@ -187,6 +187,10 @@ pub const INVITATION_REPEATED: Duration = Duration::from_secs(600);
 pub const INVITATIONS_MAX: usize = 16;
 /// What changed goes out so much later, together with what else changed (R-PEE-73).
 pub const IMMEDIATE: Duration = Duration::from_millis(50);
+/// A host's answer waits so long for the other HMSs, with `ack = "replicated"` (R-PEE-75).
+pub const REPLICATED_WAIT: Duration = Duration::from_millis(500);
+/// Answers that wait for them at a time; as many more registrations are remembered (R-PEE-75).
+pub const HELD_MAX: usize = 4096;
 /// CONFIRM comes at most so much later (R-PEE-74).
 pub const CONFIRM_TIME: Duration = Duration::from_secs(1);
 /// How often sums are compared (R-PEE-77).

@@ -41,7 +41,7 @@ pub enum Update {
     OnRequest,
 }
 
-/// When a host is told that it is registered, `[peers] ack` (PEE-75).
+/// When a host is told that it is registered, `[peers] ack` (R-PEE-75).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ack {
     /// When the HMS that it asked has it.

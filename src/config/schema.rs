@@ -98,7 +98,7 @@ pub(super) const KEYS: [Key; 22] = [
     later("peers", "bind", Kind::Ip),
     key("peers", "exchange_time", Kind::Duration(SECOND, HOUR), "5s"),
     key("peers", "immediate", Kind::Bool, "true"),
-    later("peers", "ack", Kind::Choice(&["local", "replicated"])),
+    key("peers", "ack", Kind::Choice(&["local", "replicated"]), "local"),
     key("peers", "start_tries", Kind::Integer(1, 100), "3"),
     key("peers", "start_wait", Kind::Duration(Duration::from_millis(100), HOUR), "1s"),
     required(key("realm", "name", Kind::Name(REALM_NAME_MAX), "")),

@@ -143,13 +143,25 @@ hms = "osaka"
 
 #[test]
 fn keys_of_later_versions_are_warnings_but_their_values_are_checked() {
-    let text = "[peers]\nbind = \"10.0.0.2\"\nack = \"local\"\n";
+    let text = "[peers]\nbind = \"10.0.0.2\"\n";
     let checked = check(text, "f");
     assert!(checked.usable());
-    assert_eq!(checked.problems.len(), 2);
+    assert_eq!(checked.problems.len(), 1);
     assert!(checked.problems.iter().all(|p| p.problem == "not in this version"));
     assert!(problems(text)[0].starts_with("hms.toml:2: warning: peers.bind: not in this version"));
-    assert!(!check("[peers]\nack = \"maybe\"\n", "f").usable());
+    assert!(!check("[peers]\nbind = \"there\"\n", "f").usable());
+}
+
+#[test]
+fn a_host_is_answered_when_the_others_have_it_if_that_is_wanted() {
+    let ack = |word: &str| check(&format!("[peers]\nack = \"{word}\"\n"), "f");
+    assert_eq!(ack("replicated").problems, []);
+    assert_eq!(
+        (ack("replicated").config.peers.ack, ack("local").config.peers.ack),
+        (Ack::Replicated, Ack::Local)
+    );
+    assert_eq!(Config::default().peers.ack, Ack::Local);
+    assert!(!ack("maybe").usable());
 }
 
 #[test]
@@ -196,7 +208,7 @@ fn set_in_the_default_file_and_get_it_back() {
     assert_eq!((name.value.as_str(), name.set), ("atlas 2", true));
     assert!(!get(DEFAULT_FILE, "f", "name").unwrap().set);
     assert_eq!(get("", "f", "check_time").unwrap().value, "30s");
-    assert_eq!(settings(&edited, "f").unwrap().len(), 15);
+    assert_eq!(settings(&edited, "f").unwrap().len(), 16);
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Host {
         self.told.set_check_time(registered.check_time_ms);
         self.told.server = Some(registered.server);
         // What another registration was granted counts no more.
-        self.told.granted = None;
+        (self.told.granted, self.told.replicated) = (None, None);
         self.take_settings(now, &registered.settings, arrival.interface);
         self.routes.answered(target, Some(registered.server), registered.incarnation);
         self.own.acknowledged(registered.content_version, false);

@@ -60,6 +60,8 @@ pub(super) struct Told {
     pub(super) check_time_told: bool,
     pub(super) mode: Option<UpdateMode>,
     pub(super) granted: Option<Granted>,
+    /// Whether another HMS has the registration too, if the HMS says.
+    pub(super) replicated: Option<bool>,
     pub(super) observed: Option<SocketAddr>,
     pub(super) realm_name: Name,
     /// The HMS that answered last.
@@ -73,6 +75,7 @@ impl Told {
             check_time_told: false,
             mode: None,
             granted: None,
+            replicated: None,
             observed: None,
             realm_name: token.realm_name.clone(),
             server: store.last_hms,
@@ -114,6 +117,9 @@ impl Host {
             if granted.kind == 0 {
                 self.stop_following(now);
             }
+        }
+        if settings.replicated.is_some() {
+            self.told.replicated = settings.replicated;
         }
         if let Some(mode) = settings.mode {
             self.told.mode = Some(mode);

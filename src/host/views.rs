@@ -120,6 +120,9 @@ pub struct SelfView {
     pub update: Option<&'static str>,
     /// Time of the registration.
     pub since: Option<String>,
+    /// Whether every other HMS had the registration when it was answered, or has it since; null: the HMS does not wait
+    /// for them.
+    pub replicated: Option<bool>,
 }
 
 /// RFC 3339 in UTC, milliseconds if there are any.

@@ -56,6 +56,7 @@ impl Host {
             check_time_s: self.told.check_time_told.then_some(seconds(self.told.check_time)),
             update: self.told.mode.map(|mode| mode.name()),
             since: self.session.as_ref().map(|s| rfc3339(s.since)),
+            replicated: self.told.replicated.filter(|_| registered),
         }
     }
 

@@ -146,6 +146,7 @@ impl Server {
             let asked = heartbeat.content.as_ref().map(|(_, view, _)| view);
             settings.granted = Some(self.granted(id, asked));
         }
+        settings.replicated = self.late_replicated(ask.header.session);
         let Some(row) = self.registry.row(id) else { return };
         let ack = Ack {
             want_content: heartbeat.content.is_none() && heartbeat.content_version > row.content_version(),

@@ -14,6 +14,7 @@ mod discover;
 mod drops;
 mod event;
 mod heartbeat;
+mod held;
 mod hms_list;
 mod limiter;
 mod listing;
@@ -53,6 +54,7 @@ use budget::Budgets;
 use clock::Wall;
 use comeback::ComeBack;
 use drops::Drops;
+use held::Held;
 use hms_list::HmsList;
 use limiter::{HintLimit, Unverified};
 use peers::Peers;
@@ -89,6 +91,7 @@ pub struct Server {
     directory: Directory,
     offers: OfferQueue,
     unborn: Unborn,
+    held: Held,
     answers: Answers,
     events: VecDeque<Event>,
 

@@ -122,6 +122,9 @@ impl Server {
             return self.reject_register(ask, key, register, (verdict, code, value));
         }
         let session = key.session_id(ask.header.sequence, register.cookie);
+        if self.is_held(session) {
+            return self.dropped("held");
+        }
         if let Some(id) = self.registry.by_session(session) {
             return self.registered_again(ask, id, &register.view);
         }
@@ -225,7 +228,7 @@ impl Server {
         let event = if same_machine == Some(false) { "replace" } else { "join" };
         self.watch(ask.now, event, id);
         self.tell_if_current(id, register);
-        self.registered(ask, id, &register.view);
+        self.answer_registration(ask, session, &register.view);
     }
 
     /// A host that registers anew with what it had needs no copy: pushes may go on from there.
@@ -239,11 +242,12 @@ impl Server {
     }
 
     /// Sends REGISTERED for a row as it is.
-    fn registered(&mut self, ask: &Ask, id: RowId, asked: &View) {
+    pub(super) fn registered(&mut self, ask: &Ask, id: RowId, asked: &View) {
         let granted = self.granted(id, Some(asked));
         let view = self.granted_view(id);
         let hms = self.list_for(ask, ask.from);
         let Some(row) = self.registry.row(id) else { return };
+        let replicated = self.says_replicated(row.session());
         let body = RegisteredBody {
             incarnation: self.answers.incarnation(),
             number: self.answers.number(),
@@ -261,7 +265,7 @@ impl Server {
                 check_time_ms: None,
                 granted: Some(granted),
                 mode: Some(self.settings.update),
-                replicated: None,
+                replicated,
             },
         };
         let header = Header { session: row.session(), ..ask.header.answer(Kind::Registered) };

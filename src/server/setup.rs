@@ -11,6 +11,7 @@ use super::budget::Budgets;
 use super::clock::{Wall, clock_after};
 use super::comeback::ComeBack;
 use super::drops::Drops;
+use super::held::Held;
 use super::hms_list::HmsList;
 use super::limiter::{HintLimit, Unverified};
 use super::peers::{Peers, keyring_of};
@@ -82,6 +83,7 @@ impl Server {
             directory: Directory::new(setup.server),
             offers: OfferQueue::new(),
             unborn: Unborn::default(),
+            held: Held::default(),
             answers: Answers::new(setup.incarnation),
             events: VecDeque::new(),
             peers,

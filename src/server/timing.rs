@@ -52,6 +52,7 @@ impl Server {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.turn(now);
         self.peers_timeout(now);
+        self.answer_held(now);
         for _ in 0..EXPIRIES_IN_TURN {
             match self.registry.expire(now) {
                 Some((row, Fate::Expired)) => self.remove_row(now, row, Reason::Expiry, "expire"),
@@ -73,6 +74,7 @@ impl Server {
             self.announce_due,
             push,
             self.peers.due(),
+            self.held.due(),
             self.has_news().then_some(self.turned),
         ]
         .into_iter()

@@ -133,6 +133,31 @@ fn who_is_not_taken_says_so_and_gets_in_when_it_is_registered() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a process is timed from outside")]
+fn a_host_waits_for_the_other_hms_but_not_for_a_dead_one() {
+    shows!("R-PEE-75");
+    let world = World::new();
+    let ack = "[peers]\nack = \"replicated\"\n";
+    let atlas = world.serve("a", &format!("{ATLAS}{ack}"));
+    let borealis = starts(&world, "b", &format!("{BOREALIS}{ack}"), &invitation(&world, "a"));
+    borealis.line("HMS ready: borealis, secondary of atlas");
+    atlas.line("this HMS is the primary now");
+    until(&world, "a", &["peers"], |rows| rows[0]["role"] == "secondary" && rows[0]["status"] == "up");
+    let _alice = world.join("a", "alice", &[]);
+    assert_eq!(world.json("alice", &["self"])["replicated"], true);
+    // Taken from the token before, so that only the host's own start and the answer are measured.
+    let token = world.token("a", "bob");
+    borealis.signal("KILL");
+    borealis.end();
+    let since = std::time::Instant::now();
+    let bob = world.start("bob", &["join", &token]);
+    bob.line("registered");
+    let took = since.elapsed();
+    assert_eq!(world.json("bob", &["self"])["replicated"], false);
+    assert!(took < std::time::Duration::from_secs(1), "answered after {took:?}");
+}
+
+#[test]
 fn its_own_address_among_its_peers_is_none() {
     let world = World::new();
     let port =

@@ -100,6 +100,8 @@ pub struct Plan {
     pub hmss: usize,
     pub check_time: Duration,
     pub push: bool,
+    /// Hosts are answered when the other HMSs have them.
+    pub replicated: bool,
     pub multicast: bool,
     pub cables: Faults,
     pub trunks: Faults,
@@ -130,6 +132,7 @@ impl Plan {
             hmss,
             check_time: Duration::from_secs(*dice.pick(&[5, 10, 15, 30])),
             push: !dice.one_in(4),
+            replicated: seed % 3 == 1,
             multicast: !dice.one_in(3),
             cables: clean(),
             trunks: clean(),

@@ -25,10 +25,11 @@ struct Played {
 fn play(seed: u64, print: bool) -> Played {
     let plan = Plan::new(seed);
     let what = format!(
-        "{} HMSs, check time {:?}, {}{:?}",
+        "{} HMSs, check time {:?}, {}{}{:?}",
         plan.hmss,
         plan.check_time,
         if plan.gentle { "gentle " } else { "" },
+        if plan.replicated { "replicated " } else { "" },
         plan.faults
     );
     let mut world = World::new(plan, print);

@@ -7,7 +7,7 @@ use hms::cluster::{Decision, Facts};
 use hms::ident::{Name, SessionId, Stamp};
 use hms::net::Destination;
 use hms::relay::Chance;
-use hms::server::ServerSettings;
+use hms::server::{AckWhen, PeerSettings, ServerSettings};
 use hms::storage::Secrets;
 use hms::time::{Duration, Instant};
 use hms::token::Token;
@@ -129,8 +129,14 @@ fn disks(dice: &mut Dice, hmss: usize) -> Vec<Secrets> {
 impl World {
     pub fn new(plan: Plan, print: bool) -> Self {
         let mut dice = plan.dice;
-        let settings =
-            ServerSettings { check_time: plan.check_time, push: plan.push, ..ServerSettings::default() };
+        let ack = if plan.replicated { AckWhen::Replicated } else { AckWhen::Local };
+        let peers = PeerSettings { ack, ..PeerSettings::default() };
+        let settings = ServerSettings {
+            check_time: plan.check_time,
+            push: plan.push,
+            peers,
+            ..ServerSettings::default()
+        };
         let disks = disks(&mut dice, plan.hmss);
         let machine = |(number, disk)| Machine::new(&mut dice, number, disk, settings.clone());
         let hmss: Vec<_> = disks.iter().enumerate().map(machine).collect();

@@ -1,4 +1,4 @@
-//! Where a neighbour is in the list of changes (R-PEE-70, R-PEE-72, PEE-75, R-PEE-82).
+//! Where a neighbour is in the list of changes (R-PEE-70, R-PEE-72, R-PEE-75, R-PEE-82).
 
 use super::machine::Exchange;
 use super::peer::{Out, Peer};
@@ -103,7 +103,7 @@ impl Exchange {
         self.began + Duration::from_micros((past / every + 1).saturating_mul(every))
     }
 
-    /// All that changed up to this revision goes to every neighbour now, and is to be confirmed at once (PEE-75).
+    /// All that changed up to this revision goes to every neighbour now, and is to be confirmed at once (R-PEE-75).
     pub fn hurry(&mut self, now: Instant, revision: u64) {
         for peer in self.peers.values_mut().filter(|peer| peer.up) {
             peer.out.urgent = peer.out.urgent.max(Some(revision));
@@ -112,7 +112,7 @@ impl Exchange {
     }
 
     /// Whether every neighbour has what changed at this revision here, of those that are neither suspect, starting nor
-    /// stopping; `Some(false)` if there is none, `None` as long as one has not confirmed it (PEE-75).
+    /// stopping; `Some(false)` if there is none, `None` as long as one has not confirmed it (R-PEE-75).
     pub fn is_replicated(&self, revision: u64) -> Option<bool> {
         let serves = |peer: &&Peer| {
             peer.up && !peer.suspect && !matches!(peer.phase, Phase::Starting | Phase::Stopping)

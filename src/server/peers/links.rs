@@ -40,6 +40,7 @@ impl Server {
         // What was acknowledged makes room.
         self.peers.turn_due = self.peers.exchanging;
         self.attend(now);
+        self.answer_held(now);
     }
 
     /// Does what is due between HMSs.

@@ -90,6 +90,18 @@ impl Server {
 }
 
 impl Peers {
+    /// What has changed up to here goes to the others at once (R-PEE-75).
+    pub(in crate::server) fn hurry(&mut self, now: Instant, revision: u64) {
+        if self.exchanging {
+            self.exchange.hurry(now, revision);
+        }
+    }
+
+    /// Whether all other HMSs that are there have this change; nothing as long as one may confirm it.
+    pub(in crate::server) fn is_replicated(&self, revision: u64) -> Option<bool> {
+        if self.exchanging { self.exchange.is_replicated(revision) } else { Some(false) }
+    }
+
     fn look_at_exchange(&mut self, now: Instant, table: &mut Table<'_>) {
         let members = self.cluster.facts().members().map(|member| member.server);
         let figures = members.filter_map(|server| Some((server, self.exchange.figures(now, server, table)?)));

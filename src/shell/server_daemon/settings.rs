@@ -93,6 +93,7 @@ fn differences(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
         ("peers.address", old.peers.address != new.peers.address, false),
         ("peers.exchange_time", old.peers.exchange_time != new.peers.exchange_time, false),
         ("peers.immediate", old.peers.immediate != new.peers.immediate, false),
+        ("peers.ack", old.peers.ack != new.peers.ack, false),
         ("peers.start_tries", old.peers.start_tries != new.peers.start_tries, true),
         ("peers.start_wait", old.peers.start_wait != new.peers.start_wait, true),
         ("realm", old.realms != new.realms, false),

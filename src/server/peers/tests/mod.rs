@@ -3,5 +3,6 @@
 mod facts;
 mod hosts;
 mod meeting;
+mod replicated;
 mod table;
 mod world;

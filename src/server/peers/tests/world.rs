@@ -14,7 +14,7 @@ use crate::storage::{HostStore, Secrets};
 use crate::time::{Duration, Instant};
 use crate::token::Token;
 use crate::transport::LinkSecret;
-use crate::wire::{Content, View};
+use crate::wire::{Content, Kind, View};
 
 const DELAY: Duration = Duration::from_millis(5);
 
@@ -261,6 +261,13 @@ impl World {
     /// A host of the first realm, whose token names all HMSs, begins.
     pub(super) fn join(&mut self, number: u8) {
         self.hosts.insert(number, Host::new(self.now, host_setup(number, self.nodes.len())));
+    }
+
+    /// The REGISTER of a host that is on its way.
+    pub(super) fn take_last_register(&self, number: u8) -> Option<Vec<u8>> {
+        let on_the_way = self.flying.values().rev().filter(|(from, ..)| *from == host_address(number));
+        let mut registers = on_the_way.filter(|(.., bytes)| bytes.get(1) == Some(&Kind::Register.code()));
+        registers.next().map(|(.., bytes)| bytes.clone())
     }
 
     /// A datagram arrives at an HMS, or at a host.
