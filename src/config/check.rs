@@ -255,6 +255,7 @@ fn apply(config: &mut Config, key: &Key, parsed: Parsed) {
         ("all_rows", Parsed::Integer(rows)) => config.all_rows = usize::try_from(rows).unwrap_or_default(),
         ("hints", Parsed::Bool(hints)) => config.hints = hints,
         ("address", Parsed::Addresses(address)) => config.peers.address = address,
+        ("bind", Parsed::Ip(bind)) => config.peers.bind = Some(bind),
         ("exchange_time", Parsed::Duration(exchange_time)) => config.peers.exchange_time = exchange_time,
         ("immediate", Parsed::Bool(immediate)) => config.peers.immediate = immediate,
         ("ack", Parsed::Choice(word)) => config.peers.ack = ack(word),

@@ -95,7 +95,7 @@ pub(super) const KEYS: [Key; 22] = [
     key("hosts", "all_rows", Kind::Integer(0, 100_000), "10000"),
     key("hosts", "hints", Kind::Bool, "true"),
     key("peers", "address", Kind::Addresses, "[]"),
-    later("peers", "bind", Kind::Ip),
+    key("peers", "bind", Kind::Ip, "(none)"),
     key("peers", "exchange_time", Kind::Duration(SECOND, HOUR), "5s"),
     key("peers", "immediate", Kind::Bool, "true"),
     later("peers", "ack", Kind::Choice(&["local", "replicated"])),

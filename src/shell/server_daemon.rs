@@ -150,6 +150,7 @@ impl<'a> Daemon<'a> {
         let listen = if options.listen.is_empty() { &config.listen } else { &options.listen };
         let mut engine = Engine::open(listen, true, &paths::socket_dirs(dir.path()))?;
         engine.net.set_wanted(config.interfaces.clone());
+        engine.net.set_bind(config.peers.bind);
         engine.point_from(&dir);
 
         let name = config.name.clone().unwrap_or_else(host_name);

@@ -397,7 +397,7 @@ impl World {
             while let Some(action) = running.cluster.poll_action() {
                 more = true;
                 match action {
-                    Action::Dial { address, target } => {
+                    Action::Dial { address, target, .. } => {
                         let link = running.endpoint.connect(now, address, target, KeyId::CLUSTER);
                         running.cluster.dialled(now, address, link.ok());
                     }

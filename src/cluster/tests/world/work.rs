@@ -57,7 +57,7 @@ impl Node {
             while let Some(action) = running.cluster.poll_action() {
                 idle = false;
                 match action {
-                    Action::Dial { address, target } => {
+                    Action::Dial { address, target, .. } => {
                         let link = running.endpoint.connect(now, address, target, KeyId::CLUSTER);
                         running.cluster.dialled(now, address, link.ok());
                     }
