@@ -45,8 +45,8 @@ impl Bind {
         let here = interfaces::is_here(ip);
         match (self.here.replace(here), here) {
             (None | Some(true), false) => log::warn!(
-                "[peers] bind: this machine does not have the address {ip} (now); until it has, links to \
-                 other HMSs go from the hosts' addresses"
+                "[peers] bind: this machine does not have the address {ip}: until it has, links to other HMSs go \
+                 from the hosts' addresses"
             ),
             (Some(false), true) => log::info!("[peers] bind: this machine has the address {ip} again"),
             _ => {}
