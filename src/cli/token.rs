@@ -30,7 +30,8 @@ pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
     let mut addresses = if args.multicast { Vec::new() } else { addresses(args, global)? };
     if !args.multicast && args.address.is_empty() {
         let others = of_others(&Facts::restore(&secrets), secrets.server);
-        addresses.extend(others.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
+        addresses
+            .extend(others.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
     }
     let token = secrets.token(user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
     let word = token.encode();
@@ -95,7 +96,8 @@ fn of_others(facts: &Facts, own: ServerId) -> Vec<SocketAddr> {
     let others = facts.members().map(|member| member.server).filter(|server| *server != own);
     let mut all: Vec<(usize, SocketAddr)> = Vec::new();
     for server in others {
-        let mut of_one: Vec<_> = facts.addresses_of(server).filter(|address| !is_local(&address.ip())).collect();
+        let mut of_one: Vec<_> =
+            facts.addresses_of(server).filter(|address| !is_local(&address.ip())).collect();
         of_one.sort_by_key(SocketAddr::is_ipv6);
         all.extend(of_one.into_iter().take(ADDRESSES_OF_OTHER).enumerate());
     }

@@ -199,9 +199,10 @@ fn own_ip(text: &str) -> Result<IpAddr, (String, String)> {
     let wrong = |why: &str| (format!("{text:?} {why}"), write_like(Kind::Ip));
     let Ok(ip) = text.parse::<IpAddr>().map(|ip| ip.to_canonical()) else {
         return Err(match text.parse::<SocketAddr>() {
-            Ok(address) => {
-                (format!("{text:?} has a port, and that of listen is taken"), format!("write \"{}\"", address.ip()))
-            }
+            Ok(address) => (
+                format!("{text:?} has a port, and that of listen is taken"),
+                format!("write \"{}\"", address.ip()),
+            ),
             Err(_) => wrong("is not an IP address"),
         });
     };

@@ -175,10 +175,13 @@ impl Net {
     pub(super) fn is_own(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
         let bound = self.bind().is_some_and(|bind| bind == SocketAddr::new(ip, address.port()));
-        bound || self.main.iter().map(UdpSocket::local).filter(|local| local.port() == address.port()).any(|local| {
-            let all = local.ip().is_unspecified() && local.is_ipv4() == ip.is_ipv4();
-            local.ip().to_canonical() == ip || all && interfaces::is_here(ip)
-        })
+        bound
+            || self.main.iter().map(UdpSocket::local).filter(|local| local.port() == address.port()).any(
+                |local| {
+                    let all = local.ip().is_unspecified() && local.is_ipv4() == ip.is_ipv4();
+                    local.ip().to_canonical() == ip || all && interfaces::is_here(ip)
+                },
+            )
     }
 
     /// The interfaces that are left out, and why.
@@ -294,11 +297,13 @@ impl Net {
         for _ in 0..BATCHES_IN_TURN {
             let received = match only {
                 // Hosts are not asked to come here.
-                None if bound.is_some() => socket.receive(&mut self.batch, &mut |from, arrival, bytes: &[u8]| {
-                    if is_between_hmss(bytes) {
-                        sink.take(from, arrival, bytes);
-                    }
-                }),
+                None if bound.is_some() => {
+                    socket.receive(&mut self.batch, &mut |from, arrival, bytes: &[u8]| {
+                        if is_between_hmss(bytes) {
+                            sink.take(from, arrival, bytes);
+                        }
+                    })
+                }
                 None => socket.receive(&mut self.batch, sink),
                 // What this daemon said to the groups comes back to it, and is no news.
                 // Linux gives a site group's datagrams to every member, whatever interface they came in by.
@@ -323,7 +328,12 @@ impl Net {
 
     /// How many datagrams the kernel dropped since the last call, because they were not read in time.
     pub(super) fn newly_dropped(&mut self) -> u64 {
-        let all = self.main.iter().chain(self.bind_socket()).map(|socket| u64::from(sys::dropped_by_kernel(socket))).sum();
+        let all = self
+            .main
+            .iter()
+            .chain(self.bind_socket())
+            .map(|socket| u64::from(sys::dropped_by_kernel(socket)))
+            .sum();
         let new = self.dropped.abs_diff(all);
         self.dropped = all;
         self.counters.add("receive-buffer", new);

@@ -154,11 +154,13 @@ mod tests {
         new.check_time = Duration::from_secs(5);
         new.listen.clear();
         new.peers.address.push(SocketAddr::from(([10, 1, 0, 6], 6710)));
+        new.peers.bind = Some([10, 99, 0, 1].into());
         new.peers.start_tries = 5;
         let told = [
             ("hms.listen", true),
             ("hosts.check_time", false),
             ("peers.address", false),
+            ("peers.bind", true),
             ("peers.start_tries", true),
         ];
         assert_eq!(differences(&old, &new), told);
