@@ -44,12 +44,13 @@ impl Cluster {
         own.map(|own| normal_address(own.address))
     }
 
-    /// Whether a link goes the first way, whoever dialled: behind a NAT one end of it may look like another.
+    /// Whether a link goes the first way, whoever dialled. With one end there, and the other chosen by the system, one
+    /// direction may go elsewhere.
     pub(super) fn goes_first_way(&self, neighbour: &Neighbour) -> bool {
         let own = neighbour.local.map(|ip| ip.to_canonical());
         let remote = normal_address(neighbour.remote);
         self.is_first_way(Some(neighbour.process.server), remote)
-            || own.is_some_and(|own| self.own_link_addresses().any(|address| address.ip() == own))
+            && own.is_some_and(|own| self.own_link_addresses().any(|address| address.ip() == own))
     }
 
     /// For how long an address that is a fall-back waits for the first way: not where everybody is looked for, and not

@@ -71,7 +71,7 @@ def check_files(t):
     equal("default file", json.loads(program.cli("check", path, "--json").out), [])
     later = os.path.join(t.directory, "later.toml")
     with open(later, "w") as file:
-        file.write('[peers]\nbind = "10.0.0.5"\n')
+        file.write('[peers]\nack = "local"\n')
     contains("key of a later version", program.cli("check", later).said, "not in this version")
     # The default file also runs; a broken one does not, and says the same.
     hms = t.hms(node, "plain")
