@@ -161,6 +161,8 @@ pub const STORE_AGAIN: Duration = Duration::from_secs(10);
 pub const DIAL_SENIOR: Duration = Duration::from_secs(5);
 /// How long the link is waited for that replaced another.
 pub const REPLACED_TIME: Duration = Duration::from_secs(1);
+/// For how long the first way is waited for before others are tried (R-PEE-95).
+pub const WAY_WAIT: Duration = Duration::from_secs(3);
 /// Longest time between the beginnings of two attempts (R-PEE-94).
 pub const DIAL_LONGEST: Duration = Duration::from_secs(10);
 /// Attempts to make a link at one time.

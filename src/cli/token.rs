@@ -7,14 +7,19 @@ use serde_json::{Value, json};
 use super::args::{Global, TokenArgs};
 use super::fail::{Failure, OK, Outcome};
 use super::{ask, human, out, secrets, settings_file};
+use crate::cluster::Facts;
 use crate::config::{Config, parse_destination};
+use crate::ident::ServerId;
 use crate::limits::PORT;
 use crate::net::Interface;
 use crate::shell::interfaces;
 use crate::shell::paths::Socket;
 
-/// Addresses that a token carries at most when nobody named them: it has to be copied by people.
+/// Addresses of this HMS that a token carries at most when nobody named them: it has to be copied by people.
 const ADDRESSES_MAX: usize = 6;
+/// Those of another HMS among them, and those of all others.
+const ADDRESSES_OF_OTHER: usize = 4;
+const ADDRESSES_OF_OTHERS: usize = 16;
 
 pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
     if args.hms {
@@ -22,7 +27,12 @@ pub(super) fn run(args: &TokenArgs, global: &Global) -> Outcome {
     }
     let user = args.user.as_deref().ok_or_else(|| Failure::usage("name the user: `hms token USER`"))?;
     let secrets = secrets::load(global)?;
-    let addresses = if args.multicast { Vec::new() } else { addresses(args, global)? };
+    let mut addresses = if args.multicast { Vec::new() } else { addresses(args, global)? };
+    if !args.multicast && args.address.is_empty() {
+        let others = of_others(&Facts::restore(&secrets), secrets.server);
+        addresses
+            .extend(others.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
+    }
     let token = secrets.token(user, args.realm.as_deref(), addresses).map_err(|e| secrets::refusal(&e))?;
     let word = token.encode();
     let command = format!("hms join {word}");
@@ -78,6 +88,21 @@ fn addresses(args: &TokenArgs, global: &Global) -> Result<Vec<SocketAddr>, Failu
         other => other.map_err(|remedy| Failure::usage(format!("--address {text}: {remedy}"))),
     };
     args.address.iter().map(parse).collect()
+}
+
+/// Where the other HMSs of the cluster are, as far as that is registered: a host joins whether or not this one is there.
+/// The first of each before the second of any.
+fn of_others(facts: &Facts, own: ServerId) -> Vec<SocketAddr> {
+    let others = facts.members().map(|member| member.server).filter(|server| *server != own);
+    let mut all: Vec<(usize, SocketAddr)> = Vec::new();
+    for server in others {
+        let mut of_one: Vec<_> =
+            facts.addresses_of(server).filter(|address| !is_local(&address.ip())).collect();
+        of_one.sort_by_key(SocketAddr::is_ipv6);
+        all.extend(of_one.into_iter().take(ADDRESSES_OF_OTHER).enumerate());
+    }
+    all.sort_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, address)| address).take(ADDRESSES_OF_OTHERS).collect()
 }
 
 /// Where the HMS listens: what it says itself if it runs, else what the settings say.
@@ -136,6 +161,8 @@ fn is_local(ip: &IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Decision;
+    use crate::ident::{Name, Stamp};
 
     fn interface(addresses: &[&str]) -> Interface {
         let addresses = addresses.iter().map(|text| text.parse().expect("an IP")).collect();
@@ -154,6 +181,29 @@ mod tests {
         assert_eq!(shown(&["[::]:6710", "0.0.0.0:6710"], &lan), ["10.1.0.5:6710", "[fd00::5]:6710"]);
         assert_eq!(shown(&["0.0.0.0:7000"], &lan), ["10.1.0.5:7000"]);
         assert_eq!(shown(&["10.9.0.1:6710"], &lan), ["10.9.0.1:6710"]);
+    }
+
+    #[test]
+    fn it_carries_those_of_the_other_hmss_too() {
+        let mut facts = Facts::default();
+        let how = Decision { clock: Stamp(1), by: ServerId(1) };
+        let places = [
+            (1, "10.0.0.1:6710"),
+            (2, "[fd00::2]:6710"),
+            (2, "10.0.0.2:7000"),
+            (3, "10.0.0.3:6710"),
+            (3, "127.0.0.1:6710"),
+            (4, "10.0.0.4:6710"),
+        ];
+        for (server, address) in places {
+            let (server, name) = (ServerId(server), Name::new(&format!("hms{server}")).expect("a name"));
+            facts.enter_member(how, server, &name).expect("room");
+            let address = address.parse().expect("an address");
+            facts.register_address(how, address, Some(server)).expect("room");
+        }
+        facts.remove_member(how, ServerId(4)).expect("a member");
+        let told: Vec<_> = of_others(&facts, ServerId(1)).iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["10.0.0.2:7000", "10.0.0.3:6710", "[fd00::2]:6710"]);
     }
 
     #[test]

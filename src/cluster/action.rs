@@ -46,6 +46,8 @@ pub enum Action {
         address: SocketAddr,
         /// Who is expected there, if that is known.
         target: Option<ServerId>,
+        /// From the address of use 2 that this HMS has told, not from that which the system chooses.
+        bound: bool,
     },
     /// Send a message. It always fits, but where the peer takes nothing any more: then the link is to be closed.
     Send {

@@ -92,13 +92,14 @@ impl Cluster {
         let targets: BTreeMap<_, _> = self.targets().collect();
         self.dials.by_address.retain(|address, dial| dial.busy || targets.contains_key(address));
         for (address, target) in wanted {
-            let delay = self.delay(target);
+            let delay = self.delay(target).max(self.way_wait(target, address));
+            let bound = self.is_first_way(target, address);
             let busy = self.dials.by_address.values().filter(|dial| dial.busy).count();
             let fresh = Dial { busy: false, link: None, began: now, next: now + delay, tries: 0 };
             let dial = self.dials.by_address.entry(address).or_insert(fresh);
             if !dial.busy && dial.next <= now && busy < DIALS_MAX {
                 (dial.busy, dial.began) = (true, now);
-                self.actions.push_back(Action::Dial { address, target });
+                self.actions.push_back(Action::Dial { address, target, bound });
             }
         }
     }
@@ -122,7 +123,7 @@ impl Cluster {
             .filter(move |(address, server)| *server != Some(own) && address.port() != 0 && !is_own(*address))
     }
 
-    /// The addresses at which somebody is missing.
+    /// The addresses at which somebody is missing, and the first way to whom there is but another (R-PEE-95).
     fn wanted(&self) -> Vec<(SocketAddr, Option<ServerId>)> {
         if self.alone || matches!(self.own.phase, Phase::Refused | Phase::Stopping) {
             return Vec::new();
@@ -130,10 +131,12 @@ impl Cluster {
         let targets: BTreeMap<_, _> = self.targets().collect();
         let missing = |(address, server): &(SocketAddr, Option<ServerId>)| {
             let twin = self.kin_remotes().any(|remote| normal_address(remote) == *address);
+            let first = self.is_first_way(*server, *address);
             !twin
                 && !self.links.values().any(|one| {
                     let there = normal_address(one.remote) == *address || *server == Some(one.process.server);
-                    there && !matches!(one.health, Some(Health::Suspect | Health::Down))
+                    let heard = !matches!(one.health, Some(Health::Suspect | Health::Down));
+                    there && heard && (!first || self.goes_first_way(one))
                 })
         };
         targets.into_iter().filter(missing).collect()
@@ -154,11 +157,12 @@ impl Cluster {
 
     /// A neighbour is silent or gone: it is dialled anew.
     pub(super) fn redial(&mut self, now: Instant, server: ServerId) {
-        let next = now + self.delay(Some(server));
+        let delay = self.delay(Some(server));
         let remote = self.known.get(&server).map(|known| normal_address(known.remote));
         let at = self.targets().filter(|(at, owner)| *owner == Some(server) || remote == Some(*at));
         let at: Vec<_> = at.collect();
-        for (address, _) in at {
+        for (address, owner) in at {
+            let next = now + delay.max(self.way_wait(owner, address));
             if let Some(dial) = self.dials.by_address.get_mut(&address).filter(|dial| !dial.busy) {
                 (dial.next, dial.tries) = (next.max(dial.next), 0);
             }

@@ -116,8 +116,9 @@ impl Cluster {
         let Some(neighbour) = self.links.get_mut(&server) else { return };
         neighbour.said = Some(said);
         (neighbour.met, neighbour.digest) = (true, intro.head.facts);
-        let for_hosts = intro.addresses().filter(|own| own.used_by == AddressUse::Hosts);
-        neighbour.host_addresses = for_hosts.map(|own| own.address).collect();
+        let used_by = |by| intro.addresses().filter(move |own| own.used_by == by).map(|own| own.address);
+        neighbour.host_addresses = used_by(AddressUse::Hosts).collect();
+        neighbour.link_addresses = used_by(AddressUse::Peers).filter(|at| !is_link_local(*at)).collect();
         let process = neighbour.process;
         self.note_taken(now, process);
         self.compare_facts(now, server, true);

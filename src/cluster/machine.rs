@@ -22,6 +22,7 @@ use super::phase::Asked;
 use super::refusal::Refusal;
 use super::stop::Stopping;
 use super::view::Known;
+use super::ways::Ends;
 use crate::ident::{Process, ServerId, Stamp};
 use crate::limits::{REPLACED_TIME, STORE_AGAIN, WAKING_MAX};
 use crate::time::{Duration, Instant};
@@ -138,20 +139,21 @@ impl Cluster {
         self.alone || self.peers.is_empty() && self.facts.members().all(|member| member.server == own)
     }
 
-    /// A link has opened: `remote` is where the packets of `peer` come from.
-    pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer, remote: SocketAddr) {
+    /// A link with `peer` has opened, between these addresses.
+    pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer, ends: impl Into<Ends>) {
+        let ends = ends.into();
         self.dials.opened(now, link);
         if self.has_stopped() {
             return self.close(link, CloseCode::REFUSED, "stopped");
         }
         if peer.key != KeyId::CLUSTER {
-            return self.guest_connected(now, link, peer, remote);
+            return self.guest_connected(now, link, peer, ends.remote);
         }
         let process = Process { server: peer.server, incarnation: peer.incarnation };
         if peer.server == self.own.process.server {
-            return self.kin_connected(now, link, process, remote);
+            return self.kin_connected(now, link, process, ends.remote);
         }
-        let mut neighbour = Neighbour::new(now, link, process, remote);
+        let mut neighbour = Neighbour::new(now, link, process, ends);
         neighbour.facts.news.extend(self.decisions.again(peer.server));
         if let Some(before) = self.links.remove(&peer.server) {
             self.remember_process(&before);
@@ -159,6 +161,8 @@ impl Cluster {
                 // The same HMS by another link: what it said stays until it says more.
                 (neighbour.said, neighbour.pinged) = (before.said, before.pinged);
                 (neighbour.health, neighbour.since) = (before.health, before.since);
+                neighbour.host_addresses = before.host_addresses;
+                neighbour.link_addresses = before.link_addresses;
             }
         }
         neighbour.rival = self.rival_of(now, process);

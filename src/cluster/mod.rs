@@ -29,6 +29,7 @@ mod settings;
 mod stop;
 mod twin;
 mod view;
+mod ways;
 
 pub use action::{Action, Setup};
 pub use facts::{Decision, FactKey, Facts, Merged, NotMade, Taken, new_stamp};
@@ -44,6 +45,7 @@ pub use refusal::Refusal;
 pub use seat::{Seat, Standing};
 pub use twin::has_to_go;
 pub use view::{PeerState, PeerView, Status};
+pub use ways::Ends;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

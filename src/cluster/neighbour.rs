@@ -1,7 +1,7 @@
 //! One other HMS with which there is a link.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::allowance::Allowance;
 use super::facts::FactKey;
@@ -9,6 +9,7 @@ use super::kin::Rival;
 use super::lines::{Claim, Side, gives_way};
 use super::reach::{Health, health};
 use super::seat::Standing;
+use super::ways::Ends;
 use crate::ident::{LineId, Process};
 use crate::time::{Duration, Instant};
 use crate::transport::LinkId;
@@ -65,8 +66,12 @@ pub(super) struct Neighbour {
     pub(super) link: LinkId,
     pub(super) process: Process,
     pub(super) remote: SocketAddr,
+    /// The own address of the link, unless the system chose it.
+    pub(super) local: Option<IpAddr>,
     /// Where hosts reach it, as its last INTRO said.
     pub(super) host_addresses: Vec<SocketAddr>,
+    /// Where it takes links first, as that said.
+    pub(super) link_addresses: Vec<SocketAddr>,
     /// When a packet of it was last accepted.
     pub(super) heard: Instant,
     /// The INTRO last sent over this link.
@@ -118,12 +123,14 @@ pub(super) struct FactsOut {
 }
 
 impl Neighbour {
-    pub(super) fn new(now: Instant, link: LinkId, process: Process, remote: SocketAddr) -> Self {
+    pub(super) fn new(now: Instant, link: LinkId, process: Process, ends: Ends) -> Self {
         Self {
             link,
             process,
-            remote,
+            remote: ends.remote,
+            local: ends.local,
             host_addresses: Vec::new(),
+            link_addresses: Vec::new(),
             heard: now,
             sent: None,
             sent_at: now,

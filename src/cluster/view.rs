@@ -20,6 +20,7 @@ pub(super) struct Known {
     pub(super) state: PeerState,
     pub(super) since: Instant,
     pub(super) host_addresses: Vec<SocketAddr>,
+    pub(super) link_addresses: Vec<SocketAddr>,
 }
 
 /// How it is with a member.
@@ -155,10 +156,12 @@ impl Cluster {
         let Some(neighbour) = self.links.get(&server) else { return };
         let (standing, remote, process) = (neighbour.standing(), neighbour.remote, neighbour.process);
         let host_addresses = neighbour.host_addresses.clone();
+        let link_addresses = neighbour.link_addresses.clone();
         let before = self.known.get(&server).filter(|before| before.process == process);
         let state = state.or_else(|| before.map(|before| before.state)).unwrap_or(PeerState::Down);
         let since = before.filter(|before| before.state == state).map_or(now, |before| before.since);
-        self.known.insert(server, Known { process, remote, standing, state, since, host_addresses });
+        let known = Known { process, remote, standing, state, since, host_addresses, link_addresses };
+        self.known.insert(server, known);
         self.forget_strangers();
     }
 

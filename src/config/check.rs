@@ -163,18 +163,11 @@ impl Checker<'_> {
                 continue;
             };
             match value::read(key.kind, item) {
-                Ok(_) if key.later => self.later(key, span),
                 Ok(parsed) => values.push((key, parsed, item.span().or(span))),
                 Err(faults) => faults.into_iter().for_each(|fault| self.fault(key, fault, span.clone())),
             }
         }
         values
-    }
-
-    fn later(&mut self, key: &Key, span: Option<Range<usize>>) {
-        let remedy = "it has no effect: it may stay for a later version";
-        let problem = "not in this version".to_owned();
-        self.note(span, Some(full(key.section, key.name)), problem, remedy.to_owned(), Severity::Warning);
     }
 
     fn fault(&mut self, key: &Key, fault: Fault, span: Option<Range<usize>>) {
@@ -255,6 +248,7 @@ fn apply(config: &mut Config, key: &Key, parsed: Parsed) {
         ("all_rows", Parsed::Integer(rows)) => config.all_rows = usize::try_from(rows).unwrap_or_default(),
         ("hints", Parsed::Bool(hints)) => config.hints = hints,
         ("address", Parsed::Addresses(address)) => config.peers.address = address,
+        ("bind", Parsed::Ip(bind)) => config.peers.bind = Some(bind),
         ("exchange_time", Parsed::Duration(exchange_time)) => config.peers.exchange_time = exchange_time,
         ("immediate", Parsed::Bool(immediate)) => config.peers.immediate = immediate,
         ("ack", Parsed::Choice(word)) => config.peers.ack = ack(word),

@@ -94,7 +94,7 @@ pub fn get(text: &str, file: &str, key: &str) -> Result<Setting, EditError> {
 /// All keys of this version with their values.
 pub fn settings(text: &str, file: &str) -> Result<Vec<Setting>, EditError> {
     let document = parse(text, file)?;
-    let plain = plain_keys().filter(|key| !key.later).map(|key| Target { key, block: None });
+    let plain = plain_keys().map(|key| Target { key, block: None });
     let realms = check(text, file).config.realms;
     let blocks = realms.iter().flat_map(|realm| {
         let keys = schema::KEYS.iter().filter(|key| key.section == "realm" && !key.required);

@@ -56,6 +56,8 @@ pub enum Ack {
 pub struct PeersConfig {
     /// `address`: where they are, beside those that are registered.
     pub address: Vec<SocketAddr>,
+    /// `bind`: the address that links between HMSs have for themselves.
+    pub bind: Option<IpAddr>,
     /// `exchange_time`.
     pub exchange_time: Duration,
     /// `immediate`.
@@ -72,6 +74,7 @@ impl Default for PeersConfig {
     fn default() -> Self {
         Self {
             address: Vec::new(),
+            bind: None,
             exchange_time: EXCHANGE_TIME,
             immediate: true,
             ack: Ack::Local,

@@ -41,8 +41,6 @@ pub(super) struct Key {
     pub(super) kind: Kind,
     /// What `hms config get` shows when the file does not set it.
     pub(super) default: &'static str,
-    /// Checked, but without effect in this version.
-    pub(super) later: bool,
     /// Must stand in each block of its section.
     pub(super) required: bool,
 }
@@ -66,11 +64,7 @@ pub(super) const SECTIONS: [Section; 5] = [
 ];
 
 const fn key(section: &'static str, name: &'static str, kind: Kind, default: &'static str) -> Key {
-    Key { section, name, kind, default, later: false, required: false }
-}
-
-const fn later(section: &'static str, name: &'static str, kind: Kind) -> Key {
-    Key { section, name, kind, default: "not in this version", later: true, required: false }
+    Key { section, name, kind, default, required: false }
 }
 
 const fn required(key: Key) -> Key {
@@ -95,7 +89,7 @@ pub(super) const KEYS: [Key; 22] = [
     key("hosts", "all_rows", Kind::Integer(0, 100_000), "10000"),
     key("hosts", "hints", Kind::Bool, "true"),
     key("peers", "address", Kind::Addresses, "[]"),
-    later("peers", "bind", Kind::Ip),
+    key("peers", "bind", Kind::Ip, "(none)"),
     key("peers", "exchange_time", Kind::Duration(SECOND, HOUR), "5s"),
     key("peers", "immediate", Kind::Bool, "true"),
     key("peers", "ack", Kind::Choice(&["local", "replicated"]), "local"),

@@ -142,17 +142,6 @@ hms = "osaka"
 }
 
 #[test]
-fn keys_of_later_versions_are_warnings_but_their_values_are_checked() {
-    let text = "[peers]\nbind = \"10.0.0.2\"\n";
-    let checked = check(text, "f");
-    assert!(checked.usable());
-    assert_eq!(checked.problems.len(), 1);
-    assert!(checked.problems.iter().all(|p| p.problem == "not in this version"));
-    assert!(problems(text)[0].starts_with("hms.toml:2: warning: peers.bind: not in this version"));
-    assert!(!check("[peers]\nbind = \"there\"\n", "f").usable());
-}
-
-#[test]
 fn a_host_is_answered_when_the_others_have_it_if_that_is_wanted() {
     let ack = |word: &str| check(&format!("[peers]\nack = \"{word}\"\n"), "f");
     assert_eq!(ack("replicated").problems, []);
@@ -162,6 +151,32 @@ fn a_host_is_answered_when_the_others_have_it_if_that_is_wanted() {
     );
     assert_eq!(Config::default().peers.ack, Ack::Local);
     assert!(!ack("maybe").usable());
+}
+
+#[test]
+fn links_between_hmss_may_have_an_address_for_themselves() {
+    let bind = |text: &str| check(&format!("[peers]\nbind = \"{text}\"\n"), "hms.toml");
+    for text in ["10.99.0.1", "fd00::1", "127.0.0.2"] {
+        let checked = bind(text);
+        assert_eq!(checked.problems, []);
+        assert_eq!(checked.config.peers.bind, Some(text.parse().unwrap()));
+    }
+    let wrong = [
+        ("eth1", "\"eth1\" is not an IP address"),
+        ("10.99.0.1:6710", "has a port, and that of listen is taken"),
+        ("0.0.0.0", "stands for every address"),
+        ("::", "stands for every address"),
+        ("255.255.255.255", "is a broadcast address"),
+        ("239.1.1.1", "is a multicast group"),
+        ("fe80::1", "is link-local"),
+    ];
+    for (text, problem) in wrong {
+        let checked = bind(text);
+        assert!(!checked.usable(), "{text}");
+        let told = checked.problems[0].to_string();
+        assert!(told.starts_with("hms.toml:2: ") && told.contains(problem), "{told}");
+        assert_eq!(checked.config.peers.bind, None);
+    }
 }
 
 #[test]

@@ -24,8 +24,7 @@ pub(super) enum Parsed {
     Integer(i64),
     Choice(&'static str),
     Prefix(IpAddr, u8),
-    /// Checked, and not used in this version.
-    Unused,
+    Ip(IpAddr),
 }
 
 /// Why a value does not fit, and where it stands.
@@ -105,10 +104,7 @@ fn text_value(kind: Kind, text: &str) -> Result<Parsed, (String, String)> {
                 (format!("{text:?} is not one of the words for this key"), remedy)
             })
         }
-        Kind::Ip => text
-            .parse::<IpAddr>()
-            .map(|_| Parsed::Unused)
-            .map_err(|_| (format!("{text:?} is not an IP address"), write_like(kind))),
+        Kind::Ip => own_ip(text).map(Parsed::Ip),
         Kind::Prefix => prefix(text)
             .map(|(ip, bits)| Parsed::Prefix(ip, bits))
             .map_err(|problem| (problem, write_like(kind))),
@@ -196,6 +192,31 @@ pub fn parse_destination(text: &str, default_port: u16) -> Result<SocketAddr, St
         _ => return Ok(address),
     };
     Err(format!("{} {kind}: write one that belongs to a single machine, such as 10.1.0.5", address.ip()))
+}
+
+/// An address of this machine, without a port, that means the same to whoever is told it.
+fn own_ip(text: &str) -> Result<IpAddr, (String, String)> {
+    let wrong = |why: &str| (format!("{text:?} {why}"), write_like(Kind::Ip));
+    let Ok(ip) = text.parse::<IpAddr>().map(|ip| ip.to_canonical()) else {
+        return Err(match text.parse::<SocketAddr>() {
+            Ok(address) => (
+                format!("{text:?} has a port, and that of listen is taken"),
+                format!("write \"{}\"", address.ip()),
+            ),
+            Err(_) => wrong("is not an IP address"),
+        });
+    };
+    match ip {
+        _ if ip.is_unspecified() => {
+            Err((format!("{text:?} stands for every address"), "name one, or leave the key out".to_owned()))
+        }
+        IpAddr::V4(v4) if v4.is_broadcast() => Err(wrong("is a broadcast address")),
+        _ if ip.is_multicast() => Err(wrong("is a multicast group")),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            Err(wrong("is link-local: it means nothing to who is told it"))
+        }
+        _ => Ok(ip),
+    }
 }
 
 /// The address of another HMS, `IP` or `IP:PORT`. The error says what to write.

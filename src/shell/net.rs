@@ -1,5 +1,6 @@
 //! All UDP sockets of a daemon: those it is asked at, and one for each group on each usable interface.
 
+mod bind;
 mod groups;
 mod listen;
 
@@ -15,6 +16,8 @@ use super::sys;
 use super::udp::{Batch, Membership, Sink, UdpSocket, on_interface};
 use crate::net::{Arrival, Destination, Interface, Transmit};
 use crate::time::{Duration, Instant};
+use crate::transport::is_between_hmss;
+use bind::Bind;
 use groups::Groups;
 pub use listen::ListenError;
 use listen::open_main;
@@ -45,6 +48,7 @@ pub(super) enum Sent {
 #[derive(Debug)]
 pub(super) struct Net {
     main: Vec<UdpSocket>,
+    bind: Option<Bind>,
     groups: Groups,
     /// Tokens of sockets that were not read until they had nothing more: edge-triggered.
     ready: VecDeque<usize>,
@@ -68,6 +72,7 @@ impl Net {
     pub(super) fn open(registry: &Registry, listen: &[SocketAddr], fixed: bool) -> Result<Self, ListenError> {
         let mut net = Self {
             main: Vec::new(),
+            bind: None,
             groups: Groups::default(),
             ready: VecDeque::new(),
             batch: Batch::new(),
@@ -125,6 +130,32 @@ impl Net {
         Ok(())
     }
 
+    /// Has links between HMSs go from this address, at the port of the first host socket; says where that is. That the
+    /// machine does not have it is told, and looked at again and again.
+    pub(super) fn set_bind(&mut self, ip: Option<IpAddr>) -> Option<SocketAddr> {
+        let ip = ip?.to_canonical();
+        let port = self.main.first()?.local().port();
+        let address = SocketAddr::new(ip, port);
+        let covers = |local: SocketAddr| {
+            let all = local.ip().is_unspecified() && local.is_ipv4() == ip.is_ipv4();
+            local.port() == port && (all || local.ip().to_canonical() == ip)
+        };
+        let covered = self.main.iter().any(|socket| covers(socket.local()));
+        let token = self.take_token();
+        self.bind = Some(Bind::new(address, covered, token));
+        self.next_look = Instant::ZERO;
+        Some(address)
+    }
+
+    /// Where links between HMSs go from, if they have an address for themselves.
+    pub(super) fn bind(&self) -> Option<SocketAddr> {
+        self.bind.as_ref().map(Bind::address)
+    }
+
+    fn bind_socket(&self) -> Option<&UdpSocket> {
+        self.bind.as_ref().and_then(Bind::socket)
+    }
+
     fn take_token(&mut self) -> usize {
         self.next_token += 1;
         self.next_token
@@ -143,10 +174,14 @@ impl Net {
     /// Whether whoever sends to this address reaches this very daemon.
     pub(super) fn is_own(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        self.main.iter().map(UdpSocket::local).filter(|local| local.port() == address.port()).any(|local| {
-            let all = local.ip().is_unspecified() && local.is_ipv4() == ip.is_ipv4();
-            local.ip().to_canonical() == ip || all && interfaces::is_here(ip)
-        })
+        let bound = self.bind().is_some_and(|bind| bind == SocketAddr::new(ip, address.port()));
+        bound
+            || self.main.iter().map(UdpSocket::local).filter(|local| local.port() == address.port()).any(
+                |local| {
+                    let all = local.ip().is_unspecified() && local.is_ipv4() == ip.is_ipv4();
+                    local.ip().to_canonical() == ip || all && interfaces::is_here(ip)
+                },
+            )
     }
 
     /// The interfaces that are left out, and why.
@@ -181,6 +216,9 @@ impl Net {
             return None;
         }
         self.next_look = now + LOOK_EVERY;
+        if let Some(bind) = &mut self.bind {
+            bind.look(now, registry, &mut self.counters);
+        }
         let report = match interfaces::look(&self.wanted) {
             Ok(report) => report,
             Err(error) => {
@@ -214,7 +252,8 @@ impl Net {
     /// A readiness event of one of these sockets.
     pub(super) fn handle_event(&mut self, event: &mio::event::Event) {
         let token = event.token().0;
-        if event.is_writable() && token <= self.main.len() {
+        let sends = token <= self.main.len() || self.bind.as_ref().is_some_and(|bind| bind.token() == token);
+        if event.is_writable() && sends {
             self.waiting_since = None;
         }
         if (event.is_readable() || event.is_error()) && !self.ready.contains(&token) {
@@ -240,10 +279,14 @@ impl Net {
     /// Reads a socket's share; says whether there may be more.
     fn read_one(&mut self, now: Instant, token: usize, sink: &mut dyn Sink) -> bool {
         let main = token.checked_sub(1).and_then(|index| self.main.get(index));
+        let bound = self.bind.as_ref().filter(|bind| bind.token() == token).and_then(Bind::socket);
         let (socket, only) = match (main, self.groups.get(token)) {
             (Some(socket), _) => (socket, None),
             (None, Some((socket, interface))) => (socket, Some(interface)),
-            (None, None) => return false,
+            (None, None) => match bound {
+                Some(socket) => (socket, None),
+                None => return false,
+            },
         };
         let own = |from: SocketAddr| {
             let ours = |interface: &Interface| interface.addresses.contains(&from.ip());
@@ -253,6 +296,14 @@ impl Net {
         let mut failures = 0;
         for _ in 0..BATCHES_IN_TURN {
             let received = match only {
+                // Hosts are not asked to come here.
+                None if bound.is_some() => {
+                    socket.receive(&mut self.batch, &mut |from, arrival, bytes: &[u8]| {
+                        if is_between_hmss(bytes) {
+                            sink.take(from, arrival, bytes);
+                        }
+                    })
+                }
                 None => socket.receive(&mut self.batch, sink),
                 // What this daemon said to the groups comes back to it, and is no news.
                 // Linux gives a site group's datagrams to every member, whatever interface they came in by.
@@ -277,7 +328,12 @@ impl Net {
 
     /// How many datagrams the kernel dropped since the last call, because they were not read in time.
     pub(super) fn newly_dropped(&mut self) -> u64 {
-        let all = self.main.iter().map(|socket| u64::from(sys::dropped_by_kernel(socket))).sum();
+        let all = self
+            .main
+            .iter()
+            .chain(self.bind_socket())
+            .map(|socket| u64::from(sys::dropped_by_kernel(socket)))
+            .sum();
         let new = self.dropped.abs_diff(all);
         self.dropped = all;
         self.counters.add("receive-buffer", new);
@@ -353,7 +409,10 @@ impl Net {
     /// The socket of the right family; of several, the one that is bound to the source.
     fn socket_for(&self, to: SocketAddr, source: Option<IpAddr>) -> Option<&UdpSocket> {
         let of_family = || self.main.iter().filter(|socket| socket.local().is_ipv4() == to.is_ipv4());
-        let bound = source.and_then(|ip| of_family().find(|socket| socket.local().ip() == ip));
+        let bound = source.and_then(|ip| {
+            let mut sockets = of_family().chain(self.bind_socket());
+            sockets.find(|socket| socket.local().ip() == ip)
+        });
         bound
             .or_else(|| of_family().find(|socket| socket.local().ip().is_unspecified()))
             .or_else(|| of_family().next())

@@ -136,6 +136,16 @@ fn in_use(error: StateError) -> DaemonError {
     }
 }
 
+/// All sockets, as the settings say; `listen` in the place of theirs, if it is given.
+fn open_engine(listen: &[SocketAddr], config: &Config, dir: &StateDir) -> Result<Engine, DaemonError> {
+    let listen = if listen.is_empty() { &config.listen } else { listen };
+    let mut engine = Engine::open(listen, true, &paths::socket_dirs(dir.path()))?;
+    engine.net.set_wanted(config.interfaces.clone());
+    engine.net.set_bind(config.peers.bind);
+    engine.point_from(dir);
+    Ok(engine)
+}
+
 impl<'a> Daemon<'a> {
     fn start(mut options: ServeOptions<'a>) -> Result<Self, DaemonError> {
         let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
@@ -147,10 +157,7 @@ impl<'a> Daemon<'a> {
         let lock = dir.lock().map_err(in_use)?;
         dir.sweep(&lock, &files::OF_SERVER);
 
-        let listen = if options.listen.is_empty() { &config.listen } else { &options.listen };
-        let mut engine = Engine::open(listen, true, &paths::socket_dirs(dir.path()))?;
-        engine.net.set_wanted(config.interfaces.clone());
-        engine.point_from(&dir);
+        let mut engine = open_engine(&options.listen, &config, &dir)?;
 
         let name = config.name.clone().unwrap_or_else(host_name);
         let notify = &mut *options.notify;

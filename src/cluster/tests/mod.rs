@@ -10,6 +10,7 @@ mod roles;
 mod starts;
 mod stopping;
 mod twins;
+mod ways;
 mod world;
 
 use super::*;

@@ -36,8 +36,9 @@ impl Server {
 
     fn act(&mut self, now: Instant, action: Action) {
         match action {
-            Action::Dial { address, target } => {
-                let link = self.peers.endpoint.connect(now, address, target, KeyId::CLUSTER);
+            Action::Dial { address, target, bound } => {
+                let route = self.peers.routes.to(address, bound);
+                let link = self.peers.endpoint.connect(now, route, target, KeyId::CLUSTER);
                 self.peers.cluster.dialled(now, address, link.ok());
             }
             Action::Send { link, priority, message } => {
@@ -66,11 +67,11 @@ impl Server {
     }
 
     fn tell_cluster(&mut self, now: Instant, link: LinkId, event: transport::Event) {
-        let Peers { cluster, endpoint, .. } = &mut self.peers;
+        let Peers { cluster, endpoint, routes, .. } = &mut self.peers;
         match event {
             transport::Event::Connected(peer) => {
-                if let Some(remote) = endpoint.link(link).map(|link| link.remote()) {
-                    cluster.connected(now, link, peer, remote);
+                if let Some(route) = endpoint.link(link).map(|link| link.route()) {
+                    cluster.connected(now, link, peer, routes.ends(route));
                 }
             }
             transport::Event::Message(priority, bytes) => {

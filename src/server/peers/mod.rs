@@ -109,7 +109,7 @@ impl Peers {
             shown: Shown::default(),
             endpoint: Endpoint::new(Config::new(setup.server, setup.incarnation), &links),
             secret: setup.link_secret.clone(),
-            routes: Routes::default(),
+            routes: Routes::new(setup.settings.peers.bind),
             scratch: Vec::with_capacity(DATAGRAM_MAX),
             due: None,
             sends: false,

@@ -54,7 +54,7 @@ impl Newcomer {
         let mut this = Self {
             endpoint: Endpoint::new(Config::new(process.server, process.incarnation), &setup.seed),
             joining: Joining::new(now, join),
-            routes: Routes::default(),
+            routes: Routes::new(setup.settings.peers.bind),
             scratch: Vec::with_capacity(DATAGRAM_MAX),
             to_store: false,
             result: None,

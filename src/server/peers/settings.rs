@@ -18,6 +18,8 @@ use crate::wire::peer::{AddressUse, OwnAddress, Timing};
 pub struct PeerSettings {
     /// Where other HMSs are, beside those that are registered.
     pub addresses: Vec<SocketAddr>,
+    /// The address that links have for themselves, if they have one (R-PEE-95). A change waits for the next start.
+    pub bind: Option<SocketAddr>,
     /// How often, and how long each time, others are waited for at the start (R-PEE-12).
     pub start_tries: u32,
     /// See `start_tries`.
@@ -44,6 +46,7 @@ impl Default for PeerSettings {
     fn default() -> Self {
         Self {
             addresses: Vec::new(),
+            bind: None,
             start_tries: START_TRIES,
             start_wait: START_WAIT,
             exchange_time: EXCHANGE_TIME,
@@ -64,11 +67,13 @@ pub(super) fn timing_of(settings: &ServerSettings) -> Timing {
     }
 }
 
-/// Where hosts reach this HMS, whoever asks: what it tells the others.
+/// Where hosts reach this HMS, whoever asks, and where the others do first: what it tells these.
 pub(super) fn own_addresses(settings: &ServerSettings, interfaces: &[Interface]) -> Vec<OwnAddress> {
     let anybody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let all = reach::addresses(&settings.listen, interfaces, Arrival::default(), anybody);
-    all.into_iter().map(|address| OwnAddress { used_by: AddressUse::Hosts, address }).collect()
+    let told = |used_by| move |address| OwnAddress { used_by, address };
+    let for_links = settings.peers.bind.map(told(AddressUse::Peers));
+    all.into_iter().map(told(AddressUse::Hosts)).chain(for_links).collect()
 }
 
 /// One's own settings, whatever holds.

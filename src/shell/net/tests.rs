@@ -134,3 +134,53 @@ fn groups_are_heard_on_loopback_beside_a_server_on_the_port() {
     assert_eq!(one.groups.len(), 0);
     assert_eq!(one.skipped().first().map(|skipped| skipped.reason.as_str()), Some("not there"));
 }
+
+#[test]
+fn links_between_hmss_have_their_address_and_hosts_have_not() {
+    crate::shows!("R-PEE-95");
+    let (mut poll, mut net) = on_loopback("127.0.0.1:0");
+    let (mut other_poll, mut other) = on_loopback("0.0.0.0:0");
+    let bind = net.set_bind(Some([127, 0, 0, 2].into())).expect("an address");
+    assert_eq!(bind, SocketAddr::from(([127, 0, 0, 2], port_of(&net))), "at the port of the host socket");
+    assert!(net.is_own(bind));
+    net.look(Instant::ZERO, poll.registry());
+    let to = SocketAddr::from(([127, 0, 0, 1], port_of(&other)));
+    assert_eq!(net.send(Instant::ZERO, &unicast(to, Some(bind.ip())), b"dial"), Sent::Done);
+    assert_eq!(net.send(Instant::ZERO, &unicast(to, None), b"host"), Sent::Done);
+    let mut from: Vec<_> = read(&mut other_poll, &mut other, 2).into_iter().map(|(from, ..)| from).collect();
+    from.sort_unstable();
+    assert_eq!(from, [SocketAddr::new([127, 0, 0, 1].into(), bind.port()), bind]);
+    // A host asks in vain there: what comes is what HMSs say.
+    let hello = [1, 0x20, 0, 0];
+    assert!(is_between_hmss(&hello));
+    for bytes in [&[1, 1, 0, 0][..], &hello] {
+        other.send(Instant::ZERO, &unicast(bind, None), bytes);
+    }
+    let got = read(&mut poll, &mut net, 1);
+    assert_eq!(got.iter().map(|(.., bytes)| bytes.as_slice()).collect::<Vec<_>>(), [&hello]);
+    assert_eq!(got[0].1.local, Some(bind.ip()));
+}
+
+#[test]
+fn a_host_socket_for_all_addresses_is_good_for_links_too() {
+    let (poll, mut net) = on_loopback("[::]:0");
+    let bind = net.set_bind(Some([127, 0, 0, 2].into()));
+    net.look(Instant::ZERO, poll.registry());
+    assert_eq!((bind, net.bind()), (Some(SocketAddr::from(([127, 0, 0, 2], port_of(&net)))), bind));
+    assert!(net.bind_socket().is_none());
+    assert_eq!(net.counters.iter().count(), 0);
+}
+
+#[test]
+fn an_address_for_links_that_is_missing_is_waited_for() {
+    let (poll, mut net) = on_loopback("127.0.0.1:0");
+    // Nobody has one of those that stand in examples.
+    let bind = net.set_bind(Some([192, 0, 2, 1].into())).expect("an address");
+    for second in 0..3 {
+        net.look(Instant::from_secs(second), poll.registry());
+        assert!(net.bind_socket().is_none());
+    }
+    assert_eq!(net.counters.iter().count(), 0, "said once, and no error");
+    assert_eq!(net.bind(), Some(bind), "told all the same");
+    assert_eq!(net.set_bind(None), None);
+}

@@ -36,6 +36,7 @@ pub(super) fn server_settings(config: &Config, net: &Net) -> ServerSettings {
         prefer: config.prefer.iter().map(prefer).collect(),
         peers: PeerSettings {
             addresses: others.copied().collect(),
+            bind: net.bind(),
             start_tries: config.peers.start_tries,
             start_wait: config.peers.start_wait,
             exchange_time: config.peers.exchange_time,
@@ -91,6 +92,7 @@ fn differences(old: &Config, new: &Config) -> Vec<(&'static str, bool)> {
         ("hosts.all_rows", old.all_rows != new.all_rows, false),
         ("hosts.hints", old.hints != new.hints, false),
         ("peers.address", old.peers.address != new.peers.address, false),
+        ("peers.bind", old.peers.bind != new.peers.bind, true),
         ("peers.exchange_time", old.peers.exchange_time != new.peers.exchange_time, false),
         ("peers.immediate", old.peers.immediate != new.peers.immediate, false),
         ("peers.ack", old.peers.ack != new.peers.ack, false),
@@ -117,6 +119,7 @@ impl Daemon<'_> {
         // What waits for the next start is told again at each reload until then.
         let before = std::mem::replace(&mut self.config, checked.config);
         (self.config.name, self.config.listen) = (before.name, before.listen);
+        self.config.peers.bind = before.peers.bind;
         self.config.peers.start_tries = before.peers.start_tries;
         self.config.peers.start_wait = before.peers.start_wait;
         self.engine.net.set_wanted(self.config.interfaces.clone());
@@ -152,11 +155,13 @@ mod tests {
         new.check_time = Duration::from_secs(5);
         new.listen.clear();
         new.peers.address.push(SocketAddr::from(([10, 1, 0, 6], 6710)));
+        new.peers.bind = Some([10, 99, 0, 1].into());
         new.peers.start_tries = 5;
         let told = [
             ("hms.listen", true),
             ("hosts.check_time", false),
             ("peers.address", false),
+            ("peers.bind", true),
             ("peers.start_tries", true),
         ];
         assert_eq!(differences(&old, &new), told);

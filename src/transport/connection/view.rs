@@ -57,6 +57,11 @@ impl Connection {
         self.route.remote
     }
 
+    /// The way that its packets take.
+    pub const fn route(&self) -> Route {
+        self.route
+    }
+
     /// Whether it was made by this very HELLO from there (R-TRN-21).
     pub(in crate::transport) fn answers(&self, from: Route, hello: &Hello) -> bool {
         let own = (self.distant, self.attempt, self.key, self.nonce);

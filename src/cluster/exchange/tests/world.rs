@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::super::{Exchange, Table};
 use crate::auth::{Keyring, RealmSecret, user_id};
-use crate::cluster::{Action, Cluster, Decision, Facts, Heard, Setup};
+use crate::cluster::{Action, Cluster, Decision, Ends, Facts, Heard, Setup};
 use crate::ident::{Epoch, Incarnation, Name, Process, RealmId, ServerId, Stamp, UserId};
 use crate::limits::EXCHANGED_ITEMS;
 use crate::registry::{Fate, Reason, Registry, RowId};
@@ -376,7 +376,10 @@ impl World {
             while let Some((link, event)) = running.endpoint.poll_event() {
                 let remote = running.endpoint.link(link).map(|link| link.remote());
                 match event {
-                    Event::Connected(peer) => running.cluster.connected(now, link, peer, remote.unwrap()),
+                    Event::Connected(peer) => {
+                        let ends = Ends { local: Some(address(node).ip()), remote: remote.unwrap() };
+                        running.cluster.connected(now, link, peer, ends);
+                    }
                     Event::Message(priority, bytes) => {
                         let heard = running.cluster.message(now, link, priority, &bytes);
                         if let Heard::Table(server) = heard {
@@ -397,7 +400,7 @@ impl World {
             while let Some(action) = running.cluster.poll_action() {
                 more = true;
                 match action {
-                    Action::Dial { address, target } => {
+                    Action::Dial { address, target, .. } => {
                         let link = running.endpoint.connect(now, address, target, KeyId::CLUSTER);
                         running.cluster.dialled(now, address, link.ok());
                     }

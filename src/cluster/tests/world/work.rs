@@ -46,7 +46,11 @@ impl Node {
                 idle = false;
                 let remote = running.endpoint.link(link).map(|link| link.remote());
                 match event {
-                    Event::Connected(peer) => running.cluster.connected(now, link, peer, remote.unwrap()),
+                    Event::Connected(peer) => {
+                        // It is dialled from there, and nowhere else.
+                        let local = running.cluster.own.addresses.first().map(|own| own.address.ip());
+                        running.cluster.connected(now, link, peer, Ends { local, remote: remote.unwrap() });
+                    }
                     Event::Message(priority, bytes) => {
                         running.cluster.message(now, link, priority, &bytes);
                     }
@@ -57,7 +61,7 @@ impl Node {
             while let Some(action) = running.cluster.poll_action() {
                 idle = false;
                 match action {
-                    Action::Dial { address, target } => {
+                    Action::Dial { address, target, .. } => {
                         let link = running.endpoint.connect(now, address, target, KeyId::CLUSTER);
                         running.cluster.dialled(now, address, link.ok());
                     }
