@@ -30,6 +30,7 @@ Look after it
   revoke    Make a user's key invalid
   realm     List, make and remove realms (a company's own users and keys)
   reload    Bring the edited settings file into force
+  drain     Hand over to another HMS and stop
 
 At a host
   join      Register this machine and keep it registered
@@ -106,6 +107,7 @@ pub(super) enum Command {
     Revoke(Revoke),
     Realm(RealmArgs),
     Reload(Reload),
+    Drain(Drain),
     Join(Join),
     Agent(AgentArgs),
     Who(Who),

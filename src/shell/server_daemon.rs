@@ -1,6 +1,7 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
 mod decisions;
+mod drain;
 mod joining;
 mod news;
 mod notice;
@@ -23,7 +24,7 @@ use crate::token::Invitation;
 use crate::transport::LinkSecret;
 
 use super::clock;
-use super::control::Listings;
+use super::control::{ConnectionId, Listings};
 use super::engine::{DaemonError, Engine, Machine};
 use super::entropy;
 use super::files;
@@ -116,6 +117,8 @@ struct Daemon<'a> {
     snapshots: Snapshots,
     listings: Listings<HostCursor>,
     waiting: Vec<Waiting>,
+    /// Who asked for the stop, and waits for its end.
+    draining: Vec<ConnectionId>,
     told: Told,
     /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
     store_at: Instant,
@@ -204,6 +207,7 @@ impl<'a> Daemon<'a> {
             snapshots: Snapshots::new(now),
             listings: Listings::new(),
             waiting: Vec::new(),
+            draining: Vec::new(),
             told: Told::default(),
             store_at: now + CLOCK_STORED,
             not_stored: None,
@@ -279,6 +283,7 @@ impl<'a> Daemon<'a> {
             if let Err(error) = files::save_secrets(&self.dir, &self.secrets) {
                 log::error!("{error}");
             }
+            self.answer_drained(since);
         }
         done || late
     }

@@ -133,6 +133,56 @@ fn who_is_not_taken_says_so_and_gets_in_when_it_is_registered() {
 }
 
 #[test]
+fn drain_hands_over_and_says_to_whom() {
+    shows!("R-PEE-86", "R-PEE-87");
+    let world = World::new();
+    let (atlas, borealis) = pair(&world);
+    until(&world, "a", &["peers"], |rows| rows[0]["equal"] == true);
+    let users = ["ann", "bob"];
+    let hosts = users.map(|user| world.join("a", user, &[]));
+    let before = world.json("a", &["hosts"]);
+    let drained = world.json("a", &["drain"]);
+    assert_eq!(
+        (&drained["name"], &drained["successor"], &drained["complete"], &drained["hosts"]),
+        (&json!("atlas"), &json!("borealis"), &json!(true), &json!(2)),
+        "{drained}"
+    );
+    assert!(drained["elapsed_ms"].as_u64().is_some_and(|ms| (1000..=5000).contains(&ms)), "{drained}");
+    // With a check time of 1 s each of them was heard while it handed over.
+    assert_eq!(drained["sent"], 2, "{drained}");
+    assert_eq!(atlas.end().code, 0);
+    borealis.line("this HMS is the primary now");
+    let after = until(&world, "b", &["hosts"], |rows| {
+        let rows = rows.as_array().expect("rows");
+        rows.len() == 2 && rows.iter().all(|row| row["via"] == "borealis")
+    });
+    for row in [0, 1] {
+        assert_eq!(before[row]["since"], after[row]["since"], "it did not register anew");
+        assert_eq!(after[row]["status"], "up");
+    }
+
+    let alone = world.expect(1, "b", &["drain"]);
+    assert!(alone.err.contains("nobody can take over from borealis: atlas is down"), "{alone:?}");
+    assert!(alone.err.contains("hms drain --alone"), "{alone:?}");
+    assert_eq!(world.json("b", &["status"])["role"], "primary", "it goes on");
+
+    let atlas = world.start("a", &["serve", "--listen", "127.0.0.1:0"]);
+    atlas.line("HMS ready: atlas, secondary of borealis");
+    until(&world, "b", &["peers"], |rows| rows[0]["status"] == "up" && rows[0]["equal"] == true);
+    let said = world.expect(0, "a", &["drain"]).err;
+    assert!(
+        said.contains("atlas has stopped after") && said.contains("borealis has taken over 2 hosts"),
+        "{said}"
+    );
+    atlas.end();
+    drop(hosts);
+    let said = world.expect(0, "b", &["drain", "--alone"]).err;
+    assert!(said.contains("nobody has taken over: 2 hosts keep their lists"), "{said}");
+    assert_eq!(borealis.end().code, 0);
+    world.expect(8, "b", &["drain"]);
+}
+
+#[test]
 fn its_own_address_among_its_peers_is_none() {
     let world = World::new();
     let port =

@@ -3,5 +3,6 @@
 mod facts;
 mod hosts;
 mod meeting;
+mod stop;
 mod table;
 mod world;
