@@ -167,9 +167,8 @@ impl<'a> Daemon<'a> {
             return Err(DaemonError::usage(message));
         }
 
-        for warning in unknown_realms(&config, &secrets) {
-            (options.notify)(ServerNotice::Warning(warning));
-        }
+        let warn = |warning| (options.notify)(ServerNotice::Warning(warning));
+        unknown_realms(&config, &secrets).into_iter().for_each(warn);
         let now = engine.now();
         let (rows, ended) = snapshot::load(&dir, &mut *options.notify, &mut secrets);
         let mut server = Server::new(
