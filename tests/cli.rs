@@ -2,6 +2,8 @@
 
 #[path = "cli/harness.rs"]
 mod harness;
+#[path = "cli/kills.rs"]
+mod kills;
 #[path = "cli/offline.rs"]
 mod offline;
 #[path = "cli/pair.rs"]

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::harness::{Running, World};
 use super::running::until;
 
-const ATLAS: &str = "[hms]\nname = \"atlas\"\n[hosts]\ncheck_time = \"1s\"\n";
-const BOREALIS: &str = "[hms]\nname = \"borealis\"\n[hosts]\ncheck_time = \"2s\"\n";
+pub(crate) const ATLAS: &str = "[hms]\nname = \"atlas\"\n[hosts]\ncheck_time = \"1s\"\n";
+pub(crate) const BOREALIS: &str = "[hms]\nname = \"borealis\"\n[hosts]\ncheck_time = \"2s\"\n";
 
 /// An invitation of the HMS on `state`, as one pastes it.
 fn invitation(world: &World, state: &str) -> String {
@@ -15,12 +15,12 @@ fn invitation(world: &World, state: &str) -> String {
     line.strip_prefix("hms serve --join ").expect("a command").trim().to_owned()
 }
 
-fn starts(world: &World, state: &str, settings: &str, invitation: &str) -> Running {
+pub(crate) fn starts(world: &World, state: &str, settings: &str, invitation: &str) -> Running {
     world.write(&format!("{state}/hms.toml"), settings);
     world.start(state, &["serve", "--listen", "127.0.0.1:0", "--join", invitation])
 }
 
-fn pair(world: &World) -> (Running, Running) {
+pub(crate) fn pair(world: &World) -> (Running, Running) {
     let atlas = world.serve("a", ATLAS);
     let borealis = starts(world, "b", BOREALIS, &invitation(world, "a"));
     borealis.line("HMS ready: borealis, secondary of atlas");
