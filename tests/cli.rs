@@ -1,4 +1,5 @@
 //! The commands as a person or a script uses them: the real binary, on loopback.
+#![allow(clippy::disallowed_methods, reason = "it tells how long it took")]
 
 #[path = "cli/harness.rs"]
 mod harness;

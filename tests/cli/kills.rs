@@ -152,14 +152,14 @@ fn while_it_hands_over() {
 
 /// A slow way to `to`: what takes a round trip takes half a second.
 fn slow_way(to: SocketAddr) -> SocketAddr {
-    let slow = Faults { delay: hms::time::Duration::from_millis(250), ..Faults::default() };
+    let slow = Faults { delay: Duration::from_millis(250), ..Faults::default() };
     let options = Options {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         to,
         from: None,
         seed: 1,
         setup: Setup { up: slow, down: slow, ..Setup::default() },
-        stop_after: Some(hms::time::Duration::from_secs(60)),
+        stop_after: Some(Duration::from_secs(60)),
         report_every: None,
     };
     let (tell, told) = std::sync::mpsc::channel();
