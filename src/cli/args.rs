@@ -15,7 +15,7 @@ pub(super) use host::*;
 /// What `hms --help` shows of the commands, by who needs them.
 const OVERVIEW: &str = "\
 Run an HMS
-  demo      See it work: an HMS and its hosts on this machine, in a few seconds
+  demo      See it work: two HMSs and their hosts on this machine, in half a minute
   serve     Run a host management server
   check     Check a settings file: every problem with its line and remedy
   config    Read and change the settings
@@ -30,6 +30,7 @@ Look after it
   revoke    Make a user's key invalid
   realm     List, make and remove realms (a company's own users and keys)
   reload    Bring the edited settings file into force
+  drain     Hand over to another HMS and stop
 
 At a host
   join      Register this machine and keep it registered
@@ -106,6 +107,7 @@ pub(super) enum Command {
     Revoke(Revoke),
     Realm(RealmArgs),
     Reload(Reload),
+    Drain(Drain),
     Join(Join),
     Agent(AgentArgs),
     Who(Who),
@@ -145,34 +147,35 @@ pub(super) struct Serve {
     pub(super) join: Option<String>,
 }
 
-/// See it work: an HMS, hosts and a lossy network between them on this machine
+/// See it work: a pair of HMSs, hosts and a lossy network between them on this machine
 ///
-/// Starts a real HMS and real hosts as processes of their own on loopback, shows the directory live, lets hosts change,
-/// move, leave and die, and compares every list with the hosts that it started. Ends by itself; exit 1 on any difference.
+/// Starts two real HMSs and real hosts as processes of their own on loopback, shows the directory live, lets hosts change,
+/// move, leave and die, kills the primary, and compares every list with the hosts that it started. Ends by itself; exit 1
+/// on any difference, or if a host had to register anew.
 /// Touches nothing but a temporary directory, needs no root.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   hms demo
-  hms demo --hosts 12 --loss 20")]
+  hms demo --hosts 12 --loss 15")]
 pub(super) struct Demo {
     /// How many hosts, 5 to 50
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u8).range(5..=50))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u8).range(5..=50))]
     pub(super) hosts: u8,
-    /// Percent of the datagrams that the relay loses, 0 to 30
-    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=30))]
+    /// Percent of the datagrams that the relays lose, 0 to 30
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(0..=30))]
     pub(super) loss: u8,
     /// Seed of the relay's faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
 }
 
-/// The network in front of one host of the demo.
+/// The networks between one host of the demo and each HMS.
 #[derive(Debug, Args)]
 #[command(hide = true)]
 pub(super) struct DemoRelay {
     #[arg(long)]
-    pub(super) to: SocketAddr,
+    pub(super) to: Vec<SocketAddr>,
     #[arg(long)]
     pub(super) from: IpAddr,
     #[arg(long)]

@@ -59,7 +59,7 @@ pub(super) fn open(role: Role, socket: Socket, global: &Global) -> Result<Client
 }
 
 /// Where it was looked for and what to do, if the daemon does not run.
-fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
+pub(super) fn explained(role: Role, global: &Global, error: ControlError) -> Failure {
     let state = state_dir(role, global.state.as_deref());
     if error.message.starts_with("unknown request") {
         let (needed, other) = match role {

@@ -8,6 +8,7 @@ mod call;
 mod check;
 mod config;
 mod demo;
+mod drain;
 mod fail;
 mod hosts;
 mod human;
@@ -95,6 +96,7 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
         Command::Revoke(args) => revoke::run(&args, global),
         Command::Realm(args) => realm::run(&args, global),
         Command::Reload(args) => reload::run(&args, global),
+        Command::Drain(args) => drain::run(&args, global),
         Command::Who(args) => who::run(&args, global),
         Command::Me(args) => me::run(&args, global),
         Command::Ip(args) => call::ip(&args, global),

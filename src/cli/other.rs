@@ -22,8 +22,7 @@ pub(super) fn run(words: &[OsString]) -> Outcome {
 }
 
 /// Commands of later versions: who reads of them elsewhere is not to look for a program to install.
-const LATER: [&str; 10] =
-    ["peers", "drain", "key", "snapshot", "capture", "call", "ping", "doctor", "gen", "console"];
+const LATER: [&str; 8] = ["key", "snapshot", "capture", "call", "ping", "doctor", "gen", "console"];
 
 fn find(name: &OsStr) -> Option<PathBuf> {
     if name.as_encoded_bytes().contains(&b'/') {

@@ -19,6 +19,8 @@ pub(super) struct Stopping {
     /// Who was asked to take over, the last one included.
     asked: Vec<ServerId>,
     step: Step,
+    /// Who has everything, and was told that this was all.
+    done: Option<Process>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +81,18 @@ impl Cluster {
         self.settle(now);
     }
 
+    /// Who would take over if this HMS stopped now (R-PEE-85).
+    pub fn successor(&self) -> Option<Process> {
+        let serves = matches!(self.own.phase, Phase::Operating | Phase::Synchronising);
+        let successor = self.reach().successor(&[]).filter(|_| serves)?;
+        self.takes_over(successor).then_some(successor)
+    }
+
+    /// Who has confirmed everything, and was told that this was all.
+    pub fn handed_over_to(&self) -> Option<Process> {
+        self.stopping.as_ref()?.done
+    }
+
     /// It has ended: nothing is said or done any more.
     pub(super) fn has_stopped(&self) -> bool {
         self.stopping.as_ref().is_some_and(|stopping| matches!(stopping.step, Step::Ended))
@@ -90,7 +104,7 @@ impl Cluster {
         let Some(link) = self.links.get(&successor.server).map(|one| one.link) else { return self.end() };
         asked.push(successor.server);
         let step = Step::Asking(successor, now + STOP_ACK_WAIT);
-        self.stopping = Some(Stopping { until, asked, step });
+        self.stopping = Some(Stopping { until, asked, step, done: None });
         let mut message = Vec::new();
         PeerMessage::Stop(Stop).emit(&mut message);
         self.send(link, message);
@@ -98,7 +112,7 @@ impl Cluster {
 
     /// Goes on with what is due.
     pub(super) fn progress_stop(&mut self, now: Instant) {
-        let Some(Stopping { until, asked, step }) = &self.stopping else { return };
+        let Some(Stopping { until, asked, step, .. }) = &self.stopping else { return };
         let (until, step) = (*until, *step);
         let Some(successor) = step.successor() else { return };
         let is_there = self.takes_over(successor);
@@ -117,6 +131,7 @@ impl Cluster {
                     until,
                     asked: Vec::new(),
                     step: Step::Parting(successor, now + STOP_DONE),
+                    done: Some(successor),
                 });
             }
             _ => {}
@@ -143,8 +158,8 @@ impl Cluster {
         if self.has_stopped() {
             return;
         }
-        let until = Instant::FAR;
-        self.stopping = Some(Stopping { until, asked: Vec::new(), step: Step::Ended });
+        let (until, done) = (Instant::FAR, self.handed_over_to());
+        self.stopping = Some(Stopping { until, asked: Vec::new(), step: Step::Ended, done });
         self.set_hosts();
         let links = std::mem::take(&mut self.links).into_values().map(|one| one.link);
         let guests = std::mem::take(&mut self.guests).into_keys();

@@ -38,14 +38,14 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
 
 use crate::auth::{ClusterKey, CookieKey, Keyring};
 use crate::directory::Directory;
 use crate::discovery::OfferQueue;
-use crate::ident::{Name, RealmId, ServerId};
+use crate::ident::{Name, RealmId, ServerId, SessionId};
 use crate::net::Interface;
 use crate::registry::Registry;
 use crate::time::{Duration, Instant};
@@ -72,8 +72,8 @@ pub use service::Service;
 pub use settings::{RealmLimits, ServerSettings, UpdateMode};
 pub use setup::Setup;
 pub use view::{
-    CommandError, HostCounts, HostRow, InterfaceView, PeerRow, PortsView, RealmRow, RevokeView, Standing,
-    StatusView, WatchEvent, WhyRow, rfc3339,
+    CommandError, HandedOver, HostCounts, HostRow, InterfaceView, PeerRow, PortsView, RealmRow, RevokeView,
+    Standing, StatusView, WatchEvent, WhyRow, rfc3339,
 };
 
 /// One HMS. All it knows of the world comes in through its methods.
@@ -130,6 +130,8 @@ pub struct Server {
     watched: bool,
     watch_seq: u64,
     stopping: bool,
+    /// Hosts that were sent to the successor.
+    sent_on: BTreeSet<SessionId>,
     /// Why the secrets could not be stored.
     unstored: Option<String>,
 }

@@ -134,6 +134,9 @@ impl Server {
             self.registry.set_window(id, window.into_parts());
         }
         if let Some((kind, argument)) = self.instead_of_session(ask, steady) {
+            if kind == Kind::Redirect {
+                self.sent_on.insert(ask.header.session);
+            }
             return self.answers.short(ask, kind, argument, key);
         }
         if steady {

@@ -1,6 +1,6 @@
 //! What a server begins with.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
@@ -112,6 +112,7 @@ impl Server {
             watched: true,
             watch_seq: 0,
             stopping: false,
+            sent_on: BTreeSet::new(),
             unstored: None,
         };
         server.registry.set_process(Process { server: setup.server, incarnation: setup.incarnation });

@@ -77,6 +77,19 @@ pub struct HostCounts {
     pub unconfirmed: usize,
 }
 
+/// What became of the hosts when this HMS stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HandedOver {
+    /// The name of the HMS that took over, or was to.
+    pub successor: Option<String>,
+    /// It has confirmed everything.
+    pub complete: bool,
+    /// Rows at the end.
+    pub hosts: usize,
+    /// Hosts that were told to turn to it; the others turn there when this HMS does not answer any more.
+    pub sent: usize,
+}
+
 /// `hms peers`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PeerRow {

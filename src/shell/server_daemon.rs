@@ -1,6 +1,7 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
 mod decisions;
+mod drain;
 mod joining;
 mod news;
 mod notice;
@@ -23,7 +24,7 @@ use crate::token::Invitation;
 use crate::transport::LinkSecret;
 
 use super::clock;
-use super::control::Listings;
+use super::control::{ConnectionId, Listings};
 use super::engine::{DaemonError, Engine, Machine};
 use super::entropy;
 use super::files;
@@ -116,6 +117,8 @@ struct Daemon<'a> {
     snapshots: Snapshots,
     listings: Listings<HostCursor>,
     waiting: Vec<Waiting>,
+    /// Who asked for the stop, and waits for its end.
+    draining: Vec<ConnectionId>,
     told: Told,
     /// When the secrets are stored next: soon after a failure, else now and then for the clock's sake.
     store_at: Instant,
@@ -171,9 +174,8 @@ impl<'a> Daemon<'a> {
             return Err(DaemonError::usage(message));
         }
 
-        for warning in unknown_realms(&config, &secrets) {
-            (options.notify)(ServerNotice::Warning(warning));
-        }
+        let warn = |warning| (options.notify)(ServerNotice::Warning(warning));
+        unknown_realms(&config, &secrets).into_iter().for_each(warn);
         let now = engine.now();
         let (rows, ended) = snapshot::load(&dir, &mut *options.notify, &mut secrets);
         let mut server = Server::new(
@@ -211,6 +213,7 @@ impl<'a> Daemon<'a> {
             snapshots: Snapshots::new(now),
             listings: Listings::new(),
             waiting: Vec::new(),
+            draining: Vec::new(),
             told: Told::default(),
             store_at: now + CLOCK_STORED,
             not_stored: None,
@@ -286,6 +289,7 @@ impl<'a> Daemon<'a> {
             if let Err(error) = files::save_secrets(&self.dir, &self.secrets) {
                 log::error!("{error}");
             }
+            self.answer_drained(since);
         }
         done || late
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -232,6 +232,13 @@ impl Running {
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
+    }
+
+    /// `kill -9`; when it was gone.
+    pub(crate) fn kill(&mut self) -> Instant {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("waited");
+        Instant::now()
     }
 
     /// Waits for the end; all it said since the last line asked for, and its exit code.

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::harness::{Running, World};
 use super::running::until;
 
-const ATLAS: &str = "[hms]\nname = \"atlas\"\n[hosts]\ncheck_time = \"1s\"\n";
-const BOREALIS: &str = "[hms]\nname = \"borealis\"\n[hosts]\ncheck_time = \"2s\"\n";
+pub(crate) const ATLAS: &str = "[hms]\nname = \"atlas\"\n[hosts]\ncheck_time = \"1s\"\n";
+pub(crate) const BOREALIS: &str = "[hms]\nname = \"borealis\"\n[hosts]\ncheck_time = \"2s\"\n";
 
 /// An invitation of the HMS on `state`, as one pastes it.
 fn invitation(world: &World, state: &str) -> String {
@@ -15,12 +15,12 @@ fn invitation(world: &World, state: &str) -> String {
     line.strip_prefix("hms serve --join ").expect("a command").trim().to_owned()
 }
 
-fn starts(world: &World, state: &str, settings: &str, invitation: &str) -> Running {
+pub(crate) fn starts(world: &World, state: &str, settings: &str, invitation: &str) -> Running {
     world.write(&format!("{state}/hms.toml"), settings);
     world.start(state, &["serve", "--listen", "127.0.0.1:0", "--join", invitation])
 }
 
-fn pair(world: &World) -> (Running, Running) {
+pub(crate) fn pair(world: &World) -> (Running, Running) {
     let atlas = world.serve("a", ATLAS);
     let borealis = starts(world, "b", BOREALIS, &invitation(world, "a"));
     borealis.line("HMS ready: borealis, secondary of atlas");
@@ -155,6 +155,56 @@ fn a_host_waits_for_the_other_hms_but_not_for_a_dead_one() {
     let took = since.elapsed();
     assert_eq!(world.json("bob", &["self"])["replicated"], false);
     assert!(took < std::time::Duration::from_secs(1), "answered after {took:?}");
+}
+
+#[test]
+fn drain_hands_over_and_says_to_whom() {
+    shows!("R-PEE-86", "R-PEE-87");
+    let world = World::new();
+    let (atlas, borealis) = pair(&world);
+    until(&world, "a", &["peers"], |rows| rows[0]["equal"] == true);
+    let users = ["ann", "bob"];
+    let hosts = users.map(|user| world.join("a", user, &[]));
+    let before = world.json("a", &["hosts"]);
+    let drained = world.json("a", &["drain"]);
+    assert_eq!(
+        (&drained["name"], &drained["successor"], &drained["complete"], &drained["hosts"]),
+        (&json!("atlas"), &json!("borealis"), &json!(true), &json!(2)),
+        "{drained}"
+    );
+    assert!(drained["elapsed_ms"].as_u64().is_some_and(|ms| (1000..=5000).contains(&ms)), "{drained}");
+    // With a check time of 1 s each of them was heard while it handed over.
+    assert_eq!(drained["sent"], 2, "{drained}");
+    assert_eq!(atlas.end().code, 0);
+    borealis.line("this HMS is the primary now");
+    let after = until(&world, "b", &["hosts"], |rows| {
+        let rows = rows.as_array().expect("rows");
+        rows.len() == 2 && rows.iter().all(|row| row["via"] == "borealis")
+    });
+    for row in [0, 1] {
+        assert_eq!(before[row]["since"], after[row]["since"], "it did not register anew");
+        assert_eq!(after[row]["status"], "up");
+    }
+
+    let alone = world.expect(1, "b", &["drain"]);
+    assert!(alone.err.contains("nobody can take over from borealis: atlas is down"), "{alone:?}");
+    assert!(alone.err.contains("hms drain --alone"), "{alone:?}");
+    assert_eq!(world.json("b", &["status"])["role"], "primary", "it goes on");
+
+    let atlas = world.start("a", &["serve", "--listen", "127.0.0.1:0"]);
+    atlas.line("HMS ready: atlas, secondary of borealis");
+    until(&world, "b", &["peers"], |rows| rows[0]["status"] == "up" && rows[0]["equal"] == true);
+    let said = world.expect(0, "a", &["drain"]).err;
+    assert!(
+        said.contains("atlas has stopped after") && said.contains("borealis has taken over 2 hosts"),
+        "{said}"
+    );
+    atlas.end();
+    drop(hosts);
+    let said = world.expect(0, "b", &["drain", "--alone"]).err;
+    assert!(said.contains("nobody has taken over: 2 hosts keep their lists"), "{said}");
+    assert_eq!(borealis.end().code, 0);
+    world.expect(8, "b", &["drain"]);
 }
 
 #[test]

@@ -429,8 +429,12 @@ fn realms_are_apart() {
 fn the_demo_is_right() {
     let world = World::new();
     let demo = world.start("unused", &["demo", "--hosts", "5"]);
-    demo.line("HMS ready: demo");
+    demo.line("HMS ready: atlas");
+    demo.line("HMS ready: borealis, secondary of atlas");
+    demo.line("borealis is the primary after");
+    demo.line("HMS ready: atlas, secondary of borealis");
     demo.line("Verdict");
+    demo.line("0 lost, 0 registered anew");
     demo.line("OK: all lists are right");
     assert_eq!(demo.end().code, 0);
     assert!(!world.path("unused").exists());

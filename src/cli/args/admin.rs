@@ -294,6 +294,25 @@ pub(in crate::cli) enum RealmAction {
     },
 }
 
+/// Hand over to another HMS and stop
+///
+/// Another HMS gets all that this one knows, hosts are sent there, then `hms serve` ends; this waits for it, some 1 to 5 s.
+/// Exit 1, and the HMS goes on, if no other HMS can take over; exit 1 as well if it stopped and the other one has not
+/// confirmed everything.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms drain            before an update of this machine; `hms serve` comes back as a secondary
+  hms drain --alone    stop although nobody takes over: hosts wait until it runs again")]
+pub(in crate::cli) struct Drain {
+    /// Stop as well if no other HMS can take over
+    #[arg(long)]
+    pub(in crate::cli) alone: bool,
+    /// Print {name, successor, complete, hosts, sent, elapsed_ms}
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
 /// Bring the edited settings file into force
 ///
 /// A broken file changes nothing, and every problem is shown (exit 78). No host is lost.

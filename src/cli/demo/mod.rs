@@ -1,18 +1,25 @@
-//! `hms demo`: a real HMS, real hosts and a bad network on one machine, with a verdict.
+//! `hms demo`: a real pair of HMSs, real hosts and a bad network on one machine, with a verdict.
 
 mod process;
 pub(super) mod relay;
 mod stage;
 mod verdict;
 
+use std::collections::BTreeMap;
+
 use super::args::Demo;
 use super::fail::{Failure, NO, OK, Outcome};
 use super::rows::{self, List, Row};
 use super::table::{Cell, table};
 use super::{human, out};
+use crate::shell::clock;
 use crate::time::Duration;
 use out::Look;
-use stage::Stage;
+use stage::{CHECK_TIME, PAIR, Stage};
+use verdict::registered_anew;
+
+/// A host whose HMS is killed is served again this long after its next heartbeat, which comes within 1.1 check times.
+const FAIL_OVER: Duration = Duration::from_millis(5000 + CHECK_TIME.as_millis() as u64 * 11 / 10);
 
 /// The first six; more are numbered.
 const CAST: [(&str, &str); 6] = [
@@ -27,7 +34,7 @@ const CAST: [(&str, &str); 6] = [
 pub(super) fn run(args: &Demo) -> Outcome {
     let mut stage = Stage::new(args)?;
     out::line(format_args!(
-        "One HMS and {} hosts, as processes on this machine. Between each host and the HMS is a network that loses {} % of",
+        "Two HMSs and {} hosts, as processes on this machine. Between each host and each HMS is a network that loses {} % of",
         args.hosts, args.loss
     ));
     out::line(
@@ -51,8 +58,10 @@ fn play(stage: &mut Stage, args: &Demo) -> Result<(), Failure> {
     leave(stage)?;
     die(stage)?;
     move_on(stage)?;
-    restart(stage)?;
-    judge(stage)
+    let before = registrations(stage)?;
+    let took = fail_over(stage)?;
+    come_back(stage)?;
+    judge(stage, &before, took)
 }
 
 fn title(text: &str) {
@@ -64,10 +73,20 @@ fn said(text: &str) {
 }
 
 fn start(stage: &mut Stage) -> Result<(), Failure> {
+    let [atlas, borealis] = PAIR;
     title("An HMS starts");
-    let ready = stage.start_hms()?;
-    said(&ready);
-    Ok(())
+    said(&stage.start_hms(atlas, None)?);
+    title("A second one joins it, by what `hms token --hms` printed there: hms serve --join hmsp1_…");
+    let invitation = stage.invitation(atlas)?;
+    said(&stage.start_hms(borealis, Some(&invitation))?);
+    stage.wait_for("the two are a pair", |stage| {
+        let role = |name| Ok::<_, Failure>(stage.status(name)?["role"].clone());
+        match (role(atlas), role(borealis)) {
+            (Ok(one), Ok(other)) if one == "primary" && other == "secondary" => Ok(()),
+            roles => Err(format!("{roles:?}")),
+        }
+    })?;
+    stage.watch(atlas)
 }
 
 fn join(stage: &mut Stage, args: &Demo) -> Result<(), Failure> {
@@ -85,12 +104,13 @@ fn join(stage: &mut Stage, args: &Demo) -> Result<(), Failure> {
         expected.services.push("sip:5060/udp".to_owned());
     }
     stage.wait_until_equal()?;
-    said("Every host has the whole list in its storage:");
-    show_table(stage)
+    said("Both HMSs have the whole list, and every host has it in its storage:");
+    let [atlas, _] = PAIR;
+    show_table(stage, atlas)
 }
 
-fn show_table(stage: &Stage) -> Result<(), Failure> {
-    let rows = stage.table()?;
+fn show_table(stage: &Stage, hms: &str) -> Result<(), Failure> {
+    let rows = stage.table(hms)?;
     for line in rows::show(&rows, List::Hosts, out::colours()).lines() {
         said(line);
     }
@@ -130,11 +150,12 @@ fn die(stage: &mut Stage) -> Result<(), Failure> {
 }
 
 fn move_on(stage: &mut Stage) -> Result<(), Failure> {
+    let [atlas, _] = PAIR;
     // Where datagrams are lost, a host may have found the way to the HMS that leads around its relay.
     let behind = |row: &&Row| {
         row.user != "alice" && row.address.is_some() && row.reported.first() != row.address.as_ref()
     };
-    let Some(before) = stage.table()?.iter().find(behind).map(place) else {
+    let Some(before) = stage.table(atlas)?.iter().find(behind).map(place) else {
         title("A host moves");
         said("not shown: all hosts have found a way around their bad network");
         return Ok(());
@@ -143,7 +164,7 @@ fn move_on(stage: &mut Stage) -> Result<(), Failure> {
     title(&format!("The router in front of {user} forgets the port it gave: {user} is somewhere else now"));
     stage.actor(&user)?.relay.signal("USR1");
     let after = stage.wait_for("there is another address", |stage| {
-        let rows = stage.table().map_err(|failure| failure.message)?;
+        let rows = stage.table(atlas).map_err(|failure| failure.message)?;
         match rows.iter().find(|row| row.user == user).map(place) {
             Some(now) if now.address != before.address => Ok(now),
             other => Err(format!("{user} is at {other:?}")),
@@ -173,43 +194,85 @@ fn place(row: &Row) -> Place {
     }
 }
 
-fn restart(stage: &mut Stage) -> Result<(), Failure> {
-    title("The HMS stops");
-    stage.stop_hms()?;
-    let expected = stage.expected();
-    stage.wait_for("every host notices", |stage| {
-        let fresh = |actor: &&stage::Actor| stage.list(actor).map_or(true, |(_, fresh)| fresh);
-        let left: Vec<&str> = stage
-            .actors
-            .iter()
-            .filter(|actor| actor.there)
-            .filter(fresh)
-            .map(|actor| actor.expected.user.as_str())
-            .collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("not noticed by {}", left.join(", "))) }
-    })?;
-    said(&format!(
-        "every host still has its list of {} in its storage, and says how old it is",
-        human::count(expected.len(), "host")
-    ));
-    title("The HMS starts again");
-    let ready = stage.start_hms()?;
-    said(&ready);
-    let took = stage.wait_until_equal()?;
-    said(&format!("all rows are back {} later, and nobody touched a host", span(took)));
-    Ok(())
+/// Since when each user that is there is registered.
+fn registrations(stage: &Stage) -> Result<BTreeMap<String, Option<String>>, Failure> {
+    let mut all = BTreeMap::new();
+    for name in stage.running() {
+        all.extend(stage.table(name)?.into_iter().map(|row| (row.user, row.since)));
+    }
+    Ok(all)
 }
 
-/// Every list against the hosts that run.
-fn judge(stage: &mut Stage) -> Result<(), Failure> {
-    title("Verdict: every list against the hosts that run");
-    let wrong = stage.all_differences();
-    let names = std::iter::once("HMS")
-        .chain(stage.actors.iter().filter(|actor| actor.there).map(|actor| actor.expected.user.as_str()));
+/// The primary dies; returns after what time the last host was served by the other one.
+fn fail_over(stage: &mut Stage) -> Result<Duration, Failure> {
+    let [atlas, borealis] = PAIR;
+    title(&format!("{atlas}, the primary, dies (kill -9)"));
+    let since = clock::now();
+    stage.kill_hms(atlas)?;
+    stage.watch(borealis)?;
+    stage.wait_for("every host is served by the other HMS", |stage| {
+        let table = stage.table(borealis).map_err(|failure| failure.message)?;
+        let is_home =
+            |user: &str| table.iter().any(|row| row.user == user && row.via.as_deref() == Some(borealis));
+        let hears =
+            |actor: &stage::Actor| stage.list(actor).is_ok_and(|(_, hms)| hms.as_deref() == Some(borealis));
+        let there = stage.actors.iter().filter(|actor| actor.there);
+        let left: Vec<&str> = there
+            .filter(|actor| !(is_home(&actor.expected.user) && hears(actor)))
+            .map(|actor| actor.expected.user.as_str())
+            .collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("not yet {}", left.join(", "))) }
+    })?;
+    let took = clock::now().since(since);
     let hosts = human::count(stage.expected().len(), "host");
+    said(&format!("{borealis} serves all {hosts} after {}: with the sessions that they had", span(took)));
+    stage.wait_until_equal()?;
+    stage.wait_for("the other HMS leads", |stage| {
+        let status = stage.status(borealis).map_err(|failure| failure.message)?;
+        if status["role"] == "primary" { Ok(()) } else { Err(format!("it is {}", status["role"])) }
+    })?;
+    said(&format!("{borealis} is the primary after {}", span(clock::now().since(since))));
+    Ok(took)
+}
+
+fn come_back(stage: &mut Stage) -> Result<(), Failure> {
+    let [atlas, borealis] = PAIR;
+    title(&format!("{atlas} starts again"));
+    said(&stage.start_hms(atlas, None)?);
+    let since = clock::now();
+    stage.wait_for("both tables are equal", |stage| {
+        let equal = |name| stage.is_equal(name).unwrap_or(false);
+        if equal(atlas) && equal(borealis) {
+            return Ok(());
+        }
+        let row = |name| stage.status(name).map(|status| status["peers"].to_string()).unwrap_or_default();
+        Err(format!("{atlas} says {}\n   {borealis} says {}", row(atlas), row(borealis)))
+    })?;
+    stage.wait_until_equal()?;
+    said(&format!(
+        "both have the same table {} later, and nobody touched a host:",
+        span(clock::now().since(since))
+    ));
+    show_table(stage, atlas)
+}
+
+/// Every list against the hosts that run, and what became of their registrations.
+fn judge(
+    stage: &mut Stage,
+    before: &BTreeMap<String, Option<String>>,
+    took: Duration,
+) -> Result<(), Failure> {
+    title("Verdict: every list against the hosts that run");
+    let mut wrong = stage.all_differences();
+    let hosts = human::count(stage.expected().len(), "host");
+    let names = stage
+        .running()
+        .map(|name| format!("HMS {name}"))
+        .chain(stage.actors.iter().filter(|actor| actor.there).map(|actor| actor.expected.user.clone()));
     let lines: Vec<Vec<Cell>> = names
         .map(|name| {
-            let found = wrong.iter().filter(|difference| difference.starts_with(&format!("{name}:"))).count();
+            let list = name.trim_start_matches("HMS ");
+            let found = wrong.iter().filter(|difference| difference.starts_with(&format!("{list}:"))).count();
             let verdict = match found {
                 0 => Cell::new("right", Look::Green),
                 n => Cell::new(human::count(n, "difference"), Look::Red),
@@ -219,6 +282,19 @@ fn judge(stage: &mut Stage) -> Result<(), Failure> {
         .collect();
     for line in table(&["LIST OF", "MUST HAVE", "IS"], &lines, out::colours()).lines() {
         said(line);
+    }
+    let after = registrations(stage)?;
+    let anew = registered_anew(before, &after);
+    said(&format!(
+        "of {hosts}: {} lost, {} registered anew; the last one was served again {} after the kill, {} allowed",
+        before.keys().filter(|user| !after.contains_key(*user)).count(),
+        anew.len(),
+        span(took),
+        span(FAIL_OVER)
+    ));
+    wrong.extend(anew.into_iter().map(|user| format!("{user} had to register anew")));
+    if took > FAIL_OVER {
+        wrong.push(format!("the fail-over took {}, not at most {}", span(took), span(FAIL_OVER)));
     }
     if wrong.is_empty() { Ok(()) } else { Err(Failure::new(NO, wrong.join("\n"))) }
 }

@@ -20,8 +20,10 @@ use crate::shell::control::{Client, Events};
 use crate::shell::paths::{Socket, find_socket};
 use crate::time::{Duration, Instant};
 
-/// The settings of the demo's HMS: a short check time, so that it can be waited for.
-const SETTINGS: &str = "[hms]\nname = \"demo\"\n[hosts]\ncheck_time = \"1s\"\n";
+/// The HMSs, the primary first.
+pub(super) const PAIR: [&str; 2] = ["atlas", "borealis"];
+/// How often a host says that it is there: short, so that it can be waited for.
+pub(super) const CHECK_TIME: Duration = Duration::from_secs(1);
 /// How long the demo looks for news before it looks at the lists again.
 const TURN: Duration = Duration::from_millis(25);
 /// Nothing that the demo waits for takes longer.
@@ -38,6 +40,16 @@ pub(super) struct Actor {
     pub(super) there: bool,
 }
 
+/// One of the HMSs.
+#[derive(Debug)]
+struct Hms {
+    name: &'static str,
+    state: PathBuf,
+    /// Nothing while it does not run.
+    process: Option<Process>,
+    address: Option<SocketAddr>,
+}
+
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -45,8 +57,7 @@ pub(super) struct Stage {
     loss: u8,
     seed: u64,
     interrupted: Arc<AtomicBool>,
-    hms: Option<Process>,
-    address: Option<SocketAddr>,
+    pair: Vec<Hms>,
     news: Option<Events>,
     started: Instant,
     pub(super) actors: Vec<Actor>,
@@ -56,8 +67,15 @@ impl Stage {
     pub(super) fn new(args: &Demo) -> Result<Self, Failure> {
         let failed = |e: std::io::Error| Failure::no(format!("cannot make a temporary directory: {e}"));
         let dir = tempfile::Builder::new().prefix("hms-demo-").tempdir().map_err(failed)?;
-        fs::create_dir(dir.path().join("hms")).map_err(failed)?;
-        fs::write(dir.path().join("hms/hms.toml"), SETTINGS).map_err(failed)?;
+        let mut pair = Vec::new();
+        for name in PAIR {
+            let state = dir.path().join(name);
+            fs::create_dir(&state).map_err(failed)?;
+            let settings =
+                format!("[hms]\nname = \"{name}\"\n[hosts]\ncheck_time = \"{}s\"\n", CHECK_TIME.as_secs());
+            fs::write(state.join("hms.toml"), settings).map_err(failed)?;
+            pair.push(Hms { name, state, process: None, address: None });
+        }
         let interrupted = Arc::new(AtomicBool::new(false));
         for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
             // Without it Ctrl-C leaves the temporary directory behind, no more.
@@ -68,16 +86,11 @@ impl Stage {
             loss: args.loss,
             seed: args.seed,
             interrupted,
-            hms: None,
-            address: None,
+            pair,
             news: None,
             started: clock::now(),
             actors: Vec::new(),
         })
-    }
-
-    fn hms_state(&self) -> PathBuf {
-        self.dir.path().join("hms")
     }
 
     /// Time since the demo began.
@@ -85,43 +98,98 @@ impl Stage {
         clock::now().since(self.started)
     }
 
-    /// Starts the HMS, again on the same port; returns its first line.
-    pub(super) fn start_hms(&mut self) -> Result<String, Failure> {
-        let state = self.hms_state();
-        let listen = self.address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).to_string();
-        let arguments = ["serve", "--listen", &listen, "--state", &text(&state)];
-        let mut hms = Process::start("hms", self.dir.path(), &arguments)?;
-        let ready = hms.line()?;
-        self.hms = Some(hms);
-        let status = ask(&state, &json!({"cmd": "status"}))?;
-        let address = status.pointer("/listen/0").and_then(Value::as_str).and_then(|text| text.parse().ok());
-        self.address = address;
-        if address.is_none() {
-            return Err(Failure::no(format!("the HMS does not say where it listens: {status}")));
+    fn hms(&self, name: &str) -> Result<&Hms, Failure> {
+        let found = self.pair.iter().find(|hms| hms.name == name);
+        found.ok_or_else(|| Failure::no(format!("the demo has no HMS {name}")))
+    }
+
+    fn hms_mut(&mut self, name: &str) -> Result<&mut Hms, Failure> {
+        let found = self.pair.iter_mut().find(|hms| hms.name == name);
+        found.ok_or_else(|| Failure::no(format!("the demo has no HMS {name}")))
+    }
+
+    /// The HMSs that run.
+    pub(super) fn running(&self) -> impl Iterator<Item = &'static str> {
+        self.pair.iter().filter(|hms| hms.process.is_some()).map(|hms| hms.name)
+    }
+
+    /// Starts an HMS, again on the same port, with the invitation that the other one printed if it is new; returns its
+    /// first line.
+    pub(super) fn start_hms(&mut self, name: &str, invitation: Option<&str>) -> Result<String, Failure> {
+        let dir = self.dir.path().to_path_buf();
+        let hms = self.hms_mut(name)?;
+        let listen = hms.address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).to_string();
+        let state = text(&hms.state);
+        let mut arguments = vec!["serve", "--listen", &listen, "--state", &state];
+        arguments.extend(invitation.into_iter().flat_map(|invitation| ["--join", invitation]));
+        let mut process = Process::start(name, &dir, &arguments)?;
+        let ready = process.line()?;
+        hms.process = Some(process);
+        let status = ask(&hms.state, &json!({"cmd": "status"}))?;
+        hms.address = status.pointer("/listen/0").and_then(Value::as_str).and_then(|text| text.parse().ok());
+        if hms.address.is_none() {
+            return Err(Failure::no(format!("{name} does not say where it listens: {status}")));
         }
-        let client = Client::connect(&find_socket(&state, Socket::Observe))?;
-        self.news = Some(client.stream(&json!({"cmd": "watch"}))?);
         Ok(ready)
     }
 
-    /// Stops the HMS the orderly way.
-    pub(super) fn stop_hms(&mut self) -> Result<(), Failure> {
-        self.news = None;
-        let Some(mut hms) = self.hms.take() else { return Ok(()) };
-        command(&self.hms_state(), &json!({"cmd": "stop"}))?;
-        if !hms.wait(PATIENCE) {
-            return Err(Failure::no("the HMS does not stop"));
+    /// What `hms token --hms` prints at an HMS.
+    pub(super) fn invitation(&self, name: &str) -> Result<String, Failure> {
+        let hms = self.hms(name)?;
+        let address = hms.address.map(|address| address.to_string()).unwrap_or_default();
+        process::run(&["token", "--hms", "--bare", "--address", &address, "--state", &text(&hms.state)])
+    }
+
+    /// Shows from now on what this HMS tells of its directory.
+    pub(super) fn watch(&mut self, name: &str) -> Result<(), Failure> {
+        let client = Client::connect(&find_socket(&self.hms(name)?.state, Socket::Observe))?;
+        self.news = Some(client.stream(&json!({"cmd": "watch"}))?);
+        Ok(())
+    }
+
+    /// Kills an HMS as a power cut would.
+    pub(super) fn kill_hms(&mut self, name: &str) -> Result<(), Failure> {
+        if let Some(mut process) = self.hms_mut(name)?.process.take() {
+            process.kill();
         }
         Ok(())
     }
 
-    /// Starts a host behind a network of its own, with a token that `hms token` prints for it.
+    /// What an HMS says of itself and of the other one.
+    pub(super) fn status(&self, name: &str) -> Result<Value, Failure> {
+        ask(&self.hms(name)?.state, &json!({"cmd": "status"}))
+    }
+
+    /// Whether the other HMS is up, and both find their tables equal.
+    pub(super) fn is_equal(&self, name: &str) -> Result<bool, Failure> {
+        let status = self.status(name)?;
+        let is = |key: &str, wanted: Value| status.pointer(key) == Some(&wanted);
+        Ok(is("/peers/0/status", json!("up")) && is("/peers/0/equal", json!(true)))
+    }
+
+    /// Stops the HMSs in order; none is left to hand over to.
+    fn stop_pair(&mut self) {
+        self.news = None;
+        for hms in self.pair.iter().filter(|hms| hms.process.is_some()) {
+            // What cannot be told is killed when it is dropped.
+            let _ = command(&hms.state, &json!({"cmd": "stop"}));
+        }
+        for process in self.pair.iter_mut().filter_map(|hms| hms.process.as_mut()) {
+            process.wait(PATIENCE);
+        }
+    }
+
+    /// Starts a host behind networks of its own, one to each HMS, with a token that `hms token` prints for it.
     pub(super) fn start_host(&mut self, user: &str, host: &str, options: &[&str]) -> Result<(), Failure> {
         let number = u8::try_from(self.actors.len()).unwrap_or(u8::MAX).saturating_add(11);
         let own = process::own_address(number);
         let relay = self.start_relay(user, own, number)?;
-        let (hms, state) = (text(&self.hms_state()), self.dir.path().join(user));
-        let token = process::run(&["token", user, "--bare", "--address", &relay.1, "--state", &hms])?;
+        let state = self.dir.path().join(user);
+        let hms = self.pair.first().map(|hms| text(&hms.state)).unwrap_or_default();
+        let (relay, addresses) = relay;
+        let mut arguments = vec!["token", user, "--bare", "--state", &hms];
+        arguments.extend(addresses.iter().flat_map(|address| ["--address", address.as_str()]));
+        let token = process::run(&arguments)?;
         let state_text = text(&state);
         let bind = own.to_string();
         let mut arguments = vec!["join", &token, "--name", host, "--bind", &bind, "--state", &state_text];
@@ -136,19 +204,21 @@ impl Stage {
             services: Vec::new(),
             address: own,
         };
-        self.actors.push(Actor { expected, state, agent, relay: relay.0, there: true });
+        self.actors.push(Actor { expected, state, agent, relay, there: true });
         Ok(())
     }
 
-    /// Its process, and the address on which it takes what the host sends.
-    fn start_relay(&self, user: &str, own: IpAddr, number: u8) -> Result<(Process, String), Failure> {
-        let to = self.address.map(|address| address.to_string()).unwrap_or_default();
+    /// Its process, and the addresses on which it takes what the host sends, one for each HMS.
+    fn start_relay(&self, user: &str, own: IpAddr, number: u8) -> Result<(Process, Vec<String>), Failure> {
+        let to: Vec<String> =
+            self.pair.iter().filter_map(|hms| hms.address).map(|to| to.to_string()).collect();
         let (from, loss) = (own.to_string(), self.loss.to_string());
         let seed = self.seed.wrapping_mul(256).wrapping_add(number.into()).to_string();
-        let arguments = ["demo-relay", "--to", &to, "--from", &from, "--loss", &loss, "--seed", &seed];
+        let mut arguments = vec!["demo-relay", "--from", &from, "--loss", &loss, "--seed", &seed];
+        arguments.extend(to.iter().flat_map(|to| ["--to", to.as_str()]));
         let mut relay = Process::start(&format!("relay-{user}"), self.dir.path(), &arguments)?;
-        let address = relay.line()?;
-        Ok((relay, address))
+        let addresses = to.iter().map(|_| relay.line()).collect::<Result<_, _>>()?;
+        Ok((relay, addresses))
     }
 
     /// Runs `hms ARGUMENTS` at the host of `user`.
@@ -170,16 +240,17 @@ impl Stage {
         self.actors.iter().filter(|actor| actor.there).map(|actor| actor.expected.clone()).collect()
     }
 
-    /// The HMS's own list.
-    pub(super) fn table(&self) -> Result<Vec<Row>, Failure> {
-        Ok(list(&self.hms_state(), &json!({"cmd": "hosts"}))?.0)
+    /// An HMS's own list.
+    pub(super) fn table(&self, name: &str) -> Result<Vec<Row>, Failure> {
+        Ok(list(&self.hms(name)?.state, &json!({"cmd": "hosts"}))?.0)
     }
 
-    /// The list in the storage of one host, and whether an HMS keeps it up to date.
-    pub(super) fn list(&self, actor: &Actor) -> Result<(Vec<Row>, bool), Failure> {
+    /// The list in the storage of one host, and the HMS that keeps it up to date.
+    pub(super) fn list(&self, actor: &Actor) -> Result<(Vec<Row>, Option<String>), Failure> {
         let (hosts, who) = list(&actor.state, &json!({"cmd": "who"}))?;
-        let fresh = who.get("source").and_then(Value::as_str) == Some("hms");
-        Ok((hosts, fresh))
+        let text = |key: &str| who.get(key).and_then(Value::as_str);
+        let fresh = text("source") == Some("hms");
+        Ok((hosts, text("hms").filter(|_| fresh).map(str::to_owned)))
     }
 
     /// All differences of all lists from what they must say.
@@ -189,7 +260,7 @@ impl Stage {
             Ok(rows) => differences(&expected, &rows).into_iter().map(|d| format!("{name}: {d}")).collect(),
             Err(failure) => vec![format!("{name}: {failure}")],
         };
-        let mut all = told("HMS", self.table());
+        let mut all: Vec<String> = self.running().flat_map(|name| told(name, self.table(name))).collect();
         for actor in self.actors.iter().filter(|actor| actor.there) {
             all.extend(told(&actor.expected.user, self.list(actor).map(|(rows, _)| rows)));
         }
@@ -273,8 +344,7 @@ impl Stage {
                 *total += count.parse::<u64>().unwrap_or(0);
             }
         }
-        // All is shown already: what is left is killed when it is dropped.
-        let _ = self.stop_hms();
+        self.stop_pair();
         sum
     }
 }

@@ -1,5 +1,6 @@
 //! Is a list what it should be? Computed against the hosts that the demo started, not against another list.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::cli::rows::Row;
@@ -29,6 +30,15 @@ pub(super) fn differences(expected: &[Expected], rows: &[Row]) -> Vec<String> {
     let strangers = rows.iter().filter(|row| !expected.iter().any(|want| want.user == row.user));
     found.extend(strangers.map(|row| format!("{} should not be there", row.user)));
     found
+}
+
+/// The users whose registration is not the one that it was; who has none now is missing in a list already.
+pub(super) fn registered_anew(
+    before: &BTreeMap<String, Option<String>>,
+    after: &BTreeMap<String, Option<String>>,
+) -> Vec<String> {
+    let anew = |(user, since): &(&String, &Option<String>)| after.get(*user).is_some_and(|now| now != *since);
+    before.iter().filter(anew).map(|(user, _)| user.clone()).collect()
 }
 
 fn host_differences(want: &Expected, row: &Row) -> Vec<String> {
@@ -87,6 +97,17 @@ mod tests {
     #[test]
     fn a_right_list_has_no_differences() {
         assert_eq!(differences(&[expected("a"), expected("b")], &[row("b"), row("a")]), [""; 0]);
+    }
+
+    #[test]
+    fn who_registered_anew_is_named() {
+        let of = |all: &[(&str, &str)]| {
+            let one = |(user, since): &(&str, &str)| ((*user).to_owned(), Some((*since).to_owned()));
+            all.iter().map(one).collect::<BTreeMap<_, _>>()
+        };
+        let before = of(&[("a", "10:00"), ("b", "10:01"), ("c", "10:02")]);
+        assert_eq!(registered_anew(&before, &before), [""; 0]);
+        assert_eq!(registered_anew(&before, &of(&[("a", "10:00"), ("b", "10:05")])), ["b"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::limits::{COMPARE_EVERY, FETCH_EVERY};
 use crate::registry::{Reader, Teller};
 use crate::time::Instant;
 use crate::transport::LinkId;
-use crate::wire::peer::{Begin, Cursor, Phase};
+use crate::wire::peer::{Begin, Cursor, Phase, Root};
 
 pub(super) struct Peer {
     pub(super) process: Process,
@@ -36,7 +36,9 @@ pub(super) struct Peer {
     pub(super) control: Vec<Vec<u8>>,
     /// When the last DELTA or PAGE came or went.
     pub(super) exchanged: Option<Instant>,
-    /// Whether its rows here were those there when that was last compared.
+    /// Its last ROOT of the rows homed at itself.
+    pub(super) told: Option<Root>,
+    /// Whether its rows here were those there when that was last compared; none after a copy, until it is.
     pub(super) equal: Option<bool>,
 }
 
@@ -146,6 +148,7 @@ impl Peer {
             serves: Serves::new(now),
             control: Vec::new(),
             exchanged: None,
+            told: None,
             equal: None,
         }
     }

@@ -87,8 +87,10 @@ impl Exchange {
             return;
         };
         let out = &mut peer.out;
-        if out.flush_at.is_none() && out.waits(now, table.registry) {
-            let at_once = out.urgent.is_some() || stopping;
+        // What waits for its exchange time when the HMS stops does not wait any longer.
+        let at_once = out.urgent.is_some() || stopping;
+        let planned = out.flush_at.is_some_and(|at| !at_once || at <= now);
+        if !planned && out.waits(now, table.registry) {
             out.flush_at = Some(if at_once { now } else { next });
         }
         out.flushing |= out.flush_at.is_some_and(|at| at <= now);
@@ -124,7 +126,7 @@ impl Exchange {
         others.all(|peer| peer.out.has(revision)).then_some(true)
     }
 
-    /// Whether a neighbour has confirmed all that there is to be told (PEE-86).
+    /// Whether a neighbour has confirmed all that there is to be told (R-PEE-86).
     pub fn has_everything(&self, now: Instant, server: ServerId, table: &Table<'_>) -> bool {
         self.peers.get(&server).is_some_and(|peer| {
             let out = &peer.out;

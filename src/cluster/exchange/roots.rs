@@ -72,6 +72,14 @@ impl Peer {
 }
 
 impl Exchange {
+    /// What differed has come. If it changed there meanwhile only the next ROOT shows whether it is the same.
+    pub(super) fn judge_copy(&mut self, server: ServerId, home: Process, table: &mut Table<'_>) {
+        let Some(peer) = self.peers.get_mut(&server).filter(|peer| peer.process == home) else { return };
+        let here = root(table.registry, home);
+        let same = peer.told.is_some_and(|told| (told.rows, told.digest) == (here.rows, here.digest));
+        peer.equal = same.then_some(true);
+    }
+
     /// Compares a ROOT with the sum here; what differs is asked for (R-PEE-78).
     pub(super) fn take_root(&mut self, now: Instant, server: ServerId, told: Root, table: &mut Table<'_>) {
         let neighbours = self.neighbours();
@@ -83,7 +91,7 @@ impl Exchange {
         let here = root(table.registry, told.home);
         let equal = (here.rows, here.digest) == (told.rows, told.digest);
         if itself {
-            peer.equal = Some(equal);
+            (peer.told, peer.equal) = (Some(told), Some(equal));
         }
         if equal {
             return;

@@ -40,6 +40,7 @@ impl Exchange {
         peer.exchanged = Some(now);
         if page.is_last() {
             peer.asks.wants.remove(&home);
+            self.judge_copy(server, home, table);
         } else if let Some((_, fetching)) = peer.asks.fetching() {
             fetching.after = page.up_to.max(after);
         }

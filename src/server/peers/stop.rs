@@ -1,6 +1,6 @@
 //! The end of an HMS: the table goes to a successor, and hosts follow (spec 10.10).
 
-use super::super::{Event, Server};
+use super::super::{Event, HandedOver, Server};
 use crate::ident::Process;
 use crate::time::Instant;
 use crate::wire::AnnounceEvent;
@@ -25,6 +25,23 @@ impl Server {
             self.attend(now);
             self.exchange_turn(now);
             self.attend(now);
+        }
+    }
+
+    /// The name of the HMS that would take over if this one stopped now (R-PEE-85).
+    pub fn successor(&self) -> Option<String> {
+        self.peers.cluster.successor().map(|process| self.member_name(process.server))
+    }
+
+    /// How far a stop has come.
+    pub fn handed_over(&self) -> HandedOver {
+        let all = self.peers.cluster.handed_over_to();
+        let last = all.or_else(|| self.peers.hand_over.map(|to| to.successor));
+        HandedOver {
+            successor: last.map(|process| self.member_name(process.server)),
+            complete: all.is_some(),
+            hosts: self.registry.realms().map(|realm| self.registry.counts(realm).known).sum(),
+            sent: self.sent_on.len(),
         }
     }
 

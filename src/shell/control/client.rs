@@ -66,6 +66,12 @@ impl Client {
         Ok(answer.get_mut("ok").map(Value::take).unwrap_or_default())
     }
 
+    /// Waits until the daemon has closed the connection, as it does at its end.
+    pub fn until_closed(&mut self) -> Result<(), ControlError> {
+        while self.receive::<Value>()?.is_some() {}
+        Ok(())
+    }
+
     /// Sends a request that is answered with a list; `row` gets each row as it comes. Returns the answer behind them.
     pub fn list(
         &mut self,

@@ -40,6 +40,11 @@ impl Daemon<'_> {
                 }
                 Err(error) => self.engine.control.answer(request.from, Err(error.into())),
             },
+            "drain" => {
+                if let Err(error) = self.drain(request) {
+                    self.engine.control.answer(request.from, Err(error));
+                }
+            }
             _ => match self.decide(request) {
                 Some(decided) => self.answer_decision(request.from, decided),
                 None => {

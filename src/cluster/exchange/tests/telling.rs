@@ -175,6 +175,19 @@ fn who_hands_over_knows_when_all_is_there() {
 }
 
 #[test]
+fn a_copy_is_shown_as_equal_when_it_has_come() {
+    let mut world = World::new(11, 2);
+    world.start(0);
+    world.run(secs(5));
+    world.register_many(0, 0..5);
+    world.start(1);
+    world.run(secs(8));
+    let now = world.now;
+    let figures = world.running(1).table(now, |exchange, table| exchange.figures(now, id(0), table)).unwrap();
+    assert_eq!((figures.rows, figures.equal), (5, Some(true)), "not only with the ROOT of the next minute");
+}
+
+#[test]
 fn what_differs_is_shown() {
     let mut world = World::settled(10, 2);
     world.register_many(0, 0..5);

@@ -4,5 +4,6 @@ mod facts;
 mod hosts;
 mod meeting;
 mod replicated;
+mod stop;
 mod table;
 mod world;
