@@ -12,7 +12,7 @@ use crate::live::{Hosts, Live};
 use crate::process::{Process, Usage};
 use crate::report::lines;
 
-/// Real hosts as with `steady`; when all are registered and quiet, their HMS is killed (SIGKILL)
+/// Real hosts as with `steady`; when all are quiet and know of another HMS, theirs is killed (SIGKILL)
 ///
 /// The other HMSs of the cluster must be there. Ends when each host was answered by another HMS, and with failure if
 /// one was not, registered again, or got a page of the directory.
@@ -66,17 +66,20 @@ impl FailOver {
             if counts.pages + counts.sessions != told {
                 (told, since) = (counts.pages + counts.sessions, now);
             }
-            if counts.registered == u64::from(self.hosts.hosts) && now.since(since) >= QUIET {
+            let quiet = counts.registered == u64::from(self.hosts.hosts) && now.since(since) >= QUIET;
+            if !live.is_time_to_say() {
+                continue;
+            }
+            // With its next heartbeat a host hears of the HMSs that have come meanwhile.
+            if quiet && live.fleet.know_others(now) {
                 return Ok(());
             }
-            if live.is_time_to_say() {
-                let counts = &live.fleet.counts;
-                eprintln!("{:6.0} s  {} registered", now.since(live.begun).as_secs_f64(), counts.registered);
-            }
+            let registered = live.fleet.counts.registered;
+            eprintln!("{:6.0} s  {registered} registered", now.since(live.begun).as_secs_f64());
         }
         let counts = &live.fleet.counts;
         Err(format!(
-            "{} of {} hosts registered in {} s, or not quiet",
+            "{} of {} hosts are registered after {} s, or are not quiet, or know no other HMS",
             counts.registered, self.hosts.hosts, self.settle
         ))
     }

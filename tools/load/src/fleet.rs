@@ -74,6 +74,11 @@ impl Fleet {
         self.members.iter().filter(|member| member.served == Some(self.hms)).count() as u64
     }
 
+    /// Whether every host knows another HMS than the one that it has.
+    pub(crate) fn know_others(&self, now: Instant) -> bool {
+        self.members.iter().all(|member| member.host.me(now).role.is_some_and(|role| role != "standalone"))
+    }
+
     /// One more host, which begins to register.
     pub(crate) fn start(&mut self, now: Instant, wire: &Wire) -> Result<(), String> {
         let number = self.len();
