@@ -197,6 +197,10 @@ pub const HELD_MAX: usize = 4096;
 pub const CONFIRM_TIME: Duration = Duration::from_secs(1);
 /// How often sums are compared (R-PEE-77).
 pub const DIGEST_PERIOD: Duration = Duration::from_secs(60);
+/// In this time all rows are hashed anew, in pieces of at most so many rows (R-PEE-81).
+pub const SCRUB_PERIOD: Duration = Duration::from_secs(60);
+/// A piece of that has about so many rows.
+pub const SCRUB_ROWS: usize = 1000;
 /// COMPARE to one neighbour, and of one (R-PEE-96).
 pub const COMPARE_EVERY: Duration = Duration::from_secs(1);
 /// FETCH to one neighbour, and of one (R-PEE-96).

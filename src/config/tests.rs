@@ -223,7 +223,7 @@ fn set_in_the_default_file_and_get_it_back() {
     assert_eq!((name.value.as_str(), name.set), ("atlas 2", true));
     assert!(!get(DEFAULT_FILE, "f", "name").unwrap().set);
     assert_eq!(get("", "f", "check_time").unwrap().value, "30s");
-    assert_eq!(settings(&edited, "f").unwrap().len(), 16);
+    assert_eq!(settings(&edited, "f").unwrap().len(), 17);
 }
 
 #[test]

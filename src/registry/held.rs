@@ -81,7 +81,7 @@ impl Walk<'_> {
     fn take_row(&mut self, key: Key, id: u32) -> Option<Held> {
         self.row = self.row_behind(key);
         let row = self.registry.rows.get(id).filter(|row| Some(row.home) == self.home)?;
-        (!row.is_nobodys()).then_some(Held::Row(RowId(id)))
+        (!row.is_nobodys() && !self.registry.is_row_damaged(id)).then_some(Held::Row(RowId(id)))
     }
 
     fn take_ended(&mut self) -> Option<Held> {

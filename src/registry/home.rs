@@ -92,6 +92,7 @@ impl Homes {
         self.slots.get_mut(usize::from(number)).map(|home| &mut home.sums)
     }
 
+    #[cfg(test)]
     pub(super) fn all_sums_mut(&mut self) -> impl Iterator<Item = &mut Sums> {
         self.slots.iter_mut().filter_map(|(_, home)| home.sums.as_mut())
     }

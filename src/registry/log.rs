@@ -69,6 +69,8 @@ pub(super) struct Mark {
 pub(super) const COUNTED: u8 = 0x01;
 /// It waits to be counted.
 pub(super) const WAITS: u8 = 0x02;
+/// It is not what it was counted with, though nobody changed it (R-PEE-81).
+pub(super) const DAMAGED: u8 = 0x04;
 
 impl Mark {
     const NONE: Self = Self { word: 0, link: Link::NONE, digest: 0 };
@@ -185,6 +187,10 @@ impl Log {
 
     pub(super) const fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    pub(super) fn row(&self, id: u32) -> Option<&Mark> {
+        self.nodes.rows.get(id)
     }
 
     pub(super) fn row_mut(&mut self, id: u32) -> Option<&mut Mark> {

@@ -103,6 +103,9 @@ impl Registry {
         if !self.realm_slots.contains_key(&realm) {
             return Merged::Refused(Refused::Realm);
         }
+        if let Some(mended) = self.mend(now, told) {
+            return mended;
+        }
         if told.home == self.homes.process(super::home::OWN) {
             return Merged::Refused(Refused::Own);
         }
@@ -261,7 +264,7 @@ impl Registry {
     }
 
     /// Makes a row, or gives it to the session.
-    fn enter_told(&mut self, now: Instant, told: &ToldRow<'_>) -> Merged {
+    pub(super) fn enter_told(&mut self, now: Instant, told: &ToldRow<'_>) -> Merged {
         let full = Merged::Refused(Refused::Room);
         let found = self.by_user(told.row.realm, told.row.user);
         let (Some(&realm), Some(home)) =
@@ -363,7 +366,7 @@ impl Registry {
         Merged::Kept(id)
     }
 
-    fn take_said(&mut self, id: RowId, told: &ToldRow<'_>) {
+    pub(super) fn take_said(&mut self, id: RowId, told: &ToldRow<'_>) {
         let NewRow { content, content_version, group, .. } = told.row;
         self.set_content(id, &NewContent { bytes: content, version: content_version, group });
         self.subscribe(id, told.view, told.push);

@@ -329,7 +329,7 @@ impl Registry {
         self.sessions.insert(hash, id, |state, id| session_hash(rows, state, id));
     }
 
-    fn server_number(&mut self, server: ServerId) -> u16 {
+    pub(super) fn server_number(&mut self, server: ServerId) -> u16 {
         let known = self.servers.iter().position(|known| *known == server);
         let number = known.unwrap_or_else(|| {
             self.servers.push(server);

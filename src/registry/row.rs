@@ -173,8 +173,8 @@ impl<'a> RowView<'a> {
 
     /// Whether other HMSs are told of it: its host was confirmed here, or its home vouches for it as far as is known
     /// (R-PEE-65).
-    pub const fn is_offered(&self) -> bool {
-        !self.row.is_nobodys()
+    pub fn is_offered(&self) -> bool {
+        !self.row.is_nobodys() && !self.registry.is_row_damaged(self.id().0)
     }
 
     /// Where it is at home; nobody if it is from a snapshot.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::log::{COUNTED, Log, Node, Reader, Teller, Told, WAITS};
-use super::{Held, Registry, RowId, RowView};
+use super::log::{COUNTED, DAMAGED, Log, Node, Reader, Teller, Told, WAITS};
+use super::{Held, Registry, RowId, RowView, ScrubCounts};
 use crate::ident::{RealmId, UserId};
 use crate::time::Instant;
 
@@ -27,6 +27,7 @@ pub(super) struct Sharing {
     /// The rows, then the ended sessions, from which on all that was there has to be entered.
     rows_from: Option<u32>,
     ended_from: Option<u32>,
+    pub(super) scrubs: ScrubCounts,
 }
 
 impl Registry {
@@ -43,6 +44,7 @@ impl Registry {
             ended: BTreeSet::new(),
             rows_from: Some(0),
             ended_from: Some(0),
+            scrubs: ScrubCounts::default(),
         }));
     }
 
@@ -201,7 +203,7 @@ impl Registry {
         if !mark.has(COUNTED) {
             return;
         }
-        mark.set(COUNTED, false);
+        mark.set(COUNTED | DAMAGED, false);
         self.homes.adjust(row.home, row.user.sum_bucket(), mark.digest, false);
     }
 

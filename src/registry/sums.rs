@@ -1,7 +1,5 @@
 //! The sums of each home's rows, by which HMSs find what differs (R-PEE-76).
 
-use std::collections::BTreeMap;
-
 use super::Registry;
 use super::home::Homes;
 use crate::ident::{Process, UserId};
@@ -53,10 +51,6 @@ impl Homes {
             *sums = None;
         }
     }
-
-    fn clear_bucket(&mut self, bucket: usize) {
-        self.all_sums_mut().filter_map(|sums| sums.buckets.get_mut(bucket)).for_each(|sum| *sum = 0);
-    }
 }
 
 impl Registry {
@@ -78,13 +72,11 @@ impl Registry {
         self.homes.all().filter(|(_, _, sums)| sums.is_some()).map(|(_, process, _)| process).collect()
     }
 
-    /// Hashes all rows of a bucket anew; the answer names the homes whose sum is not what their rows give (PEE-81).
+    /// The homes whose sum is not what the rows of a bucket give.
+    #[cfg(test)]
     pub fn check_bucket(&mut self, bucket: usize) -> Vec<Process> {
         self.settle_sums();
-        if !self.is_entered() {
-            return Vec::new();
-        }
-        let mut fresh: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut fresh = std::collections::BTreeMap::<u16, u64>::new();
         for id in self.bucket_rows(bucket) {
             let (Some(row), Some(digest)) = (self.rows.get(id), self.row_digest(id)) else { continue };
             if self.is_offered(id) {
@@ -100,17 +92,8 @@ impl Registry {
         all.filter(|(number, _, sums)| differs(*number, *sums)).map(|(_, process, _)| process).collect()
     }
 
-    /// Makes the sums of a bucket anew from the rows that there are.
-    pub fn remake_bucket(&mut self, bucket: usize) {
-        let rows = self.bucket_rows(bucket);
-        rows.iter().for_each(|id| self.unsum(*id));
-        self.homes.clear_bucket(bucket);
-        rows.iter().for_each(|id| self.wait(*id));
-        self.settle_sums();
-    }
-
     /// The rows of all realms in one bucket.
-    fn bucket_rows(&self, bucket: usize) -> Vec<u32> {
+    pub(super) fn bucket_rows(&self, bucket: usize) -> Vec<u32> {
         let mut rows = Vec::new();
         for realm in self.realms.iter().map(|(_, realm)| realm) {
             let mut after = UserId::before_sum_bucket(bucket);

@@ -42,10 +42,10 @@ pub(super) enum Reject {
 }
 
 impl Source<'_> {
-    /// What a third says of a home counts only where the home cannot say it (R-PEE-61).
+    /// What a third says of a home counts only where the home cannot say it (R-PEE-61), or lost it (R-PEE-81).
     fn may_tell(&self, home: Home, row: &Row<'_>, table: &Table<'_>) -> bool {
         if home.process == self.own {
-            return false;
+            return table.registry.is_damaged(row.head.realm, row.head.user);
         }
         let age = Duration::from_millis(u64::from(home.age_ms));
         home.process == self.process

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use super::figures::Figures;
 use super::peer::{Peer, Waiting};
+use super::scrub::Scrubber;
 use super::table::{Drops, Table};
 use crate::ident::{Process, ServerId};
 use crate::limits::{ASK_GIVEN_UP, EXCHANGED_BYTES, EXCHANGED_ITEMS};
@@ -34,6 +35,7 @@ pub struct Exchange {
     pub(super) items: usize,
     /// Bytes that may still be made.
     pub(super) bytes: usize,
+    pub(super) scrubber: Scrubber,
     /// The neighbour that was the first in the last turn.
     first: ServerId,
     pub(super) drops: Drops,
@@ -60,6 +62,7 @@ impl Exchange {
             progress: now,
             items: EXCHANGED_ITEMS,
             bytes: EXCHANGED_BYTES,
+            scrubber: Scrubber::new(now),
             first: ServerId(0),
             drops: Drops::default(),
         }
@@ -112,6 +115,7 @@ impl Exchange {
             // There are no sums yet that could be compared.
             self.items = 0;
         }
+        self.scrub(now, table);
         let servers = self.in_turn();
         self.first = servers.first().copied().unwrap_or_default();
         for server in servers {
@@ -187,7 +191,7 @@ impl Exchange {
             flush.into_iter().chain(roots).chain(confirm).chain(asks).min()
         };
         let copy = (self.phase == Phase::Synchronising).then(|| self.progress + ASK_GIVEN_UP);
-        self.peers.values().filter_map(of_peer).chain(copy).min()
+        self.peers.values().filter_map(of_peer).chain(copy).chain(self.scrubs_at()).min()
     }
 
     /// Nothing is left to be copied, or nothing came for 30 s: a synchronising HMS may operate (R-PEE-15), and

@@ -20,6 +20,7 @@ mod peer;
 mod positions;
 mod read;
 mod roots;
+mod scrub;
 mod serves;
 mod sweep;
 mod table;

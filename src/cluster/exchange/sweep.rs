@@ -59,7 +59,8 @@ impl Exchange {
     /// Whether what a neighbour does not list is not there: it is the home, or a neighbour of one that is none here.
     fn speaks_for(&self, server: ServerId, home: Process) -> bool {
         let Some(peer) = self.peers.get(&server) else { return false };
-        let further = peer.lists(home) && !self.neighbours().contains(&home);
+        // Of what is homed here nobody else knows whether it is there (R-PEE-81).
+        let further = peer.lists(home) && home != self.own && !self.neighbours().contains(&home);
         peer.process == home || further
     }
 

@@ -225,9 +225,9 @@ fn a_walk_pauses_in_a_table_of_others() {
     assert_eq!((found, pauses), (BTreeSet::from(mine), 4));
 }
 
-/// PEE-81.
 #[test]
 fn a_sum_that_its_rows_do_not_give_is_found_and_made_anew() {
+    crate::shows!("R-PEE-81");
     let mut registry = shared();
     for user in 1..=400 {
         hear(&mut registry, A, &told(user, user, 0));
@@ -241,17 +241,21 @@ fn a_sum_that_its_rows_do_not_give_is_found_and_made_anew() {
     assert_eq!(registry.check_bucket((bucket + 1) % SUM_BUCKETS), []);
     registry.rows.get_mut(id).expect("a row").stamp.0 ^= 1;
     assert_eq!(registry.check_bucket(bucket), []);
+    assert_eq!(registry.scrub(bucket), Scrubbed::default());
     // A sum, and then what a row is counted with.
     let sums = registry.homes.all_sums_mut().next().expect("sums");
     sums.buckets[bucket] ^= 8;
     assert_eq!(registry.check_bucket(bucket), [OTHERS[0]]);
-    registry.remake_bucket(bucket);
+    assert_eq!(registry.scrub(bucket), Scrubbed { damaged: vec![], remade: true });
     assert_eq!(registry.check_bucket(bucket), []);
+    assert_eq!(registry.sums(OTHERS[0]), Some(&whole));
     let mark = registry.sharing.as_mut().and_then(|sharing| sharing.log.row_mut(id)).expect("a mark");
     assert!(mark.has(COUNTED));
     mark.digest ^= 8;
-    registry.remake_bucket(bucket);
+    assert_eq!(registry.scrub(bucket), Scrubbed { damaged: vec![], remade: true });
+    assert_eq!(registry.scrub(bucket), Scrubbed::default());
     assert_eq!(registry.sums(OTHERS[0]), Some(&whole));
+    assert_eq!(registry.scrub_counts(), ScrubCounts { remade: 2, ..ScrubCounts::default() });
 }
 
 #[test]

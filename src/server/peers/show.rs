@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::{PeerState, PeerView};
 use crate::ident::ServerId;
+use crate::registry::ScrubCounts;
 use crate::time::{Instant, UnixMillis};
 use crate::transport::KeyId;
 use crate::wire::peer::Phase;
@@ -110,6 +111,7 @@ impl Server {
         if status.removed {
             lines.push("this HMS was removed from the cluster and runs all the same: stop it".into());
         }
+        lines.extend(scrub_message(self.registry.scrub_counts()));
         if status.phase == Phase::Waking {
             lines.push("stood still for more than 10 s: asks the other HMSs before it answers hosts".into());
         }
@@ -133,10 +135,41 @@ impl Server {
     }
 }
 
+/// What memory lost, if it did (R-PEE-81).
+fn scrub_message(counts: ScrubCounts) -> Option<String> {
+    let ScrubCounts { damaged, mended, accepted, remade } = counts;
+    let rows = (damaged > 0).then(|| {
+        let lost = if accepted > 0 {
+            format!(", {accepted} could not be and stay as they are")
+        } else {
+            String::new()
+        };
+        format!("{damaged} rows were damaged in memory: {mended} mended by what other HMSs have{lost}")
+    });
+    let sums = (remade > 0).then(|| format!("{remade} sums were damaged in memory and made anew"));
+    let all: Vec<_> = rows.into_iter().chain(sums).collect();
+    (!all.is_empty()).then(|| format!("{}; check this machine's memory", all.join("; ")))
+}
+
 fn message_of(peer: &PeerView) -> Option<String> {
     match peer.state {
         PeerState::NeverHeard => Some("never heard".into()),
         PeerState::Refused(code) => Some(format!("refused here: {}", code.name())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_memory_lost_is_said() {
+        crate::shows!("R-PEE-81");
+        assert_eq!(scrub_message(ScrubCounts::default()), None);
+        let counts = ScrubCounts { damaged: 3, mended: 2, accepted: 1, remade: 1 };
+        let text = "3 rows were damaged in memory: 2 mended by what other HMSs have, 1 could not be and stay as they \
+                    are; 1 sums were damaged in memory and made anew; check this machine's memory";
+        assert_eq!(scrub_message(counts).as_deref(), Some(text));
     }
 }
