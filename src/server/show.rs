@@ -11,7 +11,7 @@ use super::view::{
 use crate::auth::user_id;
 use crate::ident::{Process, RealmId, UserId};
 use crate::net::Interface;
-use crate::registry::{RowId, Status};
+use crate::registry::{RowId, ShownRow, Status};
 use crate::time::{Instant, UnixMillis};
 use crate::wire::ContentRef;
 
@@ -81,24 +81,27 @@ impl Server {
 
     /// One row of `hms hosts`.
     pub(super) fn host_row(&self, now: Instant, id: RowId) -> Option<HostRow> {
-        let row = self.registry.row(id)?;
-        let realm = self.realm_name(row.realm());
+        self.registry.row(id).map(|row| self.shown_row(now, &ShownRow::of(&row)))
+    }
+
+    pub(super) fn shown_row(&self, now: Instant, row: &ShownRow<'_>) -> HostRow {
+        let realm = self.realm_name(row.realm);
         let facts = RowFacts {
             realm: &realm,
-            status: match row.status() {
+            status: match row.status {
                 Status::Up => "up",
                 Status::Late => "late",
                 Status::Unconfirmed => "unconfirmed",
             },
-            address: row.address(),
-            observed: row.observed(),
-            since: row.since(),
-            age_ms: u64::try_from(now.since(row.last_heard()).as_millis()).unwrap_or(u64::MAX),
-            check_time: row.check_time(),
-            via: &self.home_name(row.home()),
-            revision: row.revision().0,
+            address: row.address,
+            observed: row.observed,
+            since: row.since,
+            age_ms: u64::try_from(now.since(row.last_heard).as_millis()).unwrap_or(u64::MAX),
+            check_time: row.check_time,
+            via: &self.home_name(row.home),
+            revision: row.revision.0,
         };
-        Some(host_row(&facts, ContentRef::trusted(row.content())))
+        host_row(&facts, ContentRef::trusted(&row.content))
     }
 
     /// The HMS at which a row is at home; what is at home nowhere yet is this one's.

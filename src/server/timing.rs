@@ -148,15 +148,20 @@ impl Server {
 
     /// Queues a line for `hms watch`. When nobody takes them they become one *resync*.
     pub(super) fn watch(&mut self, now: Instant, event: &'static str, id: RowId) {
-        if !self.watched {
-            return;
+        if self.watched
+            && let Some(row) = self.host_row(now, id)
+        {
+            self.watch_row(event, row);
         }
+    }
+
+    /// The same for a row that may be gone.
+    pub(super) fn watch_row(&mut self, event: &'static str, row: HostRow) {
         if self.events.len() >= EVENTS_MAX {
             self.events.retain(|event| !matches!(event, Event::Watch(_)));
             return self.watch_event("resync", None);
         }
-        let row = self.host_row(now, id);
-        self.watch_event(event, row);
+        self.watch_event(event, Some(row));
     }
 
     fn watch_event(&mut self, event: &'static str, row: Option<HostRow>) {

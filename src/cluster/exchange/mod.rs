@@ -21,12 +21,14 @@ mod positions;
 mod read;
 mod roots;
 mod scrub;
+mod seen;
 mod serves;
 mod sweep;
 mod table;
 
 pub use figures::Figures;
 pub use machine::Exchange;
+pub use seen::Seen;
 pub use table::{Drops, Table};
 
 #[cfg(test)]

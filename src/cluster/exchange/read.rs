@@ -7,7 +7,7 @@ use super::table::Table;
 use crate::ident::ServerId;
 use crate::limits::CONFIRM_TIME;
 use crate::time::Instant;
-use crate::wire::peer::{Begin, Delta, Item, Items, PeerMessage, Stream};
+use crate::wire::peer::{Begin, Delta, Ending, Item, Items, PeerMessage, Stream};
 
 impl Exchange {
     /// Reads what waits of a neighbour, deltas before bulk.
@@ -113,8 +113,15 @@ impl Exchange {
             self.items -= 1;
             waiting.done += 1;
             let taken = match item {
-                Item::Row(home, row) => source.take_row(now, home, &row, table).map(|_| ()),
-                Item::Gone(home, gone) => source.take_gone(now, home, &gone, table).map(|_| ()),
+                Item::Row(home, row) => table.watched((row.head.realm, row.head.user), "leave", |table| {
+                    source.take_row(now, home, &row, table).map(|_| ())
+                }),
+                Item::Gone(home, gone) => {
+                    let event = if gone.ending == Ending::Leave { "leave" } else { "expire" };
+                    table.watched((gone.realm, gone.user), event, |table| {
+                        source.take_gone(now, home, &gone, table).map(|_| ())
+                    })
+                }
                 Item::Root(root) => {
                     self.take_root(now, server, root, table);
                     Ok(())

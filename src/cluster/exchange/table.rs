@@ -1,5 +1,6 @@
 //! The table, as the exchange sees it.
 
+use super::seen::Seen;
 use crate::auth::Keyring;
 use crate::ident::{RealmId, Stamp};
 use crate::registry::Registry;
@@ -14,6 +15,8 @@ pub struct Table<'a> {
     pub highest_stamp: Stamp,
     /// How many hosts a realm may have; none if there is no limit. Copies may be twice as many (R-PEE-97).
     pub max_hosts: &'a dyn Fn(RealmId) -> Option<usize>,
+    /// What becomes of rows, if somebody watches.
+    pub seen: Option<&'a mut Vec<Seen>>,
 }
 
 impl Table<'_> {

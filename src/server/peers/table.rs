@@ -6,7 +6,7 @@ use super::super::Server;
 use super::super::budget::Budgets;
 use super::Peers;
 use crate::auth::Keyring;
-use crate::cluster::exchange::{Figures, Table};
+use crate::cluster::exchange::{Figures, Seen, Table};
 use crate::ident::{ServerId, Stamp};
 use crate::registry::Registry;
 use crate::time::{Duration, Instant};
@@ -27,10 +27,11 @@ fn with_table<T>(
     keyring: &mut Keyring,
     budgets: &Budgets,
     highest_stamp: Stamp,
+    seen: Option<&mut Vec<Seen>>,
     act: impl FnOnce(&mut Table<'_>) -> T,
 ) -> T {
     let max_hosts = |realm| budgets.max_hosts(realm);
-    act(&mut Table { registry, keyring, highest_stamp, max_hosts: &max_hosts })
+    act(&mut Table { registry, keyring, highest_stamp, max_hosts: &max_hosts, seen })
 }
 
 impl Server {
@@ -45,8 +46,14 @@ impl Server {
         act: impl FnOnce(&mut Peers, &mut Table<'_>) -> T,
     ) -> T {
         let highest = Stamp(self.stamps(now).highest());
+        let mut seen = self.watched.then(Vec::new);
         let Self { registry, keyring, budgets, peers, .. } = self;
-        with_table(registry, keyring, budgets, highest, |table| act(peers, table))
+        let done = with_table(registry, keyring, budgets, highest, seen.as_mut(), |table| act(peers, table));
+        for Seen { event, row } in seen.unwrap_or_default() {
+            let row = self.shown_row(now, &row);
+            self.watch_row(event, row);
+        }
+        done
     }
 
     /// The exchange learns what has changed in the cluster.

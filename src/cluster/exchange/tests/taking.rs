@@ -61,7 +61,8 @@ impl Taker {
         let most = self.max_hosts;
         let max_hosts = |_| most;
         let (registry, keyring) = (&mut self.registry, &mut self.keyring);
-        let mut table = Table { registry, keyring, highest_stamp: Stamp(5000), max_hosts: &max_hosts };
+        let mut table =
+            Table { registry, keyring, highest_stamp: Stamp(5000), max_hosts: &max_hosts, seen: None };
         act(&source, &mut table)
     }
 

@@ -76,6 +76,7 @@ impl Running {
             keyring: &mut self.keyring,
             highest_stamp: Stamp(self.cluster.clock(now).0 + (1 << 54)),
             max_hosts: &max_hosts,
+            seen: None,
         };
         act(&mut self.exchange, &mut table, &mut self.endpoint, &self.cluster)
     }

@@ -38,6 +38,26 @@ fn hosts_of_both_list_each_other() {
 }
 
 #[test]
+fn who_watches_an_hms_sees_the_hosts_of_the_others() {
+    let mut world = World::settled(2);
+    world.server(1).set_watched(true);
+    world.join(1);
+    world.secs(2);
+    let now = world.now;
+    let host = world.hosts.get_mut(&1).expect("a host");
+    let change = crate::host::Change::parse("conference", "board").expect("a change");
+    assert_eq!(host.set(now, vec![change]), Ok(true));
+    host.refresh(now);
+    world.secs(2);
+    let now = world.now;
+    world.hosts.get_mut(&1).expect("a host").leave(now);
+    world.secs(2);
+    let [joined, changed, left] =
+        ["join", "update", "leave"].map(|event| format!("{event} {} via hms0", user(1)));
+    assert_eq!(world.nodes[1].watched, [joined, changed, left], "{}", world.tell());
+}
+
+#[test]
 fn a_newcomer_operates_when_it_has_the_table() {
     crate::shows!("R-PEE-15", "R-PEE-89");
     let mut world = World::new(2, 2);

@@ -27,6 +27,8 @@ pub(super) struct Node {
     pub(super) stands_still: bool,
     incarnation: u32,
     pub(super) log: Vec<(Instant, String)>,
+    /// What `hms watch` would print there.
+    pub(super) watched: Vec<String>,
     /// To the groups.
     pub(super) announced: Vec<Vec<u8>>,
 }
@@ -138,6 +140,7 @@ impl World {
                 stands_still: false,
                 incarnation: 0,
                 log: Vec::new(),
+                watched: Vec::new(),
                 announced: Vec::new(),
             }
         };
@@ -305,7 +308,11 @@ impl World {
                     }
                     Event::PersistSecrets => server.persisted(now, Err("disk full".into())),
                     Event::Log { text, .. } => node.log.push((now, text)),
-                    Event::Watch(_) | Event::Stopped => {}
+                    Event::Watch(event) => {
+                        let row = event.row.map(|row| format!(" {} via {}", row.user, row.via));
+                        node.watched.push(event.event.to_owned() + &row.unwrap_or_default());
+                    }
+                    Event::Stopped => {}
                 }
             }
             while let Some(transmit) = server.poll_output(now, &mut buf) {
