@@ -14,10 +14,14 @@ const SEEDS: u64 = 1000;
 /// Worlds that found it last time, which are tried first: some bugs show in one world of many only.
 const fn likely(bug: Bug) -> u64 {
     match bug {
+        Bug::MergedByArrival | Bug::StaleHomeBelieved => 15,
         Bug::HomesTie => 81,
+        Bug::HomeYields => 230,
         Bug::AgeIgnored => 404,
-        Bug::HomeYields => 781,
-        Bug::MergedByArrival => 15,
+        Bug::LeaveUnkept => 91,
+        Bug::CopiesStay => 41,
+        Bug::LinesPart => 14,
+        Bug::NobodyRelays => 12,
         _ => 0,
     }
 }

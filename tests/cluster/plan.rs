@@ -166,8 +166,30 @@ impl Plan {
         for fault in plan.faults.clone() {
             plan.draw(&mut dice, fault);
         }
+        if seed % 7 == 6 && !gentle {
+            plan.wander(&mut Dice::new(!seed));
+        }
         plan.actions.sort_by_key(|(at, _)| *at);
         plan
+    }
+
+    /// While two HMSs do not hear each other, hosts reach now the one of them and now the other: both have them.
+    fn wander(&mut self, dice: &mut Dice) {
+        let (at, away) = (dice.secs(JOINED, 200), dice.secs(40, 60));
+        let cut = |from, to, cut| Action::Cut { from, to, cut };
+        let (one, other) = (Node::Hms(0), Node::Hms(1));
+        for (from, to) in [(one, other), (other, one)] {
+            self.at(at, cut(from, to, true));
+            self.at(at + away * 3, cut(from, to, false));
+        }
+        for host in (0..self.users).filter(|_| dice.one_in(2)).map(Node::Host) {
+            for (turn, hms) in (0..3).zip([one, other, one]) {
+                for (from, to) in [(host, hms), (hms, host)] {
+                    self.at(at + away * turn, cut(from, to, true));
+                    self.at(at + away * (turn + 1), cut(from, to, false));
+                }
+            }
+        }
     }
 
     /// In the order loss, duplication, reordering, corruption, delay.
