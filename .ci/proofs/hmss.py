@@ -15,8 +15,9 @@ PATIENCE = 60.0
 class Hms:
     """`hms serve` on a state directory and an address of its own."""
 
-    def __init__(self, directory, binary, name, address):
-        self.name, self.binary, self.state = name, binary, directory / name
+    def __init__(self, directory, binary, name, address, inside=()):
+        """`inside`: what goes before each command, for a network namespace."""
+        self.name, self.command, self.state = name, [*inside, binary], directory / name
         self.address = f"{address}:{PORT}"
         self.state.mkdir()
         (self.state / "hms.toml").write_text(f'[hms]\nname = "{name}"\n')
@@ -25,7 +26,7 @@ class Hms:
         self.process = self.connection = None
 
     def start(self, *more):
-        arguments = [self.binary, "serve", "--state", self.state, "--listen", self.address, *more]
+        arguments = [*self.command, "serve", "--state", self.state, "--listen", self.address, *more]
         self.process = subprocess.Popen(arguments, env=self.environment, stdout=self.log, stderr=self.log)
 
     def kill(self):
@@ -35,7 +36,7 @@ class Hms:
         self.process = self.connection = None
 
     def cli(self, *arguments):
-        done = subprocess.run([self.binary, *arguments, "--state", self.state], env=self.environment,
+        done = subprocess.run([*self.command, *arguments, "--state", self.state], env=self.environment,
                               capture_output=True, text=True, check=True)
         return done.stdout
 
