@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use hms::host::{Host, HostSetup};
-use hms::ident::{InstanceId, Name};
+use hms::ident::{Epoch, Generation, InstanceId, Name, Order, RealmId, ServerId, SessionId, Stamp, UserId};
 use hms::net::Interface;
 use hms::storage::{HostStore, Secrets};
 use hms::time::{Duration, Instant};
+use hms::wire::peer::{Place, RowHead};
 use hms::wire::{Content, View};
 use rand_chacha::ChaCha8Rng;
 use rand_core::Rng as _;
@@ -16,6 +17,8 @@ use crate::servers::WALL;
 /// The first host's address; each other has the next one.
 const FIRST: u32 = 0x0a00_0001;
 const PORT: u16 = 40_000;
+/// Type and length.
+const TLV_HEAD: usize = 3;
 /// Hosts that follow each other's rows.
 const CONFERENCE: usize = 20;
 
@@ -71,4 +74,26 @@ pub fn start(
     let lan = Interface { index: 1, name: "lan0".into(), addresses: vec![address(number).ip()] };
     host.set_interfaces(now, vec![lan]);
     Machine { host, due: Instant::FAR, hms: None, unanswered: None, served: None }
+}
+
+/// How long the row of a host is in a DELTA, its TLV's head included (spec 10.7): in a DELTA there is nothing shorter
+/// that says the same.
+pub fn row_length(number: usize, machine: &mut Machine) -> usize {
+    let store = machine.host.store();
+    let order =
+        Order { generation: Generation(0), stamp: Stamp(0), server: ServerId(0), session: SessionId(0) };
+    let place = Place { sequence: 0, late: false, check_ms: 0, address: Some(address(number)) };
+    let head = RowHead {
+        realm: RealmId(1),
+        user: UserId::default(),
+        order,
+        instance: store.instance,
+        since: 0,
+        epoch: Epoch(1),
+        content_version: 0,
+        place,
+    };
+    let mut row = Vec::new();
+    head.emit(&store.content.to_bytes(), &store.view, store.push, &mut row);
+    TLV_HEAD + row.len()
 }

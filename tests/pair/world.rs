@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
 
-use hms::host;
+use hms::host::{self, Change};
 use hms::limits::CHECK_TIME;
 use hms::net::{Arrival, Destination};
 use hms::server::{Event, Server};
@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 use crate::hosts::{self, Machine, host_at};
+use crate::meter::{Meter, PIECE};
 use crate::servers;
 
 /// All datagrams take equally long: they arrive in the order in which they were sent.
@@ -60,6 +61,8 @@ pub struct World {
     rng: ChaCha8Rng,
     out: Vec<u8>,
     tally: Tally,
+    /// What the HMSs say to each other.
+    meter: Meter,
     killed: Option<Instant>,
 }
 
@@ -83,6 +86,7 @@ impl World {
             rng,
             out: Vec::new(),
             tally: Tally::default(),
+            meter: Meter::default(),
             killed: None,
         };
         (0..2).for_each(|number| world.start_again(number));
@@ -119,6 +123,31 @@ impl World {
         [by(0), by(1)]
     }
 
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// A host changes what it says of itself; how long its row is on the wire.
+    pub fn set(&mut self, host: usize, change: Change) -> usize {
+        let machine = &mut self.machines[host];
+        assert!(machine.host.set(self.now, vec![change]).expect("a change that fits"), "host {host} changes");
+        let length = hosts::row_length(host, machine);
+        self.drain_host(host);
+        length
+    }
+
+    /// Whether each HMS knows that it has what the other has.
+    pub fn equal(&self) -> bool {
+        self.servers.iter().flatten().all(|server| {
+            let peers = server.peers(self.now);
+            !peers.is_empty() && peers.iter().all(|peer| peer.equal == Some(true))
+        })
+    }
+
     pub fn kill(&mut self, number: usize) {
         self.servers[number] = None;
         self.killed = Some(self.now);
@@ -150,6 +179,12 @@ impl World {
             self.step();
         }
         self.now = end;
+    }
+
+    /// To where the meter begins a new piece.
+    pub fn run_to_next_piece(&mut self) {
+        let into = self.now.since(Instant::ZERO).as_micros() % PIECE.as_micros();
+        self.run_for(PIECE - Duration::from_micros(u64::try_from(into).expect("less than a piece")));
     }
 
     /// When the next host starts: all do within a check time.
@@ -254,6 +289,9 @@ impl World {
             let Some(server) = self.servers[number].as_mut() else { return };
             while let Some(transmit) = server.poll_output(self.now, &mut self.out) {
                 let Destination::Unicast(to) = transmit.to else { continue };
+                if host_at(to).is_none() {
+                    self.meter.count(self.now, number, self.out.len());
+                }
                 self.flights.push_back(Flight { at: self.now + DELAY, from, to, bytes: self.out.clone() });
             }
             let mut store = false;
