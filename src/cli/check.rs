@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::{Check, Global};
 use super::fail::{CONFIG, OK, Outcome};
 use super::{human, out, settings_file};
-use crate::config::{Checked, Severity, check};
+use crate::config::{Checked, check};
 
 pub(super) fn run(args: &Check, global: &Global) -> Outcome {
     let named: Option<&Path> = args.file.as_deref().or(args.config.as_deref());
@@ -30,11 +30,8 @@ pub(super) fn run(args: &Check, global: &Global) -> Outcome {
 }
 
 fn verdict(file: &str, checked: &Checked) -> String {
-    let errors = checked.problems.iter().filter(|p| p.severity == Severity::Error).count();
-    let warnings = checked.problems.len() - errors;
-    match (errors, warnings) {
-        (0, 0) => format!("{file}: no problems"),
-        (0, _) => format!("{file}: can be used, {}", human::count(warnings, "warning")),
-        _ => format!("{file}: cannot be used, {}", human::count(errors, "error")),
+    match checked.problems.len() {
+        0 => format!("{file}: no problems"),
+        errors => format!("{file}: cannot be used, {}", human::count(errors, "error")),
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, Table, TableLike};
 
-use super::problem::{ConfigProblem, Severity};
+use super::problem::ConfigProblem;
 use super::schema::{self, Key, Section};
 use super::suggest::nearest;
 use super::value::{self, Fault, Parsed};
@@ -22,9 +22,9 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether nothing but warnings was found.
+    /// Whether nothing was found.
     pub fn usable(&self) -> bool {
-        self.problems.iter().all(|problem| problem.severity == Severity::Warning)
+        self.problems.is_empty()
     }
 }
 
@@ -205,20 +205,9 @@ impl Checker<'_> {
     }
 
     fn error(&mut self, span: Option<Range<usize>>, key: Option<String>, problem: String, remedy: String) {
-        self.note(span, key, problem, remedy, Severity::Error);
-    }
-
-    fn note(
-        &mut self,
-        span: Option<Range<usize>>,
-        key: Option<String>,
-        problem: String,
-        remedy: String,
-        severity: Severity,
-    ) {
         let line = span.map_or(1, |span| line_of(self.text, span.start));
         let file = self.file.to_owned();
-        self.checked.problems.push(ConfigProblem { file, line, key, problem, remedy, severity });
+        self.checked.problems.push(ConfigProblem { file, line, key, problem, remedy });
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, TableLike, Value};
 
 use super::check::check;
-use super::problem::{ConfigProblem, Severity};
+use super::problem::ConfigProblem;
 use super::schema::{self, Key, Kind};
 use super::suggest::nearest;
 
@@ -121,10 +121,10 @@ pub fn set(text: &str, file: &str, key: &str, value: &str) -> Result<String, Edi
     let edited = document.to_string();
     // A fault that was there before is no reason to refuse: the edit may be one of several that mend the file.
     let before = check(text, file).problems;
-    let fresh = check(&edited, file).problems.into_iter().find(|problem| {
-        problem.severity == Severity::Error
-            && !before.iter().any(|old| old.key == problem.key && old.problem == problem.problem)
-    });
+    let is_old = |problem: &ConfigProblem| {
+        before.iter().any(|old| old.key == problem.key && old.problem == problem.problem)
+    };
+    let fresh = check(&edited, file).problems.into_iter().find(|problem| !is_old(problem));
     fresh.map_or(Ok(edited), |problem| Err(EditError::Problem(problem)))
 }
 
@@ -137,7 +137,6 @@ fn parse(text: &str, file: &str) -> Result<DocumentMut, EditError> {
             key: None,
             problem: error.message().to_owned(),
             remedy: "`hms check` names the place".to_owned(),
-            severity: Severity::Error,
         }))
     })
 }

@@ -18,7 +18,7 @@ pub use check::{Checked, check};
 pub use duration::{parse_duration, show_duration};
 pub use edit::{EditError, Setting, get, set, settings};
 pub use locate::{Candidate, SYSTEM_FILE, candidates};
-pub use problem::{ConfigProblem, Severity};
+pub use problem::ConfigProblem;
 pub use suggest::nearest;
 pub use value::{parse_address, parse_destination, parse_listen, parse_peer};
 

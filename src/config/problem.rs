@@ -4,16 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Whether the file can be used in spite of the problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// It cannot.
-    Error,
-    /// It can; the setting has no effect.
-    Warning,
-}
-
 /// One finding of `hms check`: what is wrong, where, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigProblem {
@@ -27,16 +17,11 @@ pub struct ConfigProblem {
     pub problem: String,
     /// What to do.
     pub remedy: String,
-    /// Whether the file can be used all the same.
-    pub severity: Severity,
 }
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file, self.line)?;
-        if self.severity == Severity::Warning {
-            f.write_str("warning: ")?;
-        }
         if let Some(key) = &self.key {
             write!(f, "{key}: ")?;
         }

@@ -152,9 +152,6 @@ fn open_engine(listen: &[SocketAddr], config: &Config, dir: &StateDir) -> Result
 impl<'a> Daemon<'a> {
     fn start(mut options: ServeOptions<'a>) -> Result<Self, DaemonError> {
         let checked = (options.settings)().map_err(|message| DaemonError::new(EXIT_CONFIG, message))?;
-        for warning in &checked.problems {
-            (options.notify)(ServerNotice::Warning(warning.to_string()));
-        }
         let config = checked.config;
         let dir = StateDir::create(&options.state).map_err(DaemonError::usage)?;
         let lock = dir.lock().map_err(in_use)?;

@@ -109,7 +109,6 @@ impl Daemon<'_> {
     pub(super) fn reload(&mut self) -> Result<Reloaded, ControlError> {
         let checked = (self.options.settings)().map_err(|message| ControlError::new(EXIT_CONFIG, message))?;
         let mut reloaded = Reloaded { file: checked.file, ..Reloaded::default() };
-        reloaded.warnings.extend(checked.problems.iter().map(ToString::to_string));
         reloaded.warnings.extend(unknown_realms(&checked.config, &self.secrets));
         for (key, restart) in differences(&self.config, &checked.config) {
             let keys = if restart { &mut reloaded.restart } else { &mut reloaded.changed };
