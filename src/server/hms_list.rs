@@ -55,7 +55,7 @@ fn preferred(all: &[Prefer], ip: IpAddr) -> Option<&Name> {
     fitting.max_by_key(|prefer| prefer.bits).map(|prefer| &prefer.hms)
 }
 
-/// What stands in the cluster, looked at once a second.
+/// What stands in the cluster, looked at whenever the others said something, and once a second.
 #[derive(Debug, Default)]
 pub(super) struct HmsList {
     /// All HMSs but this one, best first.
@@ -65,6 +65,13 @@ pub(super) struct HmsList {
     operating: BTreeMap<Process, Instant>,
     /// Who leads, and since when.
     primary: Option<(ServerId, Instant)>,
+}
+
+#[cfg(test)]
+impl HmsList {
+    pub(super) fn operates(&self, server: ServerId) -> bool {
+        self.operating.keys().any(|process| process.server == server)
+    }
 }
 
 /// How much a host can expect of an HMS; the smaller the better.

@@ -10,15 +10,17 @@ use crate::wire::AnnounceEvent;
 impl Server {
     /// Until nothing is left: events to the cluster, actions done; then what follows from the phase.
     pub(in crate::server) fn attend(&mut self, now: Instant) {
+        let mut is_new = false;
         loop {
             let mut idle = true;
             while let Some((link, event)) = self.peers.endpoint.poll_event() {
                 idle = false;
-                self.tell_cluster(now, link, event);
+                is_new |= self.tell_cluster(now, link, event);
                 self.follow_cluster(now);
             }
             while let Some(action) = self.peers.cluster.poll_action() {
                 idle = false;
+                is_new |= matches!(action, Action::Learned(_));
                 self.act(now, action);
             }
             self.follow_cluster(now);
@@ -27,6 +29,10 @@ impl Server {
             if idle && !self.peers.copy_is_complete(now) {
                 break;
             }
+        }
+        // Who registers now is to know an HMS that came just before.
+        if is_new {
+            self.look_at_cluster(now);
         }
         self.follow_phase(now);
         self.follow_refusal(now);
@@ -66,7 +72,8 @@ impl Server {
         }
     }
 
-    fn tell_cluster(&mut self, now: Instant, link: LinkId, event: transport::Event) {
+    /// Whether that may have changed who is where, and in which role.
+    fn tell_cluster(&mut self, now: Instant, link: LinkId, event: transport::Event) -> bool {
         let Peers { cluster, endpoint, routes, .. } = &mut self.peers;
         match event {
             transport::Event::Connected(peer) => {
@@ -77,11 +84,13 @@ impl Server {
             transport::Event::Message(priority, bytes) => {
                 if let Heard::Table(server) = cluster.message(now, link, priority, &bytes) {
                     self.table_message(now, server, &bytes);
+                    return false;
                 }
             }
             transport::Event::Closed(reason) => cluster.closed(now, link, &reason),
-            transport::Event::Writable(_) => {}
+            transport::Event::Writable(_) => return false,
         }
+        true
     }
 
     /// Once, however often it is wanted before the shell comes to it: all is stored together.

@@ -108,6 +108,24 @@ fn a_host_is_told_of_all_hmss_in_their_order() {
 }
 
 #[test]
+fn who_registers_right_after_an_hms_came_hears_of_it() {
+    crate::shows!("R-PEE-92");
+    let mut world = World::settled(2);
+    for time in [300, 7_150] {
+        world.crash(1);
+        world.pass(Duration::from_millis(30_000 + time));
+        world.start(1);
+        let latest = world.now + Duration::from_secs(20);
+        while world.peer(0, 1).role != Some("secondary") || !world.server(0).hms_list.operates(id(1)) {
+            let known = world.peer(0, 1).role == Some("secondary");
+            assert_eq!(world.server(0).hms_list.operates(id(1)), known, "{}", world.tell());
+            assert!(world.now < latest, "{}", world.tell());
+            world.pass(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
 fn the_next_hms_goes_on_with_a_host_of_the_first() {
     crate::shows!("R-PEE-91", "R-REG-34");
     let mut world = World::settled(2);
