@@ -44,6 +44,9 @@ fn show(drained: &Drained) -> String {
     let Drained { name, hosts, sent, elapsed_ms, .. } = drained;
     let (hosts, took) = (human::count(*hosts, "host"), format!("{:.1} s", *elapsed_ms as f64 / 1000.0));
     match &drained.successor {
+        Some(successor) if drained.complete && drained.hosts == 0 => {
+            format!("{name} has stopped after {took}: {successor} has taken over, and there was no host")
+        }
         Some(successor) if drained.complete => format!(
             "{name} has stopped after {took}: {successor} has taken over {hosts}. {sent} of them {were} sent there, the \
              others turn there with their next heartbeats; nobody registers anew",

@@ -44,6 +44,18 @@ pub(super) fn list(items: &[String]) -> String {
     }
 }
 
+/// How long something has run.
+pub(super) fn uptime(seconds: u64) -> String {
+    if seconds == 0 { "less than a second".to_owned() } else { span(seconds.saturating_mul(1000)) }
+}
+
+/// How old the cluster is, and the primary's times, which hold in all of it.
+pub(super) fn cluster(start: &str, elapsed_s: u64, check_time_s: u32, exchange_time_s: u32) -> String {
+    let [check, exchange] = [check_time_s, exchange_time_s].map(|s| span(u64::from(s) * 1000));
+    let age = uptime(elapsed_s);
+    format!("since {} ({age}), check time {check}, exchange time {exchange}", date_time(start))
+}
+
 /// Own settings that another HMS's override: "of the primary hold: hosts.check_time = 10s".
 pub(super) fn overridden(settings: &BTreeMap<String, String>) -> String {
     let all: Vec<String> = settings.iter().map(|(key, value)| format!("{key} = {value}")).collect();

@@ -149,6 +149,11 @@ fn show(ready: &Ready, named: &str) -> String {
         let hosts = human::count(ready.unconfirmed, "host");
         lines.push(format!("  {hosts} known from before, unconfirmed until they are heard again"));
     }
+    if !ready.peers.is_empty() {
+        let ((start, elapsed_s), (check_time_s, exchange_time_s)) = (&ready.cluster, ready.times);
+        let cluster = human::cluster(start, *elapsed_s, check_time_s, exchange_time_s);
+        lines.push(format!("  cluster {cluster}"));
+    }
     if !ready.overridden.is_empty() {
         lines.push(format!("  settings {}", human::overridden(&ready.overridden)));
     }
@@ -194,6 +199,8 @@ mod tests {
             name: name("atlas"),
             role: "standalone",
             peers: Vec::new(),
+            cluster: ("2026-01-01T10:13:05Z".to_owned(), 185),
+            times: (10, 5),
             overridden: BTreeMap::new(),
             realms: vec![name("7q2m")],
             new: true,
@@ -231,6 +238,8 @@ HMS ready: atlas, standalone, realm 7q2m (new)      udp [::]:6710      eno1 10.1
         let secondary = Ready { role: "secondary", peers: peers.clone(), overridden, ..ready.clone() };
         let shown = show(&secondary, "");
         assert!(shown.starts_with("HMS ready: atlas, secondary of borealis, realm 7q2m"), "{shown}");
+        let cluster = "cluster since 2026-01-01 10:13:05 UTC (3 min 5 s), check time 10 s, exchange time 5 s";
+        assert!(shown.contains(&format!("\n  {cluster}\n")), "{shown}");
         assert!(shown.contains("\n  settings of the primary hold: hosts.check_time = 10s\n"), "{shown}");
         assert_eq!(standing("secondary", None, &peers), "secondary now, the primary is borealis");
         let lost = peer(None, "down");

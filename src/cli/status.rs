@@ -32,6 +32,10 @@ struct View {
     role: String,
     since: String,
     elapsed_s: u64,
+    cluster_start: String,
+    cluster_elapsed_s: u64,
+    check_time_s: u32,
+    exchange_time_s: u32,
     realms: Vec<Value>,
     hosts: Counts,
     heartbeats_per_s: f64,
@@ -72,12 +76,14 @@ fn show(view: &View, colours: bool) -> String {
         "{}, {}, up for {} (since {})",
         view.name,
         role.paint(&view.role, colours),
-        uptime(view.elapsed_s),
+        human::uptime(view.elapsed_s),
         human::date_time(&view.since),
     )];
     let mut field = |name: &str, text: String| lines.push(format!("  {name:<11} {text}"));
     if !view.peers.is_empty() {
         field("peers", view.peers.iter().map(peers::sentence).collect::<Vec<_>>().join("; "));
+        let View { cluster_start, cluster_elapsed_s, check_time_s, exchange_time_s, .. } = view;
+        field("cluster", human::cluster(cluster_start, *cluster_elapsed_s, *check_time_s, *exchange_time_s));
     }
     field("hosts", counts(&view.hosts));
     field("realms", view.realms.iter().map(realm).collect::<Vec<_>>().join(", "));
@@ -96,10 +102,6 @@ fn show(view: &View, colours: bool) -> String {
         lines.push(Look::Yellow.paint(message, colours));
     }
     lines.join("\n")
-}
-
-fn uptime(seconds: u64) -> String {
-    if seconds == 0 { "less than a second".to_owned() } else { human::span(seconds.saturating_mul(1000)) }
 }
 
 fn counts(hosts: &Counts) -> String {
@@ -158,11 +160,14 @@ mod tests {
     fn the_pair_is_on_one_line_and_so_is_what_holds_of_the_primary() {
         let view: View = serde_json::from_value(json!({
             "name": "borealis", "role": "secondary", "overridden": {"hosts.check_time": "10s"},
+            "cluster_start": "2026-01-01T10:13:05Z", "cluster_elapsed_s": 185, "check_time_s": 10, "exchange_time_s": 5,
             "peers": [{"name": "atlas", "address": "10.1.0.5:6710", "role": "primary", "status": "up", "rtt_ms": 0.4}]
         }))
         .expect("a view");
         let shown = show(&view, false);
         assert!(shown.contains("\n  peers       atlas primary (up, 10.1.0.5:6710, 0.4 ms)\n"), "{shown}");
+        let cluster = "since 2026-01-01 10:13:05 UTC (3 min 5 s), check time 10 s, exchange time 5 s";
+        assert!(shown.contains(&format!("\n  cluster     {cluster}\n")), "{shown}");
         assert!(shown.contains("\n  settings    of the primary hold: hosts.check_time = 10s\n"), "{shown}");
     }
 

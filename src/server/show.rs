@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Server;
 use super::view::{
     CommandError, HostCounts, HostRow, InterfaceView, RealmRow, RowFacts, StatusView, WhyRow, host_row,
-    rfc3339,
+    rfc3339, seconds,
 };
 use crate::auth::user_id;
 use crate::ident::{Process, RealmId, UserId};
@@ -45,6 +45,9 @@ impl Server {
             since,
             elapsed_s: now.since(self.start).as_secs(),
             cluster_start: self.cluster_start(now),
+            cluster_elapsed_s: self.cluster_age(now).as_secs(),
+            check_time_s: seconds(self.settings.check_time),
+            exchange_time_s: seconds(self.settings.peers.exchange_time),
             realms: self.keyring.realms().map(|realm| realm.name.to_string()).collect(),
             hosts,
             heartbeats_per_s: self.heartbeats.per_second(),

@@ -24,6 +24,12 @@ pub struct StatusView {
     pub elapsed_s: u64,
     /// When the cluster's founder started.
     pub cluster_start: String,
+    /// How long ago that is.
+    pub cluster_elapsed_s: u64,
+    /// The check time in force: the primary's.
+    pub check_time_s: u32,
+    /// The exchange time in force: the primary's.
+    pub exchange_time_s: u32,
     /// Names of the realms.
     pub realms: Vec<String>,
     /// Rows.
@@ -290,7 +296,7 @@ pub(super) fn host_row(facts: &RowFacts<'_>, content: ContentRef<'_>) -> HostRow
         fixed: content.fixed(),
         since: rfc3339(facts.since),
         age_ms: facts.age_ms,
-        check_time_s: u32::try_from(facts.check_time.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
+        check_time_s: seconds(facts.check_time),
         via: facts.via.to_owned(),
         revision: facts.revision,
     }
@@ -313,4 +319,9 @@ mod tests {
         assert_eq!(rfc3339(UnixMillis(1_767_225_600_250)), "2026-01-01T00:00:00.25Z");
         assert!(rfc3339(UnixMillis(u64::MAX)).starts_with("9999-"));
     }
+}
+
+/// Whole seconds, rounded up.
+pub(super) fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

@@ -57,11 +57,14 @@ impl fmt::Display for JoinError {
                  try again",
                 List(tried)
             ),
+            Self::Refused { code: RefuseCode::Name, .. } => f.write_str(
+                "another HMS of the cluster has the name of this one, which is that of the machine unless [hms] name \
+                 is set; give it one of its own with `hms config set hms.name NAME`, and try again",
+            ),
             Self::Refused { code, reason } => {
                 f.write_str(match *code {
                     RefuseCode::Invitation => "the invitation was used by another HMS, or is over",
                     RefuseCode::Removed => "this HMS was removed from the cluster",
-                    RefuseCode::Name => "another HMS of the cluster has the name of this one",
                     RefuseCode::Version => "the HMS that made the invitation has another version",
                     RefuseCode::Full => "the cluster has no room for one more HMS",
                     _ => "the HMS that made the invitation refuses this one",

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::cluster::{PeerState, PeerView};
 use crate::ident::ServerId;
 use crate::registry::ScrubCounts;
-use crate::time::{Instant, UnixMillis};
+use crate::time::{Duration, Instant, UnixMillis};
 use crate::transport::KeyId;
 use crate::wire::peer::Phase;
 
@@ -96,11 +96,19 @@ impl Server {
         }
     }
 
-    /// When the founder of the line started; the start of this HMS as long as it has none.
-    pub(in crate::server) fn cluster_start(&self, now: Instant) -> String {
+    /// How long ago the founder of the line started; this HMS as long as it has none.
+    pub(in crate::server) fn cluster_age(&self, now: Instant) -> Duration {
         let line = self.peers.cluster.status(now).line.map(|(_, age)| age);
-        let age = line.unwrap_or_else(|| now.since(self.start));
-        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        line.unwrap_or_else(|| now.since(self.start))
+    }
+
+    /// When that was, by the founder's wall clock: so all show the same.
+    pub(in crate::server) fn cluster_start(&self, now: Instant) -> String {
+        let status = self.peers.cluster.status(now);
+        if status.line.is_some() {
+            return rfc3339(UnixMillis(status.founded.saturating_mul(1000)));
+        }
+        let age_ms = u64::try_from(self.cluster_age(now).as_millis()).unwrap_or(u64::MAX);
         rfc3339(UnixMillis(self.wall.read(now).0.saturating_sub(age_ms)))
     }
 

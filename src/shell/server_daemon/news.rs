@@ -63,6 +63,8 @@ impl Daemon<'_> {
             name: self.name.clone(),
             role: status.role,
             peers: status.peers.clone(),
+            cluster: (status.cluster_start.clone(), status.cluster_elapsed_s),
+            times: (status.check_time_s, status.exchange_time_s),
             overridden: status.overridden.clone(),
             realms: self.server.keyring().realms().map(|realm| realm.name.clone()).collect(),
             new: self.new_realm,

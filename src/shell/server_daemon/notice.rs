@@ -53,6 +53,10 @@ pub struct Ready {
     pub role: &'static str,
     /// The other HMSs.
     pub peers: Vec<PeerRow>,
+    /// When the cluster's founder started, and how many seconds ago that is.
+    pub cluster: (String, u64),
+    /// The check time and the exchange time of the primary, in seconds.
+    pub times: (u32, u32),
     /// Own settings that others override, with what holds in their place.
     pub overridden: BTreeMap<String, String>,
     /// The realms.

@@ -55,8 +55,14 @@ def r_settings(t):
     pair = Pair(t, OTHER)
     line = pair.borealis.process.wait_line("settings of the primary hold", 5)
     contains("the line", line.text, "hosts.check_time = 2s")
-    status = pair.borealis.json("status")
+    status, primary = (hms.json("status") for hms in (pair.borealis, pair.atlas))
     equal("overridden", status["overridden"].get("hosts.check_time"), "2s")
+    told = [line.text for line in pair.borealis.process.lines if line.text.startswith("  cluster since")]
+    contains("what it shows when it serves", told[0], primary["cluster_start"][11:19], "check time 2 s, exchange time 5 s")
+    for key in ("cluster_start", "check_time_s", "exchange_time_s"):
+        equal(key, status[key], primary[key])
+    equal("its age", abs(status["cluster_elapsed_s"] - primary["cluster_elapsed_s"]) <= 1, True)
+    contains("and when it is asked", pair.borealis.cli("status").out, "check time 2 s, exchange time 5 s")
     equal("at the primary", pair.atlas.json("status")["overridden"], {})
 
 
