@@ -16,6 +16,9 @@ use crate::transport::LinkId;
 use crate::wire::normal_address;
 use crate::wire::peer::Phase;
 
+/// How long a proven answer is waited for after a HINT (R-AUT-31).
+const HINT_WAIT: Duration = Duration::from_secs(1);
+
 /// Attempts to make a link to one address.
 #[derive(Clone, Copy, Debug)]
 struct Dial {
@@ -26,6 +29,25 @@ struct Dial {
     /// The next may begin then.
     next: Instant,
     tries: u32,
+    hint: Hint,
+}
+
+/// Whether HINT says that who is dialled does not have the cluster's key (R-PEE-24).
+#[derive(Clone, Copy, Debug, Default)]
+struct Hint {
+    /// Since when, over attempts of which each was answered so.
+    since: Option<Instant>,
+    /// The attempt that goes on was.
+    is_new: bool,
+    told: bool,
+}
+
+/// What is said of an HMS that does not have the key.
+pub fn no_key(address: SocketAddr) -> String {
+    format!(
+        "the HMS at {address} does not have the keys of this cluster: bring it in with `hms token --hms` and an empty \
+         state directory there, or take its address out (`hms peers remove`, [peers] address)"
+    )
 }
 
 /// Attempts by address. No more of them are kept than addresses are registered.
@@ -41,6 +63,7 @@ impl Dials {
     pub(super) fn began(&mut self, now: Instant, address: SocketAddr, link: Option<LinkId>) {
         let Some(dial) = self.by_address.get_mut(&address) else { return };
         (dial.busy, dial.link, dial.began) = (link.is_some(), link, now);
+        dial.hint.is_new = false;
         if link.is_none() {
             dial.next = now + DIAL_LONGEST;
         }
@@ -50,18 +73,33 @@ impl Dials {
     pub(super) fn opened(&mut self, now: Instant, link: LinkId) {
         if let Some(dial) = self.of(link) {
             (dial.busy, dial.link, dial.tries, dial.next) = (false, None, 0, now);
+            dial.hint = Hint::default();
         }
     }
 
-    /// One has ended: 1, 2, 4, 8, 10 s lie between the beginnings of two, but those of an HMS that starts (R-PEE-94).
-    pub(super) fn ended(&mut self, now: Instant, link: LinkId, rng: &mut ChaCha20Rng) {
+    /// Nothing that is proven has answered an attempt, but a HINT.
+    pub(super) fn hinted(&mut self, now: Instant, link: LinkId) {
+        if let Some(dial) = self.of(link) {
+            dial.hint.is_new = true;
+            dial.hint.since.get_or_insert(now);
+        }
+    }
+
+    /// One has ended: 1, 2, 4, 8, 10 s lie between the beginnings of two, but those of an HMS that starts (R-PEE-94). The
+    /// address, if a HINT was all that answered, for the first time.
+    pub(super) fn ended(&mut self, now: Instant, link: LinkId, rng: &mut ChaCha20Rng) -> Option<SocketAddr> {
         let eager = self.eager;
-        let Some(dial) = self.of(link) else { return };
+        let (address, dial) = self.by_address.iter_mut().find(|(_, dial)| dial.link == Some(link))?;
         let pause = DIAL_LONGEST.min(Duration::from_secs(1 << dial.tries.min(4)));
         let pause = if eager { Duration::from_secs(1) } else { around(rng, pause, 10) };
         let from = if eager { now } else { dial.began };
         dial.next = dial.next.max(from + pause).max(now);
         (dial.busy, dial.link, dial.tries) = (false, None, dial.tries.saturating_add(1));
+        if !dial.hint.is_new {
+            dial.hint = Hint::default();
+        }
+        let tells = dial.hint.is_new && !std::mem::replace(&mut dial.hint.told, dial.hint.is_new);
+        tells.then_some(*address)
     }
 
     fn of(&mut self, link: LinkId) -> Option<&mut Dial> {
@@ -95,13 +133,29 @@ impl Cluster {
             let delay = self.delay(target).max(self.way_wait(target, address));
             let bound = self.is_first_way(target, address);
             let busy = self.dials.by_address.values().filter(|dial| dial.busy).count();
-            let fresh = Dial { busy: false, link: None, began: now, next: now + delay, tries: 0 };
+            let fresh = Dial {
+                busy: false,
+                link: None,
+                began: now,
+                next: now + delay,
+                tries: 0,
+                hint: Hint::default(),
+            };
             let dial = self.dials.by_address.entry(address).or_insert(fresh);
             if !dial.busy && dial.next <= now && busy < DIALS_MAX {
                 (dial.busy, dial.began) = (true, now);
                 self.actions.push_back(Action::Dial { address, target, bound });
             }
         }
+    }
+
+    /// Where nobody has the cluster's key, by HINTs that nothing proven has answered for a second (R-AUT-31).
+    pub fn without_key(&self, now: Instant) -> Vec<SocketAddr> {
+        let said = |address: &SocketAddr| {
+            let since = self.dials.by_address.get(address).and_then(|dial| dial.hint.since);
+            since.is_some_and(|since| now.since(since) >= HINT_WAIT)
+        };
+        self.wanted().into_iter().map(|(address, _)| address).filter(said).collect()
     }
 
     /// When the next attempt is due.

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
 use super::action::{Action, Setup};
-use super::dial::Dials;
+use super::dial::{Dials, no_key};
 use super::facts::{Decision, FactKey, Facts, NotMade};
 use super::guests::Guest;
 use super::hear::Heard;
@@ -191,7 +191,9 @@ impl Cluster {
 
     /// A link, or an attempt to make one, has ended.
     pub fn closed(&mut self, now: Instant, link: LinkId, reason: &CloseReason) {
-        self.dials.ended(now, link, &mut self.rng);
+        if let Some(address) = self.dials.ended(now, link, &mut self.rng) {
+            self.log(no_key(address));
+        }
         self.guests.remove(&link);
         self.kin.remove(&link);
         let found = self.links.values().find(|neighbour| neighbour.link == link);
@@ -213,6 +215,11 @@ impl Cluster {
     /// What became of a [`Action::Dial`]: the link that was begun, if one was.
     pub fn dialled(&mut self, now: Instant, address: SocketAddr, link: Option<LinkId>) {
         self.dials.began(now, address, link);
+    }
+
+    /// Somebody says, without proof, that whoever this attempt is to does not have the key (R-PEE-24).
+    pub fn hinted(&mut self, now: Instant, link: LinkId) {
+        self.dials.hinted(now, link);
     }
 
     /// Time has passed; `heard` says when something last came over a link. Too early or too often does nothing.

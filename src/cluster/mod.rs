@@ -32,6 +32,7 @@ mod view;
 mod ways;
 
 pub use action::{Action, Setup};
+pub use dial::no_key;
 pub use facts::{Decision, FactKey, Facts, Merged, NotMade, Taken, new_stamp};
 pub use guests::{TooManyInvitations, admission};
 pub use hear::Heard;

@@ -24,10 +24,17 @@ impl Server {
         if is_between_hmss(bytes) {
             return self.link_datagram(now, from, arrival, bytes);
         }
+        let parsed = Unverified::parse(bytes);
+        if let Ok(datagram) = &parsed
+            && datagram.header().kind == Kind::Hint
+            && !arrival.multicast
+        {
+            return self.peer_hint(now, from, arrival, datagram);
+        }
         if self.service == Service::Closed {
             return self.dropped("phase");
         }
-        match Unverified::parse(bytes) {
+        match parsed {
             Ok(datagram) => {
                 let ask = Ask { now, from, arrival, header: *datagram.header(), len: bytes.len() };
                 self.request(&ask, datagram);

@@ -309,6 +309,11 @@ fn state_text(state: HostState) -> String {
     }
 }
 
+/// Whole seconds, rounded up.
+pub(super) fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,9 +324,4 @@ mod tests {
         assert_eq!(rfc3339(UnixMillis(1_767_225_600_250)), "2026-01-01T00:00:00.25Z");
         assert!(rfc3339(UnixMillis(u64::MAX)).starts_with("9999-"));
     }
-}
-
-/// Whole seconds, rounded up.
-pub(super) fn seconds(span: Duration) -> u32 {
-    u32::try_from(span.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

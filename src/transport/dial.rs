@@ -51,6 +51,11 @@ impl Dial {
         self.hello.target
     }
 
+    /// Whether no COOKIE has come.
+    pub(super) const fn is_unanswered(&self) -> bool {
+        self.cookies.is_empty()
+    }
+
     /// When something is to be done next.
     pub(super) fn deadline(&self) -> Instant {
         self.began + HELLO_AT.get(self.planned).copied().unwrap_or(HANDSHAKE_TIME)

@@ -36,7 +36,9 @@ impl Server {
         scratch.clear();
         scratch.extend_from_slice(bytes);
         // What is dropped is counted there.
-        let _ = endpoint.handle_datagram(now, route, scratch);
+        if let Some(reason) = endpoint.handle_datagram(now, route, scratch) {
+            self.hint_peer(now, from, arrival, bytes, reason);
+        }
         // What was acknowledged makes room.
         self.peers.turn_due = self.peers.exchanging;
         self.attend(now);

@@ -6,6 +6,7 @@
 mod attend;
 mod commands;
 mod facts;
+mod hint;
 mod invite;
 mod links;
 mod newcomer;

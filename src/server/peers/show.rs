@@ -4,7 +4,7 @@ use super::super::view::rfc3339;
 use super::super::{PeerRow, Server, Standing};
 use std::collections::BTreeMap;
 
-use crate::cluster::{PeerState, PeerView};
+use crate::cluster::{PeerState, PeerView, no_key};
 use crate::ident::ServerId;
 use crate::registry::ScrubCounts;
 use crate::time::{Duration, Instant, UnixMillis};
@@ -47,8 +47,14 @@ impl Server {
             hosts: figures.map(|figures| figures.rows as usize),
             equal: figures.and_then(|figures| figures.equal),
             digest: figures.map(|figures| format!("{:016x}", figures.root)),
-            message: message_of(peer),
+            message: self.without_key(now, peer.server).or_else(|| message_of(peer)),
         }
+    }
+
+    fn without_key(&self, now: Instant, server: ServerId) -> Option<String> {
+        let addresses = self.peers.cluster.without_key(now);
+        let is_there = self.facts().addresses_of(server).any(|address| addresses.contains(&address));
+        is_there.then(|| "does not have the keys of this cluster".into())
     }
 
     fn role_of(&self, peer: &PeerView) -> Option<&'static str> {
@@ -120,6 +126,7 @@ impl Server {
             lines.push("this HMS was removed from the cluster and runs all the same: stop it".into());
         }
         lines.extend(scrub_message(self.registry.scrub_counts()));
+        lines.extend(self.peers.cluster.without_key(now).into_iter().map(no_key));
         if status.phase == Phase::Waking {
             lines.push("stood still for more than 10 s: asks the other HMSs before it answers hosts".into());
         }

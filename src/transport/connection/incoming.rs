@@ -36,6 +36,11 @@ impl Connection {
         }
     }
 
+    /// Whether it is an attempt over that way to which nobody has answered with a tag that holds.
+    pub(in crate::transport) fn is_unanswered(&self, from: Route) -> bool {
+        matches!(&self.phase, Phase::Dialing(dial) if dial.is_unanswered()) && self.route.takes(from)
+    }
+
     fn welcome(&mut self, now: Instant, head: &Head, bytes: &[u8]) -> Result<(), DropReason> {
         let Phase::Dialing(dial) = &self.phase else { return Err(DropReason::Unasked) };
         let answer = dial.welcome(now, head, bytes)?;

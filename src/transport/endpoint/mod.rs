@@ -222,6 +222,13 @@ impl Endpoint {
         self.sweep();
     }
 
+    /// The attempt with that number (bytes 24 to 31 of its HELLO) over that way, if nothing that is proven has answered
+    /// it.
+    pub fn attempt(&self, from: Route, number: u64) -> Option<LinkId> {
+        let of = |link: &&Connection| link.attempt() == number && link.is_unanswered(from);
+        self.links.iter().find(|(_, link)| of(link)).map(|(id, _)| LinkId(*id))
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) and [`poll_output`](Self::poll_output) are wanted next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.links.values().filter_map(Connection::poll_timeout).min()

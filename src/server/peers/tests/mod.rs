@@ -1,6 +1,7 @@
 //! Several servers in virtual time, joined by a net that delays and cuts.
 
 mod facts;
+mod hint;
 mod hosts;
 mod meeting;
 mod replicated;

@@ -288,6 +288,12 @@ impl World {
         }
     }
 
+    /// What is on its way to an HMS.
+    pub(super) fn flying_to(&self, node: usize) -> Vec<&[u8]> {
+        let there = self.flying.values().filter(|(_, to, _)| *to == address(node));
+        there.map(|(.., bytes)| bytes.as_slice()).collect()
+    }
+
     fn node_at(&self, ip: IpAddr) -> Option<usize> {
         (0..self.nodes.len()).find(|node| address(*node).ip() == ip)
     }
