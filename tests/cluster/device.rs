@@ -173,7 +173,12 @@ impl Device {
         while let Some(event) = host.poll_event() {
             match &event {
                 Event::Persist => self.disk = host.store().to_bytes().to_vec(),
-                Event::Registered { .. } => self.registrations += 1,
+                Event::Registered { .. } => {
+                    self.registrations += 1;
+                    // What was said in the session before, and answers to it, say nothing any more.
+                    self.acked = None;
+                    self.said.clear();
+                }
                 Event::Left { .. } => self.ended = Some(End::Left),
                 Event::Superseded => self.ended = Some(End::Superseded),
                 Event::Refused { retry: None, .. } => self.ended = Some(End::Refused),
