@@ -99,6 +99,8 @@ pub struct Connection {
     fault: Option<CloseCode>,
     end: Option<CloseReason>,
     stats: Stats,
+    /// What the last DATA was for.
+    sent_as: &'static str,
 }
 
 /// What both kinds of links begin with.
@@ -142,6 +144,7 @@ impl Connection {
             fault: None,
             end: None,
             stats: Stats::default(),
+            sent_as: "handshake",
         }
     }
 

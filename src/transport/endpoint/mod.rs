@@ -287,6 +287,16 @@ impl Endpoint {
         self.links.get_mut(&link.0)
     }
 
+    /// The link that a DATA names which came in.
+    pub fn link_of_session(&self, session: u64) -> Option<&Connection> {
+        self.links.get(&session)
+    }
+
+    /// The link that sent last, if it is not over.
+    pub fn sent_last(&self) -> Option<&Connection> {
+        self.links.get(&self.turn)
+    }
+
     /// All links, half-open ones included.
     pub fn links(&self) -> impl Iterator<Item = (LinkId, &Connection)> {
         self.links.iter().map(|(id, link)| (LinkId(*id), link))
