@@ -102,6 +102,9 @@ pub struct Note<'a> {
     pub realm: Option<&'a str>,
     /// The other HMS.
     pub hms: Option<&'a str>,
+    /// The network interface. It stands here, and not in the file's list of interfaces, because libpcap before 1.11 reads
+    /// no file with raw IP on several of them.
+    pub interface: Option<&'a str>,
 }
 
 /// A comment that is none of an HMS.
@@ -118,14 +121,16 @@ impl std::error::Error for NoteError {}
 
 impl<'a> From<Verdict<'a>> for Note<'a> {
     fn from(verdict: Verdict<'a>) -> Self {
-        Self { verdict, user: None, realm: None, hms: None }
+        Self { verdict, user: None, realm: None, hms: None, interface: None }
     }
 }
 
 impl fmt::Display for Note<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "verdict: {}", self.verdict)?;
-        for (key, value) in [("user", self.user), ("realm", self.realm), ("hms", self.hms)] {
+        for (key, value) in
+            [("user", self.user), ("realm", self.realm), ("hms", self.hms), ("interface", self.interface)]
+        {
             if let Some(value) = value {
                 write!(f, "\n{key}: {value}")?;
             }
@@ -148,6 +153,7 @@ impl<'a> Note<'a> {
                 "user" => note.user = Some(value),
                 "realm" => note.realm = Some(value),
                 "hms" => note.hms = Some(value),
+                "interface" => note.interface = Some(value),
                 _ => {}
             }
         }

@@ -75,13 +75,14 @@ pub struct Statistics {
 }
 
 /// Begins a section, and so a file.
-pub fn section(buf: &mut Vec<u8>, application: &str) {
+pub fn section(buf: &mut Vec<u8>, application: &str, comment: &str) {
     block(buf, SECTION, |buf| {
         u32(buf, BYTE_ORDER);
         u16(buf, 1);
         u16(buf, 0);
         // The length of the section is not known yet.
         buf.extend_from_slice(&[0xff; 8]);
+        option(buf, COMMENT, comment.as_bytes());
         option(buf, APPLICATION, application.as_bytes());
         option(buf, END, &[]);
     });

@@ -26,6 +26,7 @@ Look after it
   peers     The other HMSs of the cluster
   watch     Changes as they happen
   why       What was refused, and what to do about it
+  capture   Every datagram with what the HMS made of it, for Wireshark
   token     Print the one line that lets a host join
   revoke    Make a user's key invalid
   realm     List, make and remove realms (a company's own users and keys)
@@ -103,6 +104,7 @@ pub(super) enum Command {
     Peers(PeersArgs),
     Watch(Watch),
     Why(Why),
+    Capture(Capture),
     Token(TokenArgs),
     Revoke(Revoke),
     Realm(RealmArgs),

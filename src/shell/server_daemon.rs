@@ -1,5 +1,6 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
+mod capture;
 mod decisions;
 mod drain;
 mod joining;
@@ -12,6 +13,7 @@ mod snapshot;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::capture::Note;
 use crate::cluster::Facts;
 use crate::config::{Checked, Config};
 use crate::ident::Name;
@@ -91,6 +93,14 @@ impl Machine for Server {
 
     fn lost_input(&mut self, now: Instant, span: Duration) {
         self.stalled(now, span);
+    }
+
+    fn verdict(&self, bytes: &[u8]) -> Option<Note<'_>> {
+        Some(Self::verdict(self, bytes))
+    }
+
+    fn cause(&self, bytes: &[u8]) -> Option<Note<'_>> {
+        Some(Self::cause(self, bytes))
     }
 }
 
@@ -259,6 +269,7 @@ impl<'a> Daemon<'a> {
         self.answer_waiting();
         self.tell_news();
         self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
+        self.engine.hand_out_captures();
         !self.finished()
     }
 
@@ -290,6 +301,7 @@ impl<'a> Daemon<'a> {
                 log::error!("{error}");
             }
             self.answer_drained(since);
+            self.engine.captures.finish(&mut self.engine.control);
         }
         done || late
     }

@@ -14,7 +14,7 @@ fn address(text: &str) -> SocketAddr {
 
 fn file() -> Vec<u8> {
     let mut file = Vec::new();
-    section(&mut file, "hms 0.1.0");
+    section(&mut file, "hms 0.1.0", "HMS atlas");
     interface(&mut file, "", "not known");
     interface(&mut file, "eno1", "");
     for (lost, length) in [(0, 5), (17, 0), (0, 1201)] {
@@ -37,7 +37,10 @@ fn file() -> Vec<u8> {
 }
 
 fn option<'a>(options: &'a [pcap_parser::PcapNGOption<'_>], code: u16) -> Option<&'a [u8]> {
-    options.iter().find(|option| option.code == OptionCode(code)).map(|option| option.value())
+    options
+        .iter()
+        .find(|option| option.code == OptionCode(code))
+        .map(|option| option.as_bytes().expect("as long as it says"))
 }
 
 #[test]
@@ -50,6 +53,7 @@ fn another_implementation_reads_what_is_written() {
     assert_eq!(blocks.len(), 7);
     let Read::SectionHeader(head) = &blocks[0] else { panic!("{:?}", blocks[0]) };
     assert_eq!(option(&head.options, 4), Some(b"hms 0.1.0".as_slice()));
+    assert_eq!(option(&head.options, 1), Some(b"HMS atlas".as_slice()));
     let Read::InterfaceDescription(unknown) = &blocks[1] else { panic!("{:?}", blocks[1]) };
     let Read::InterfaceDescription(named) = &blocks[2] else { panic!("{:?}", blocks[2]) };
     assert_eq!((named.linktype, named.if_tsresol, named.snaplen), (Linktype::RAW, 9, 0));
@@ -176,9 +180,14 @@ fn comments_are_read_as_they_are_written() {
     for (verdict, text) in all {
         assert_eq!(verdict.to_string(), text);
         assert_eq!(Verdict::parse(text), Some(verdict));
-        let note = Note { user: Some("al: ice"), realm: Some("acme"), ..Note::from(verdict) };
+        let note = Note {
+            user: Some("al: ice"),
+            realm: Some("acme"),
+            interface: Some("eno1"),
+            ..Note::from(verdict)
+        };
         let comment = note.to_string();
-        assert_eq!(comment, format!("verdict: {text}\nuser: al: ice\nrealm: acme"));
+        assert_eq!(comment, format!("verdict: {text}\nuser: al: ice\nrealm: acme\ninterface: eno1"));
         assert_eq!(Note::parse(&comment), Ok(note));
         assert_eq!(Note::parse(&format!("{comment}\nlater: a key")), Ok(note));
     }

@@ -40,6 +40,11 @@ impl Daemon<'_> {
                 }
                 Err(error) => self.engine.control.answer(request.from, Err(error.into())),
             },
+            "capture" => {
+                if let Err(error) = self.capture(request) {
+                    self.engine.control.answer(request.from, Err(error));
+                }
+            }
             "drain" => {
                 if let Err(error) = self.drain(request) {
                     self.engine.control.answer(request.from, Err(error));
