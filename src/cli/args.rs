@@ -147,6 +147,10 @@ pub(super) struct Serve {
     /// stdin. On an HMS that is a member already it changes nothing
     #[arg(long, value_name = "INVITATION")]
     pub(super) join: Option<String>,
+    /// Append what opens captured links with other HMSs to this file, readable by its owner only. With a capture it gives
+    /// away all that HMSs tell each other, the keys of all users included
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Option<PathBuf>,
 }
 
 /// See it work: a pair of HMSs, hosts and a lossy network between them on this machine

@@ -4,6 +4,7 @@ mod capture;
 mod decisions;
 mod drain;
 mod joining;
+mod keylog;
 mod news;
 mod notice;
 mod requests;
@@ -36,6 +37,7 @@ use super::signals::Wish;
 use super::state_dir::{StateDir, StateError, StateLock};
 use decisions::Waiting;
 use joining::Start;
+use keylog::KeyLog;
 use news::Told;
 pub use notice::{Ready, ServerNotice};
 use settings::{server_settings, unknown_realms};
@@ -58,6 +60,8 @@ pub struct ServeOptions<'a> {
     pub settings: &'a mut dyn FnMut() -> Result<Checked, String>,
     /// `--join`.
     pub join: Option<Invitation>,
+    /// `--keylog`.
+    pub keylog: Option<PathBuf>,
     /// Shows what happens.
     pub notify: &'a mut dyn FnMut(ServerNotice),
 }
@@ -134,6 +138,7 @@ struct Daemon<'a> {
     store_at: Instant,
     /// Why the last attempt failed, if it did.
     not_stored: Option<String>,
+    keylog: Option<KeyLog>,
     new_realm: bool,
     stopping: Option<Instant>,
     stopped: bool,
@@ -173,8 +178,19 @@ impl<'a> Daemon<'a> {
         let mut engine = open_engine(&options.listen, &config, &dir)?;
 
         let name = config.name.clone().unwrap_or_else(host_name);
+        let mut keylog = KeyLog::open(options.keylog.take(), &name).map_err(DaemonError::usage)?;
+        if let Some(keylog) = &keylog {
+            (options.notify)(ServerNotice::Warning(keylog.warning()));
+        }
         let notify = &mut *options.notify;
-        let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
+        let start = Start {
+            engine: &mut engine,
+            dir: &dir,
+            config: &config,
+            name: name.clone(),
+            keylog: keylog.as_mut(),
+            notify,
+        };
         let (mut secrets, new_realm) = start.secrets(options.join.take())?;
         let incarnation = secrets.next_incarnation(entropy::fill);
         let saved = files::save_secrets(&dir, &secrets);
@@ -205,6 +221,7 @@ impl<'a> Daemon<'a> {
                 rows,
             },
         );
+        server.set_key_log(keylog.is_some());
         server.restore_ended(now, &ended);
         server.restore_invitations(now, &secrets);
         if !engine.net.usable().is_empty() {
@@ -227,6 +244,7 @@ impl<'a> Daemon<'a> {
             told: Told::default(),
             store_at: now + CLOCK_STORED,
             not_stored: None,
+            keylog,
             new_realm,
             stopping: None,
             stopped: false,
@@ -262,6 +280,7 @@ impl<'a> Daemon<'a> {
         }
         self.server.set_watched(self.engine.control.has_subscribers());
         self.engine.turn(&mut self.server);
+        self.log_keys();
         self.events();
         self.requests();
         self.list();

@@ -9,12 +9,22 @@ use crate::limits::PEER_STALL;
 use crate::net::{Arrival, Transmit};
 use crate::time::{Duration, Instant};
 use crate::transport::limits::DATAGRAM_MAX;
-use crate::transport::{CloseCode, Connection, DropReason, is_hello};
+use crate::transport::{CloseCode, Connection, DropReason, LoggedLink, is_hello};
 
 /// How late a timer is at least where the process stood still: who had nothing to do did not.
 const LATE: Duration = Duration::from_secs(1);
 
 impl Server {
+    /// Has links with other HMSs tell what opens them (R-TRN-15).
+    pub fn set_key_log(&mut self, on: bool) {
+        self.peers.endpoint.set_key_log(on);
+    }
+
+    /// What opens a link that was made, if that is wanted.
+    pub fn poll_key_log(&mut self) -> Option<LoggedLink> {
+        self.peers.endpoint.poll_key_log()
+    }
+
     /// Takes a datagram of another HMS.
     pub(in crate::server) fn link_datagram(
         &mut self,

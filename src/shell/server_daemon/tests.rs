@@ -43,6 +43,7 @@ impl Place {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
             join: None,
+            keylog: None,
             notify: &mut |notice| notices.push(notice),
         };
         let mut daemon = Daemon::start(options).expect("started");
@@ -122,6 +123,7 @@ fn a_second_daemon_on_the_directory_is_refused_with_the_pid() {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
             join: None,
+            keylog: None,
             notify: &mut |_| {},
         };
         let Err(error) = Daemon::start(options) else { panic!("two daemons on one directory") };
@@ -185,6 +187,7 @@ fn a_broken_file_changes_nothing_and_says_why() {
         listen: Vec::new(),
         settings: &mut read,
         join: None,
+        keylog: None,
         notify: &mut |_| {},
     };
     let Err(error) = Daemon::start(options) else { panic!("started with a broken file") };
