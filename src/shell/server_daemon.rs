@@ -178,19 +178,12 @@ impl<'a> Daemon<'a> {
         let mut engine = open_engine(&options.listen, &config, &dir)?;
 
         let name = config.name.clone().unwrap_or_else(host_name);
-        let mut keylog = KeyLog::open(options.keylog.take(), &name).map_err(DaemonError::usage)?;
+        let keylog = KeyLog::open(options.keylog.take(), &name).map_err(DaemonError::usage)?;
         if let Some(keylog) = &keylog {
             (options.notify)(ServerNotice::Warning(keylog.warning()));
         }
         let notify = &mut *options.notify;
-        let start = Start {
-            engine: &mut engine,
-            dir: &dir,
-            config: &config,
-            name: name.clone(),
-            keylog: keylog.as_mut(),
-            notify,
-        };
+        let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
         let (mut secrets, new_realm) = start.secrets(options.join.take())?;
         let incarnation = secrets.next_incarnation(entropy::fill);
         let saved = files::save_secrets(&dir, &secrets);

@@ -7,7 +7,7 @@ use ring::aead::Aad;
 use zeroize::Zeroizing;
 
 use super::datagram::Datagram;
-use super::keys::{Generation, KeyId, Party, Side, data_keys, generation, nonce};
+use super::keys::{Generation, Party, Side, data_keys, generation, nonce};
 use super::limits::DATA_HEADER;
 use crate::auth::hash::LEN;
 use crate::ident::{Incarnation, ServerId};
@@ -36,8 +36,6 @@ impl From<&Party> for LoggedEnd {
 /// The secret of a link, with what tells in a capture which link it is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoggedLink {
-    /// The secret that it is made with.
-    pub key: KeyId,
     /// As in HELLO, COOKIE and WELCOME.
     pub attempt: u64,
     /// Who began it.
@@ -56,20 +54,18 @@ impl fmt::Debug for LoggedLink {
 
 impl LoggedLink {
     pub(super) fn new(
-        key: KeyId,
         attempt: u64,
         (initiator, responder): (&Party, &Party),
         secret: Zeroizing<[u8; LEN]>,
     ) -> Self {
-        Self { key, attempt, initiator: initiator.into(), responder: responder.into(), secret }
+        Self { attempt, initiator: initiator.into(), responder: responder.into(), secret }
     }
 
     /// The line of the log, without its end.
     pub fn to_line(&self) -> Zeroizing<String> {
-        let Self { key, attempt, initiator: i, responder: r, secret } = self;
+        let Self { attempt, initiator: i, responder: r, secret } = self;
         let mut line = Zeroizing::new(String::with_capacity(LINE_LEN));
         for (value, digits) in [
-            (key.0, 16),
             (*attempt, 16),
             (i.server.0, 16),
             (i.incarnation.0.into(), 8),
@@ -97,7 +93,7 @@ impl LoggedLink {
             let word = words.next().filter(|word| word.len() == digits)?;
             u64::from_str_radix(word, 16).ok()
         };
-        let (key, attempt) = (KeyId(number(16)?), number(16)?);
+        let attempt = number(16)?;
         let mut end = || {
             let (server, incarnation) = (ServerId(number(16)?), number(8)?);
             let incarnation = Incarnation(u32::try_from(incarnation).ok()?);
@@ -106,7 +102,7 @@ impl LoggedLink {
         let (initiator, responder) = (end()?, end()?);
         let bytes = Zeroizing::new(HEXLOWER.decode(words.next()?.as_bytes()).ok()?);
         let secret = Zeroizing::new(bytes.as_slice().try_into().ok()?);
-        Some(Self { key, attempt, initiator, responder, secret })
+        Some(Self { attempt, initiator, responder, secret })
     }
 
     /// Who sent a DATA of this link, and its frames; none if it is of another link or was changed.
@@ -132,4 +128,4 @@ impl LoggedLink {
 }
 
 /// So long is every line.
-const LINE_LEN: usize = 4 + 6 * 17 + 2 * 9 + 65;
+const LINE_LEN: usize = 4 + 5 * 17 + 2 * 9 + 65;

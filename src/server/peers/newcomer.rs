@@ -11,7 +11,7 @@ use crate::net::{Arrival, Interface, Transmit};
 use crate::time::Instant;
 use crate::token::Invitation;
 use crate::transport::limits::DATAGRAM_MAX;
-use crate::transport::{Config, Endpoint, Event, LinkId, LoggedLink, Priority};
+use crate::transport::{Config, Endpoint, Event, LinkId, Priority};
 
 /// Who joins, and how.
 #[derive(Debug)]
@@ -62,16 +62,6 @@ impl Newcomer {
         this.endpoint.add_secret(this.joining.link_secret());
         this.attend(now);
         this
-    }
-
-    /// Has its links tell what opens them (R-TRN-15).
-    pub fn set_key_log(&mut self, on: bool) {
-        self.endpoint.set_key_log(on);
-    }
-
-    /// What opens a link that was made, if that is wanted.
-    pub fn poll_key_log(&mut self) -> Option<LoggedLink> {
-        self.endpoint.poll_key_log()
     }
 
     /// Takes a datagram; whatever is not of the inviter is dropped.

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use super::keylog::KeyLog;
 use super::settings::server_settings;
 use super::{Config, DaemonError, ServerNotice};
 use crate::cluster::{JoinError, MayJoin, may_join};
@@ -53,7 +52,6 @@ pub(super) struct Start<'a> {
     pub(super) dir: &'a StateDir,
     pub(super) config: &'a Config,
     pub(super) name: Name,
-    pub(super) keylog: Option<&'a mut KeyLog>,
     pub(super) notify: &'a mut dyn FnMut(ServerNotice),
 }
 
@@ -89,8 +87,7 @@ impl Start<'_> {
             invitation,
             seed: entropy::bytes().map_err(DaemonError::usage)?,
         };
-        let mut newcomer = Newcomer::new(self.engine.now(), setup);
-        newcomer.set_key_log(self.keylog.is_some());
+        let newcomer = Newcomer::new(self.engine.now(), setup);
         self.run(newcomer, secrets)
     }
 
@@ -101,9 +98,6 @@ impl Start<'_> {
                 return Err(DaemonError::new(EXIT_NO, "stopped before it had joined"));
             }
             self.engine.turn(&mut newcomer);
-            while let (Some(link), Some(keylog)) = (newcomer.poll_key_log(), &mut self.keylog) {
-                keylog.append(&link);
-            }
             if let Some(admitted) = newcomer.to_store() {
                 let stored = admitted.store(secrets).map_err(|_| JoinError::OtherCluster);
                 let stored = stored.and_then(|()| {

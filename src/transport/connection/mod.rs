@@ -178,14 +178,16 @@ impl Connection {
     }
 
     fn log_keys(&mut self, secret: &LinkSecret, attempt: u64, initiator: &Party, responder: &Party) {
-        self.logged = self.key_log.then(|| {
+        // Over a link under an invitation goes the cluster secret itself.
+        let may = self.key_log && secret.id() == KeyId::CLUSTER;
+        self.logged = may.then(|| {
             let ends = (initiator, responder);
             let link = secret.link_secret(attempt, initiator, responder);
-            Box::new(LoggedLink::new(secret.id(), attempt, ends, link))
+            Box::new(LoggedLink::new(attempt, ends, link))
         });
     }
 
-    /// Has its secret told, once there is one.
+    /// Has its secret told, once there is one, unless it is under an invitation.
     pub(super) const fn set_key_log(&mut self, on: bool) {
         self.key_log = on;
     }

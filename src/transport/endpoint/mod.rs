@@ -139,7 +139,8 @@ impl Endpoint {
         self.sweep();
     }
 
-    /// Has each link tell what opens it from now on (R-TRN-15): [`poll_key_log`](Self::poll_key_log) is to be called then.
+    /// Has each link under the cluster secret tell what opens it from now on (R-TRN-15):
+    /// [`poll_key_log`](Self::poll_key_log) is to be called then.
     pub fn set_key_log(&mut self, on: bool) {
         self.key_log = on;
         self.links.values_mut().for_each(|link| link.set_key_log(on));
