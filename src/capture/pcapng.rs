@@ -289,7 +289,7 @@ impl<'a> Block<'a> {
         self.option(code).and_then(|value| value.try_into().ok()).map_or(0, u64::from_le_bytes)
     }
 
-    /// The comment of a packet.
+    /// The comment of a section or a packet.
     pub fn comment(&self) -> Option<&'a str> {
         self.option(COMMENT).and_then(|value| std::str::from_utf8(value).ok())
     }

@@ -152,6 +152,18 @@ impl Captures {
         }
     }
 
+    /// Bytes that wait to be given out.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.all.iter().map(|capture| capture.buffer.len()).sum()
+    }
+
+    /// How many run.
+    #[cfg(test)]
+    pub(super) const fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// Gives what was gathered to those who have read what they got before, and ends what is to end.
     pub(super) fn turn(&mut self, control: &mut ControlServer) {
         self.all.retain_mut(|capture| capture.turn(control));

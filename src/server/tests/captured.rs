@@ -80,13 +80,9 @@ fn what_nobody_asked_for_says_so() {
     let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
     alice.join(&mut world);
     alice.heartbeat(&mut world);
-    Client::new("bob", 2).join(&mut world);
-    world.now += crate::time::Duration::from_secs(1);
-    world.server.handle_timeout(world.now);
-    let mut buf = Vec::new();
-    let mut causes = Vec::new();
-    while world.server.poll_output(world.now, &mut buf).is_some() {
-        causes.push(world.server.cause(&buf).to_string());
-    }
+    let mut bob = Client::new("bob", 2);
+    let Got::Challenge(cookie) = bob.init(&mut world) else { panic!("no challenge") };
+    let register = bob.register_bytes(cookie);
+    let causes = said(&mut world, &bob, &register);
     assert!(causes.contains(&"verdict: sent page: push\nuser: alice\nrealm: acme".to_owned()), "{causes:?}");
 }

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::user_id;
+use crate::capture::{Block, BlockKind, Blocks, Verdict};
 use crate::ident::{Epoch, Generation, Incarnation, InstanceId, SessionId, Stamp};
 use crate::shell::control::PAGE_ROWS;
+use crate::shell::net::Went;
 use crate::shell::paths::Socket;
 use crate::storage::SnapshotRow;
 use crate::wire::{Content, View};
@@ -337,4 +339,117 @@ fn a_long_list_never_holds_up_a_turn() {
             assert_eq!(users.len(), ROWS as usize);
         }
     });
+}
+
+/// A capture that has begun, by the control socket.
+fn captures(daemon: &mut Daemon<'_>) -> UnixStream {
+    let path = daemon.engine.sockets().join(Socket::Control.file_name());
+    let mut stream = UnixStream::connect(path).expect("connected");
+    writeln!(stream, "{}", json!({"cmd": "capture"})).expect("written");
+    stream.set_nonblocking(true).expect("set");
+    let mut byte = [0; 1];
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        match stream.read(&mut byte) {
+            Ok(_) => line.extend_from_slice(&byte),
+            Err(_) => assert!(daemon.step()),
+        }
+    }
+    assert_eq!(line, b"{\"ok\":{\"name\":\"atlas\"}}\n");
+    stream
+}
+
+/// The comments of the packets that the daemon has sent until its end, and the end's count of those that are missing.
+fn comments(mut stream: UnixStream) -> (Vec<String>, Option<u64>) {
+    stream.set_nonblocking(false).expect("set");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("read");
+    let blocks: Vec<_> = Blocks::new(&bytes).map(|block| block.expect("a block")).collect();
+    let packets = blocks.iter().filter(|block| block.kind == BlockKind::Packet);
+    let last = blocks.last().filter(|block| block.kind == BlockKind::Statistics);
+    (packets.filter_map(|packet| packet.comment()).map(str::to_owned).collect(), last.map(Block::lost))
+}
+
+#[test]
+fn a_capture_holds_the_last_words_to_the_groups_and_ends_with_the_hms() {
+    crate::shows!("R-CAP-12");
+    let mut place = Place::new();
+    let mut stream = None;
+    place.run(|daemon| {
+        let refused = ask(daemon, Socket::Observe, &json!({"cmd": "capture"})).expect_err("not there");
+        assert!(refused["message"].as_str().is_some_and(|text| text.contains("control socket")), "{refused}");
+        let wrong = ask(daemon, Socket::Control, &json!({"cmd": "capture", "count": 0}));
+        assert_eq!(wrong.expect_err("no count")["exit"], 2);
+        stream = Some(captures(daemon));
+    });
+    let (comments, lost) = comments(stream.expect("a capture"));
+    assert_eq!(lost, Some(0));
+    let groups = comments.iter().filter(|text| text.starts_with("verdict: sent announce: unasked"));
+    assert!(
+        groups.clone().count() >= 1 && groups.clone().all(|text| text.ends_with("interface: lo")),
+        "{comments:?}"
+    );
+}
+
+#[test]
+fn what_the_system_does_not_take_is_said_to_be_unsent_and_what_is_left_alone_to_be_ignored() {
+    crate::shows!("R-CAP-10");
+    let mut place = Place::new();
+    let mut stream = None;
+    place.run(|daemon| {
+        stream = Some(captures(daemon));
+        let now = daemon.engine.now();
+        let to = SocketAddr::from(([10, 0, 0, 1], 5000));
+        let from = SocketAddr::from(([127, 0, 0, 1], 6710));
+        let captures = &mut daemon.engine.captures;
+        let note = Note::from(Verdict::Sent("ack", "answers heartbeat"));
+        captures.sent(now, &Went { from, to, interface: None, failed: Some("send") }, b"an answer", note);
+        let to_v6 = "[fe80::1%1]:5000".parse().expect("an address");
+        captures.sent(now, &Went { from, to: to_v6, interface: None, failed: None }, b"an answer", note);
+        let ignored = Note::from(Verdict::Ignored("datagram", "bind"));
+        captures.received(now, from, to, Arrival::default(), b"a heartbeat", &ignored);
+    });
+    let (comments, _) = comments(stream.expect("a capture"));
+    let verdicts: Vec<_> = comments.iter().take(3).filter_map(|text| text.lines().next()).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "verdict: unsent ack: send",
+            "verdict: sent ack: answers heartbeat",
+            "verdict: ignored datagram: bind"
+        ]
+    );
+}
+
+#[test]
+fn a_reader_that_stands_still_costs_a_bounded_memory() {
+    crate::shows!("R-CAP-03");
+    let mut place = Place::new();
+    let mut stream = None;
+    let (mut sent, mut waiting) = (0u64, 0);
+    place.run(|daemon| {
+        stream = Some(captures(daemon));
+        let address = SocketAddr::from(([127, 0, 0, 1], 6710));
+        let note = Note::from(Verdict::Dropped("version"));
+        for _ in 0..20_000 {
+            let now = daemon.engine.now();
+            daemon.engine.captures.received(now, address, address, Arrival::default(), &[9; 1200], &note);
+            daemon.engine.hand_out_captures();
+            sent += 1;
+            waiting = waiting.max(daemon.engine.captures.waiting());
+        }
+        assert!(waiting > 1 << 20 && waiting < 3 << 20, "{waiting} bytes of {} wait", sent * 1300);
+        // Who goes away takes nothing along.
+        let other = captures(daemon);
+        drop(other);
+        while daemon.engine.captures.count() > 1 {
+            assert!(daemon.step());
+        }
+        let reader = stream.as_ref().expect("a capture").try_clone().expect("cloned");
+        reader.shutdown(std::net::Shutdown::Write).expect("ended");
+    });
+    let (comments, lost) = comments(stream.expect("a capture"));
+    // The daemon has gone before all was read: what was not handed out is not there, and no statistics are.
+    assert!(lost.is_none() || lost > Some(0), "{lost:?}");
+    assert!(comments.len() > 100 && (comments.len() as u64) < sent, "{} of {sent}", comments.len());
 }
