@@ -79,7 +79,7 @@ fn what_nobody_asked_for_says_so() {
     let mut world = World::with(ServerSettings { push: true, ..settings() });
     let mut alice = Client::new("alice", 1).viewing(View::Realm, true);
     alice.join(&mut world);
-    alice.heartbeat(&mut world);
+    alice.copy(&mut world);
     let mut bob = Client::new("bob", 2);
     let Got::Challenge(cookie) = bob.init(&mut world) else { panic!("no challenge") };
     let register = bob.register_bytes(cookie);
