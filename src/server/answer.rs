@@ -68,7 +68,7 @@ impl Answers {
     pub(super) fn short(&mut self, ask: &Ask, kind: Kind, argument: u64, key: &impl DatagramKey) {
         let body = Short { incarnation: self.incarnation, number: self.number(), argument };
         self.write(ask.back_to_anybody(), Some(ask.header.kind), &ask.header.answer(kind), key, |buf| {
-            body.emit(buf)
+            body.emit(buf);
         });
     }
 

@@ -178,10 +178,7 @@ impl<'a> Daemon<'a> {
         let mut engine = open_engine(&options.listen, &config, &dir)?;
 
         let name = config.name.clone().unwrap_or_else(host_name);
-        let keylog = KeyLog::open(options.keylog.take(), &name).map_err(DaemonError::usage)?;
-        if let Some(keylog) = &keylog {
-            (options.notify)(ServerNotice::Warning(keylog.warning()));
-        }
+        let keylog = keylog::begin(&mut options, &name)?;
         let notify = &mut *options.notify;
         let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
         let (mut secrets, new_realm) = start.secrets(options.join.take())?;

@@ -327,8 +327,7 @@ fn the_key_log_opens_what_was_captured_between_hmss() {
     let (keys, file) = (world.path("keys"), world.path("links.pcapng"));
     let name = keys.to_str().expect("text");
     world.write("a/hms.toml", ATLAS);
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--keylog", name];
-    let atlas = world.start("a", &serve);
+    let atlas = world.start("a", &["serve", "--listen", "127.0.0.1:0", "--keylog", name]);
     let said = atlas.line("warning: the secrets of all links");
     assert!(said.contains(name) && said.contains("the keys of all users"), "{said}");
     atlas.line("HMS ready");
@@ -364,7 +363,7 @@ fn the_key_log_opens_what_was_captured_between_hmss() {
         let note = one.note();
         match note.verdict {
             Verdict::Opened("data") | Verdict::Sent("data", _) => {
-                let closed = invited.contains(&one.payload[8..16].to_vec());
+                let closed = invited.contains(&one.payload[8..16]);
                 assert_eq!(
                     logged.iter().any(|link| link.open(&one.payload).is_some()),
                     !closed,
@@ -385,21 +384,40 @@ fn the_key_log_opens_what_was_captured_between_hmss() {
     assert!(opened > 5, "{opened} of {}", seen.len());
     assert!(seen.iter().any(|one| one.note().hms == Some("borealis")), "{seen:?}");
     drop((atlas, borealis));
+}
 
-    // A second start appends; a file that others may read is refused, and so is one that cannot be written.
-    let again = world.start("a", &serve);
-    again.line("HMS ready");
-    again.signal("TERM");
-    again.end();
-    assert!(fs::read_to_string(&keys).expect("a log").starts_with(&log));
+#[test]
+fn a_key_log_is_appended_to_and_is_for_its_owner_alone() {
+    shows!("R-TRN-15");
+    let world = World::new();
+    let keys = world.path("keys");
+    let serve = |file: &Path| {
+        ["serve", "--listen", "127.0.0.1:0", "--keylog", file.to_str().expect("text")].map(str::to_owned)
+    };
+    let run = |code: i32, file: &Path| {
+        let arguments = serve(file);
+        world.expect(code, "a", &arguments.each_ref().map(String::as_str))
+    };
+    for lines in 1..=2 {
+        let arguments = serve(&keys);
+        let hms = world.start("a", &arguments.each_ref().map(String::as_str));
+        hms.line("HMS ready");
+        let status = world.expect(0, "a", &["status"]).out;
+        assert!(status.contains("the key log is on") && status.contains("without --keylog"), "{status}");
+        hms.signal("TERM");
+        hms.end();
+        let log = fs::read_to_string(&keys).expect("a log");
+        assert_eq!(log.lines().filter(|line| line.starts_with("# hms key log 1")).count(), lines, "{log}");
+    }
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o640)).expect("set");
-    let refused = world.expect(2, "a", &serve);
+    let refused = run(2, &keys);
     assert!(refused.err.contains("others may read it") && refused.err.contains("chmod 600"), "{refused:?}");
     let nowhere = world.path("nowhere/keys");
-    let refused = world.expect(
-        2,
-        "a",
-        &["serve", "--listen", "127.0.0.1:0", "--keylog", nowhere.to_str().expect("text")],
-    );
+    let refused = run(2, &nowhere);
     assert!(refused.err.contains("--keylog") && refused.err.contains("nowhere/keys"), "{refused:?}");
+    let link = world.path("link");
+    std::os::unix::fs::symlink(&keys, &link).expect("a link");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("set");
+    assert!(run(2, &link).err.contains("--keylog"), "no link is followed");
+    assert!(run(2, world.dir.path()).err.contains("--keylog"), "no directory is one");
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::Daemon;
+use super::{Daemon, DaemonError, ServeOptions, ServerNotice};
 use crate::ident::Name;
 use crate::shell::sys;
 use crate::transport::LoggedLink;
@@ -26,12 +26,21 @@ pub(super) struct KeyLog {
     failure: Option<String>,
 }
 
+/// Opens the key log, if one is asked for, and says so.
+pub(super) fn begin(options: &mut ServeOptions<'_>, name: &Name) -> Result<Option<KeyLog>, DaemonError> {
+    let keylog = KeyLog::open(options.keylog.take(), name).map_err(DaemonError::usage)?;
+    if let Some(keylog) = &keylog {
+        (options.notify)(ServerNotice::Warning(keylog.warning()));
+    }
+    Ok(keylog)
+}
+
 impl KeyLog {
     /// Opens the file that is asked for, if one is: a new one, or one that nobody else may read.
     ///
     /// # Errors
     /// With what to do, if it cannot be written or others may read it.
-    pub(super) fn open(path: Option<PathBuf>, name: &Name) -> Result<Option<Self>, String> {
+    fn open(path: Option<PathBuf>, name: &Name) -> Result<Option<Self>, String> {
         let Some(path) = path else { return Ok(None) };
         let failed = |error: &io::Error| {
             format!("--keylog {}: {error}; name a file that can be written", path.display())
@@ -72,7 +81,7 @@ impl KeyLog {
     }
 
     /// What is said at the start.
-    pub(super) fn warning(&self) -> String {
+    fn warning(&self) -> String {
         format!(
             "the secrets of all links with other HMSs are appended to {}: with a capture of the network they give away \
              all that HMSs tell each other, the keys of all users included; {STOP_IT}",

@@ -350,8 +350,8 @@ fn captures(daemon: &mut Daemon<'_>) -> UnixStream {
     let mut byte = [0; 1];
     let mut line = Vec::new();
     while line.last() != Some(&b'\n') {
-        match stream.read(&mut byte) {
-            Ok(_) => line.extend_from_slice(&byte),
+        match stream.read_exact(&mut byte) {
+            Ok(()) => line.extend_from_slice(&byte),
             Err(_) => assert!(daemon.step()),
         }
     }
