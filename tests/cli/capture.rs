@@ -107,10 +107,10 @@ fn verdicts_are_what_status_counts() {
 
     // A first look, at what the host has said until now.
     let first = world.path("first.pcapng");
-    let one = capture(&world, "hms", &first, &["--count", "2"]);
+    let one = capture(&world, "hms", &first, &["--count", "8"]);
     assert_eq!(one.end().code, 0);
     let seen = read_file(&first);
-    assert_eq!(seen.len(), 2, "so many, and no more");
+    assert_eq!(seen.len(), 8, "so many, and no more");
     let beat = seen.iter().find(|seen| seen.note().verdict == Verdict::Accepted("heartbeat")).expect("one");
     let ack = seen.iter().find(|seen| seen.note().verdict == Verdict::Sent("ack", "answers heartbeat"));
     assert!(ack.is_some_and(|ack| ack.note().user == Some("alice")), "{seen:?}");
