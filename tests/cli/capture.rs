@@ -131,20 +131,32 @@ fn verdicts_are_what_status_counts() {
         [("replay", 2), ("tag", 1), ("realm", 1), ("type", 1), ("length", 2)]
             .map(|(r, n)| (r.to_owned(), n))
             .into();
-    until(&world, "hms", &["status"], |_| drops(&world, "hms") == expected);
-
+    let of = |all: &BTreeMap<String, u64>, reason: &str| all.get(reason).copied().unwrap_or(0);
+    // Other HMSs and hosts on this machine may say something to the groups meanwhile.
+    until(&world, "hms", &["status"], |_| {
+        let drops = drops(&world, "hms");
+        expected.iter().all(|(reason, count)| of(&drops, reason) >= *count)
+    });
+    let before = drops(&world, "hms");
     let said = ended(running);
+    let after = drops(&world, "hms");
     let seen = read_file(&file);
     assert!(said.contains(&format!("{} datagrams in {}", seen.len(), file.display())), "{said}");
     assert!(!said.contains("missing"), "{said}");
     let mut counted = BTreeMap::new();
     for one in &seen {
         if let Verdict::Dropped(reason) = one.note().verdict {
-            *counted.entry(reason.to_owned()).or_insert(0) += 1;
+            *counted.entry(reason.to_owned()).or_insert(0u64) += 1;
         }
     }
-    assert_eq!(counted, expected);
-    let verdicts: Vec<String> = seen.iter().take(4).map(|one| one.note().verdict.to_string()).collect();
+    for reason in expected.keys().chain(counted.keys()) {
+        let between = of(&before, reason)..=of(&after, reason);
+        assert!(between.contains(&of(&counted, reason)), "{reason}: {counted:?}, {before:?} to {after:?}");
+    }
+    let told = seen
+        .iter()
+        .filter(|one| one.note().user == Some("alice") || one.payload[1] == 1 || one.payload[1] == 0x90);
+    let verdicts: Vec<String> = told.take(4).map(|one| one.note().verdict.to_string()).collect();
     let join = [
         "accepted init",
         "sent challenge: answers init",
