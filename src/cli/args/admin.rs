@@ -201,14 +201,14 @@ pub(in crate::cli) struct Why {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  hms capture -w - | wireshark -k -i -                live; in tshark the filter is: frame.comment contains \"dropped\"
-  hms capture -w - --host alice | tshark -r - -T fields -e frame.time -e ip.src -e frame.comment
-  hms capture -w hms.pcapng --for 30s
-  hms capture -w /var/tmp/hms.pcapng --max-size 10MB --files 5     goes on, keeps the last 50 MB
-  tcpdump -i any \"$(hms capture --print-filter)\"      the same datagrams on the wire, without verdicts
+  hms capture -w - | wireshark -k -i -
+  hms capture -w - --host alice | tshark -i - -T fields -e frame.time -e ip.src -e frame.comment
+  hms capture -w it.pcapng --for 30s
+  tshark -r it.pcapng -Y 'frame.comment contains \"dropped\"'
+  hms capture -w it.pcapng --max-size 10MB --files 5     keeps the last 50 MB; it.1.pcapng is the one before
+  tcpdump -i any \"$(hms capture --print-filter)\"        the same on the wire, without verdicts
 
-Ctrl-C ends it and says how many datagrams there were. Exit 8 if the HMS stopped meanwhile; the file is whole all the
-same.")]
+Ctrl-C ends it, with the number of datagrams. Exit 8 if the HMS stopped meanwhile; the file is whole all the same.")]
 pub(in crate::cli) struct Capture {
     /// Where to; `-` is stdout. A new file is readable by its owner only
     #[arg(short, long, value_name = "FILE", required_unless_present = "print_filter")]
@@ -222,7 +222,7 @@ pub(in crate::cli) struct Capture {
     /// End after this time, such as 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub(in crate::cli) time: Option<Duration>,
-    /// Begin a new file when this one would be larger, such as 10MB; FILE.1 is the one before
+    /// Begin a new file when this one would be larger, such as 10MB; the older ones get a number
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) max_size: Option<u64>,
     /// Keep so many of them, 2 to 1000, and remove the oldest

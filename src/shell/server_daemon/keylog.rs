@@ -128,7 +128,10 @@ fn reopen(path: &Path) -> Result<File, String> {
     if meta.uid() != sys::effective_uid() {
         return Err(format!("--keylog {shown}: belongs to another user; name a file that is not there yet"));
     }
-    if meta.mode() & OTHERS != 0 || meta.nlink() > 1 {
+    if meta.nlink() > 1 {
+        return Err(format!("--keylog {shown}: has another name as well; name a file that is not there yet"));
+    }
+    if meta.mode() & OTHERS != 0 {
         return Err(format!(
             "--keylog {shown}: others may read it, and it is to hold secrets; `chmod 600 {shown}`, or name a file that \
              is not there yet"
@@ -144,5 +147,46 @@ impl Daemon<'_> {
         while let Some(link) = self.server.poll_key_log() {
             keylog.append(&link);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_shown_and_behind_it_a_new_line_begins() {
+        crate::shows!("R-TRN-15");
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("keys");
+        let name = Name::new("atlas").expect("a name");
+        let mut keylog = KeyLog::open(Some(path.clone()), &name).expect("opened").expect("asked for");
+        let (number, half) = ("1".repeat(16), "2".repeat(8));
+        let line =
+            format!("LINK {number} {number} {half} {number} {number} {half} {number} {}", "3".repeat(64));
+        let link = LoggedLink::parse(&line).expect("a line");
+        keylog.append(&link);
+        assert!(keylog.status().contains("the key log is on: the secrets"), "{}", keylog.status());
+        // Only to be read: as if the disk were full.
+        let file = std::mem::replace(&mut keylog.file, File::open(&path).expect("opened"));
+        keylog.append(&link);
+        let status = keylog.status();
+        assert!(
+            status.contains("1 of 2 links are not in") && status.contains("(Bad file descriptor"),
+            "{status}"
+        );
+        keylog.file = file;
+        keylog.append(&link);
+        assert_eq!((&keylog.view()["links"], &keylog.view()["missing"]), (&json!(2), &json!(1)));
+        assert!(keylog.view()["failure"].is_null());
+        let text = std::fs::read_to_string(&path).expect("a log");
+        assert_eq!(
+            text.lines().filter(|one| LoggedLink::parse(one) == Some(link.clone())).count(),
+            2,
+            "{text}"
+        );
+        std::fs::hard_link(&path, dir.path().join("other")).expect("linked");
+        let refused = KeyLog::open(Some(path), &name).err().expect("refused");
+        assert!(refused.contains("another name"), "{refused}");
     }
 }
