@@ -6,6 +6,7 @@
 mod shows;
 
 pub mod auth;
+pub mod capture;
 pub mod chance;
 pub mod cli;
 pub mod cluster;

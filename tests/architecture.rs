@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ident", &[]),
     ("limits", &["time"]),
     ("net", &[]),
+    ("capture", &[]),
     ("chance", &["time"]),
     ("config", &["ident", "limits", "time"]),
     ("wire", &["ident", "limits"]),
@@ -42,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "server",
         &[
             "auth",
+            "capture",
             "chance",
             "cluster",
             "directory",

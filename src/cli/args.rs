@@ -26,6 +26,7 @@ Look after it
   peers     The other HMSs of the cluster
   watch     Changes as they happen
   why       What was refused, and what to do about it
+  capture   Every datagram with what the HMS made of it, for Wireshark
   token     Print the one line that lets a host join
   revoke    Make a user's key invalid
   realm     List, make and remove realms (a company's own users and keys)
@@ -103,6 +104,7 @@ pub(super) enum Command {
     Peers(PeersArgs),
     Watch(Watch),
     Why(Why),
+    Capture(Capture),
     Token(TokenArgs),
     Revoke(Revoke),
     Realm(RealmArgs),
@@ -145,6 +147,10 @@ pub(super) struct Serve {
     /// stdin. On an HMS that is a member already it changes nothing
     #[arg(long, value_name = "INVITATION")]
     pub(super) join: Option<String>,
+    /// Append what opens captured links with other HMSs to this file, readable by its owner only. With a capture it gives
+    /// away all that HMSs tell each other, the keys of all users included
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Option<PathBuf>,
 }
 
 /// See it work: a pair of HMSs, hosts and a lossy network between them on this machine

@@ -5,6 +5,7 @@
 mod args;
 mod ask;
 mod call;
+mod capture;
 mod check;
 mod config;
 mod demo;
@@ -92,6 +93,7 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
         Command::Hosts(args) => hosts::run(&args, global),
         Command::Watch(args) => watch::run(&args, global),
         Command::Why(args) => why::run(&args, global),
+        Command::Capture(args) => capture::run(&args, global),
         Command::Token(args) => token::run(&args, global),
         Command::Revoke(args) => revoke::run(&args, global),
         Command::Realm(args) => realm::run(&args, global),

@@ -32,6 +32,7 @@ pub(super) fn run(args: &Serve, global: &Global) -> Outcome {
         listen: args.listen.iter().map(listen).collect::<Result<_, _>>()?,
         settings: &mut settings,
         join: invitation,
+        keylog: args.keylog.clone(),
         notify: &mut notify,
     };
     server_daemon::run(options).map_err(|error| Failure::new(error.exit, error.message))?;

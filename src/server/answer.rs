@@ -48,11 +48,13 @@ pub(super) struct Answers {
     pub(super) lost: u64,
     /// Hints: all that goes out without a key.
     pub(super) hints: u64,
+    /// The first answer since this was cleared.
+    pub(super) said: Option<Kind>,
 }
 
 impl Answers {
     pub(super) fn new(incarnation: Incarnation) -> Self {
-        Self { incarnation, number: 0, output: Output::default(), lost: 0, hints: 0 }
+        Self { incarnation, number: 0, output: Output::default(), lost: 0, hints: 0, said: None }
     }
 
     /// The next number.
@@ -65,7 +67,9 @@ impl Answers {
     /// Answers with 68 bytes; the session id is that of the request.
     pub(super) fn short(&mut self, ask: &Ask, kind: Kind, argument: u64, key: &impl DatagramKey) {
         let body = Short { incarnation: self.incarnation, number: self.number(), argument };
-        self.send(ask.back_to_anybody(), &ask.header.answer(kind), key, |buf| body.emit(buf));
+        self.write(ask.back_to_anybody(), Some(ask.header.kind), &ask.header.answer(kind), key, |buf| {
+            body.emit(buf);
+        });
     }
 
     /// REJECT.
@@ -81,11 +85,22 @@ impl Answers {
         key: &impl DatagramKey,
         body: impl FnOnce(&mut Vec<u8>),
     ) {
+        self.write(to, asked(header.kind), header, key, body);
+    }
+
+    fn write(
+        &mut self,
+        to: Transmit,
+        asked: Option<Kind>,
+        header: &Header,
+        key: &impl DatagramKey,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut buf = self.output.buffer();
         header.emit(&mut buf);
         body(&mut buf);
         seal(key, &mut buf);
-        self.queue(to, buf);
+        self.queue(to, buf, header.kind, asked);
     }
 
     /// PAGE: `write` appends PAGE-INFO and rows, or nothing; then nothing is sent.
@@ -102,7 +117,7 @@ impl Answers {
         let page = write(&mut buf);
         if page.is_some() {
             seal(key, &mut buf);
-            self.queue(ask.back(), buf);
+            self.queue(ask.back(), buf, Kind::Page, Some(ask.header.kind));
         } else {
             self.output.give_back(buf);
         }
@@ -118,7 +133,7 @@ impl Answers {
         Hint::new(code).emit(&mut buf);
         seal_checksum(&mut buf);
         self.hints = self.hints.saturating_add(1);
-        self.queue(ask.back_to_anybody(), buf);
+        self.queue(ask.back_to_anybody(), buf, Kind::Hint, Some(ask.header.kind));
     }
 
     /// ANNOUNCE to the groups (R-DSC-05).
@@ -136,11 +151,13 @@ impl Answers {
         header.emit(&mut buf);
         announce.emit(&mut buf);
         seal_checksum(&mut buf);
-        self.queue(Transmit { to: Destination::Groups, source: None, interface: None, spare: false }, buf);
+        let to = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
+        self.queue(to, buf, Kind::Announce, None);
     }
 
-    fn queue(&mut self, to: Transmit, buf: Vec<u8>) {
-        if !self.output.push(to, buf) {
+    fn queue(&mut self, to: Transmit, buf: Vec<u8>, kind: Kind, asked: Option<Kind>) {
+        self.said = self.said.or(Some(kind));
+        if !self.output.push(to, buf, asked) {
             self.lost = self.lost.saturating_add(1);
         }
     }
@@ -148,6 +165,11 @@ impl Answers {
     /// The oldest waiting datagram.
     pub(super) fn pop(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
         self.output.pop(buf)
+    }
+
+    /// What the datagram answers that was given out last.
+    pub(super) const fn asked(&self) -> Option<Kind> {
+        self.output.asked
     }
 
     /// Whether nothing waits.
@@ -158,5 +180,15 @@ impl Answers {
     /// The process that answers.
     pub(super) const fn incarnation(&self) -> Incarnation {
         self.incarnation
+    }
+}
+
+/// What an answer of this type answers, where it answers one type only.
+const fn asked(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::Registered => Some(Kind::Register),
+        Kind::Ack => Some(Kind::Heartbeat),
+        Kind::Digests => Some(Kind::Pull),
+        _ => None,
     }
 }

@@ -16,6 +16,7 @@ mod event;
 mod heartbeat;
 mod held;
 mod hms_list;
+mod judged;
 mod limiter;
 mod listing;
 mod output;
@@ -56,6 +57,7 @@ use comeback::ComeBack;
 use drops::Drops;
 use held::Held;
 use hms_list::HmsList;
+use judged::Judged;
 use limiter::{HintLimit, Unverified};
 use peers::Peers;
 use rates::UserRates;
@@ -111,6 +113,7 @@ pub struct Server {
     hints: HintLimit,
     refusals: Refusals,
     drops: Drops,
+    judged: Judged,
     heartbeats: Rate,
 
     /// The last entry into the machine, and the last full second.

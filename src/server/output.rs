@@ -4,17 +4,27 @@ use std::collections::VecDeque;
 
 use crate::limits::DATAGRAM_MAX;
 use crate::net::Transmit;
+use crate::wire::Kind;
 
 /// Answers that may wait; the shell drains after every batch, so more than this are only lost when it does not.
 const WAITING_MAX: usize = 8192;
 /// Empty buffers kept for the next answers.
 const SPARE_MAX: usize = 256;
 
+/// A datagram, and what it answers if it answers one.
+struct Waiting {
+    to: Transmit,
+    bytes: Vec<u8>,
+    asked: Option<Kind>,
+}
+
 /// Queue of written datagrams. Buffers go round: what `pop` gives the caller comes back in its next call.
 #[derive(Default)]
 pub(super) struct Output {
-    waiting: VecDeque<(Transmit, Vec<u8>)>,
+    waiting: VecDeque<Waiting>,
     spare: Vec<Vec<u8>>,
+    /// What that answers which was given out last.
+    pub(super) asked: Option<Kind>,
 }
 
 impl Output {
@@ -24,12 +34,12 @@ impl Output {
     }
 
     /// Queues a datagram; `false` if there is no room.
-    pub(super) fn push(&mut self, transmit: Transmit, bytes: Vec<u8>) -> bool {
+    pub(super) fn push(&mut self, to: Transmit, bytes: Vec<u8>, asked: Option<Kind>) -> bool {
         if self.waiting.len() >= WAITING_MAX {
             self.give_back(bytes);
             return false;
         }
-        self.waiting.push_back((transmit, bytes));
+        self.waiting.push_back(Waiting { to, bytes, asked });
         true
     }
 
@@ -43,10 +53,11 @@ impl Output {
 
     /// Puts the oldest datagram into `buf`, whose own memory is kept for a later one.
     pub(super) fn pop(&mut self, buf: &mut Vec<u8>) -> Option<Transmit> {
-        let (transmit, mut bytes) = self.waiting.pop_front()?;
+        let Waiting { to, mut bytes, asked } = self.waiting.pop_front()?;
+        self.asked = asked;
         std::mem::swap(buf, &mut bytes);
         self.give_back(bytes);
-        Some(transmit)
+        Some(to)
     }
 
     /// Whether nothing waits.
@@ -69,9 +80,9 @@ mod tests {
             let mut bytes = output.buffer();
             assert!(bytes.is_empty());
             bytes.push(round);
-            assert!(output.push(to, bytes));
+            assert!(output.push(to, bytes, Some(Kind::Heartbeat)));
             assert_eq!(output.pop(&mut buf), Some(to));
-            assert_eq!(buf, [round]);
+            assert_eq!((buf.as_slice(), output.asked), ([round].as_slice(), Some(Kind::Heartbeat)));
         }
         assert!(output.spare.len() <= 2, "{} buffers for one datagram at a time", output.spare.len());
         assert!(output.pop(&mut buf).is_none() && output.is_empty());
@@ -81,7 +92,7 @@ mod tests {
     fn waiting_is_bounded() {
         let mut output = Output::default();
         let to = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
-        assert!((0..WAITING_MAX).all(|_| output.push(to, Vec::new())));
-        assert!(!output.push(to, Vec::new()));
+        assert!((0..WAITING_MAX).all(|_| output.push(to, Vec::new(), None)));
+        assert!(!output.push(to, Vec::new(), None));
     }
 }

@@ -17,6 +17,7 @@ impl Server {
     /// Takes one datagram; answers wait for [`Self::poll_output`].
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, arrival: Arrival, bytes: &[u8]) {
         self.turn(now);
+        self.judge_anew();
         let from = normal_address(from);
         if !can_be_answered(from) {
             return self.dropped("source");
@@ -90,6 +91,7 @@ impl Server {
 
     /// Counts a datagram that was dropped.
     pub(super) fn dropped(&mut self, reason: &'static str) {
+        self.judged.dropped = Some(reason);
         self.drops.count(reason);
     }
 
@@ -100,6 +102,7 @@ impl Server {
 
     /// The same where the datagram told the user's name, which the id alone does not.
     pub(super) fn refused_by_name(&mut self, ask: &Ask, verdict: Verdict, name: Option<&str>) {
+        self.judged.refused = Some(verdict);
         self.refusals.add(Refusal {
             time: self.wall.read(ask.now),
             source: ask.from,

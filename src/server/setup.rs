@@ -13,6 +13,7 @@ use super::comeback::ComeBack;
 use super::drops::Drops;
 use super::held::Held;
 use super::hms_list::HmsList;
+use super::judged::Judged;
 use super::limiter::{HintLimit, Unverified};
 use super::peers::{Peers, keyring_of};
 use super::rates::UserRates;
@@ -99,6 +100,7 @@ impl Server {
             refusals: Refusals::new(rng.next_u64()),
             rng,
             drops: Drops::default(),
+            judged: Judged::default(),
             heartbeats: Rate::default(),
             turned: now,
             ticked: now,

@@ -182,7 +182,8 @@ impl Server {
         Ok(rows)
     }
 
-    fn users_named(&self, name: Option<&str>) -> Vec<(RealmId, UserId)> {
+    /// The users of this name, one in each realm.
+    pub fn users_named(&self, name: Option<&str>) -> Vec<(RealmId, UserId)> {
         let of = |name: &str| self.keyring.realms().map(|r| (r.id, user_id(r.id, name))).collect();
         name.map(of).unwrap_or_default()
     }

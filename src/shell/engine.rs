@@ -2,18 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mio::{Events, Poll};
 
+use super::captures::Captures;
 use super::clock;
 use super::control::{ControlError, ControlServer, EXIT_USAGE, REQUESTS_IN_TURN, Request};
-use super::net::{Net, Sent};
+use super::net::{Net, Sent, Went};
 use super::paths::POINTER;
 use super::signals::{Signals, Wish};
 use super::state_dir::StateDir;
 use super::udp::Sink;
+use crate::capture::{Note, Verdict};
 use crate::net::{Arrival, Interface, Transmit};
 use crate::time::{Duration, Instant, UnixMillis};
 
@@ -36,12 +38,23 @@ pub(super) trait Machine {
     fn set_wall(&mut self, now: Instant, wall: UnixMillis);
     /// Datagrams were lost on this machine, somewhere within the last `span`.
     fn lost_input(&mut self, now: Instant, span: Duration);
+    /// What became of the datagram that it was given last; none if nobody may see that.
+    fn verdict(&self, _bytes: &[u8]) -> Option<Note<'_>> {
+        None
+    }
+    /// Why the datagram is sent that it gave out last.
+    fn cause(&self, _bytes: &[u8]) -> Option<Note<'_>> {
+        None
+    }
 }
 
 /// What is received, on its way into the machine.
 struct Input<'a, M> {
     now: Instant,
     machine: &'a mut M,
+    /// Those who look on, if there are any, and where the socket is bound.
+    captures: Option<&'a mut Captures>,
+    local: SocketAddr,
 }
 
 impl<M: Machine> Sink for Input<'_, M> {
@@ -51,6 +64,22 @@ impl<M: Machine> Sink for Input<'_, M> {
 
     fn take(&mut self, from: SocketAddr, arrival: Arrival, bytes: &[u8]) {
         self.machine.handle_datagram(self.now, from, arrival, bytes);
+        if let Some(captures) = &mut self.captures
+            && let Some(note) = self.machine.verdict(bytes)
+        {
+            captures.received(self.now, self.local, from, arrival, bytes, &note);
+        }
+    }
+
+    fn at(&mut self, local: SocketAddr) {
+        self.local = local;
+    }
+
+    fn skip(&mut self, from: SocketAddr, arrival: Arrival, bytes: &[u8], why: &'static str) {
+        if let Some(captures) = &mut self.captures {
+            let note = Note::from(Verdict::Ignored("datagram", why));
+            captures.received(self.now, self.local, from, arrival, bytes, &note);
+        }
     }
 }
 
@@ -90,6 +119,7 @@ pub(super) struct Engine {
     signals: Signals,
     pub(super) net: Net,
     pub(super) control: ControlServer,
+    pub(super) captures: Captures,
     /// The machine's datagram on its way out.
     buffer: Vec<u8>,
     /// It waits for room in the send buffer.
@@ -120,6 +150,7 @@ impl Engine {
             signals,
             net,
             control,
+            captures: Captures::default(),
             buffer: Vec::new(),
             waiting: None,
             more_output: false,
@@ -189,7 +220,9 @@ impl Engine {
         if machine.poll_timeout().is_some_and(|at| at <= now) {
             machine.handle_timeout(now);
         }
-        self.net.receive(now, &mut Input { now, machine });
+        let captures = Some(&mut self.captures).filter(|captures| captures.is_on());
+        let local = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        self.net.receive(now, &mut Input { now, machine, captures, local });
         self.flush(machine);
     }
 
@@ -204,13 +237,33 @@ impl Engine {
         for _ in 0..SENT_IN_TURN {
             let next = self.waiting.take().or_else(|| machine.poll_output(now, &mut self.buffer));
             let Some(transmit) = next else { return };
-            if self.net.send(now, &transmit, &self.buffer) == Sent::Wait {
+            if self.send(now, machine, &transmit) == Sent::Wait {
                 self.waiting = Some(transmit);
                 self.more_output = true;
                 return;
             }
         }
         self.more_output = true;
+    }
+
+    fn send(&mut self, now: Instant, machine: &impl Machine, transmit: &Transmit) -> Sent {
+        let Self { net, captures, buffer, .. } = self;
+        if !captures.is_on() {
+            return net.send(now, transmit, buffer, None);
+        }
+        let mut tap = |went: &Went| {
+            if let Some(note) = machine.cause(buffer) {
+                captures.sent(now, went, buffer, note);
+            }
+        };
+        net.send(now, transmit, buffer, Some(&mut tap))
+    }
+
+    /// Captures get what was gathered.
+    pub(super) fn hand_out_captures(&mut self) {
+        if self.captures.is_on() {
+            self.captures.turn(&mut self.control);
+        }
     }
 
     /// The next request, within the turn's budget.

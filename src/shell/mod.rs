@@ -3,6 +3,7 @@
 //! Everything below is sans-I/O; this module feeds the machines and carries out what they want. One thread.
 
 pub mod agent_daemon;
+mod captures;
 pub mod clock;
 pub mod control;
 mod counters;

@@ -44,6 +44,20 @@ pub(super) enum Sent {
     Wait,
 }
 
+/// A datagram that was sent, for who looks on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Went {
+    /// From where; the address is unspecified where the system chose it.
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    pub(super) interface: Option<u32>,
+    /// The system did not take it, which is counted under this name.
+    pub(super) failed: Option<&'static str>,
+}
+
+/// Looks on while datagrams are sent.
+pub(super) type Tap<'a> = &'a mut dyn FnMut(&Went);
+
 /// The sockets.
 #[derive(Debug)]
 pub(super) struct Net {
@@ -293,6 +307,7 @@ impl Net {
             self.main.iter().any(|socket| socket.local().port() == from.port())
                 && self.report.usable.iter().any(ours)
         };
+        sink.at(socket.local());
         let mut failures = 0;
         for _ in 0..BATCHES_IN_TURN {
             let received = match only {
@@ -301,6 +316,8 @@ impl Net {
                     socket.receive(&mut self.batch, &mut |from, arrival, bytes: &[u8]| {
                         if is_between_hmss(bytes) {
                             sink.take(from, arrival, bytes);
+                        } else {
+                            sink.skip(from, arrival, bytes, "bind");
                         }
                     })
                 }
@@ -358,35 +375,58 @@ impl Net {
         self.waiting_since.map(|since| since + SEND_WAIT)
     }
 
-    /// Sends what a machine wants sent.
-    pub(super) fn send(&mut self, now: Instant, transmit: &Transmit, bytes: &[u8]) -> Sent {
+    /// Sends what a machine wants sent; `tap` is told what became of it.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        transmit: &Transmit,
+        bytes: &[u8],
+        tap: Option<Tap<'_>>,
+    ) -> Sent {
         match transmit.to {
-            Destination::Unicast(to) => self.send_one(now, transmit, to, bytes),
+            Destination::Unicast(to) => self.send_one(now, transmit, to, bytes, tap),
             Destination::Groups => {
-                self.send_to_groups(now, bytes);
+                self.send_to_groups(now, bytes, tap);
                 Sent::Done
             }
         }
     }
 
-    fn send_one(&mut self, now: Instant, transmit: &Transmit, to: SocketAddr, bytes: &[u8]) -> Sent {
+    fn send_one(
+        &mut self,
+        now: Instant,
+        transmit: &Transmit,
+        to: SocketAddr,
+        bytes: &[u8],
+        tap: Option<Tap<'_>>,
+    ) -> Sent {
         let to = self.on_link(to, transmit.interface);
         let Some(socket) = self.socket_for(to, transmit.source) else {
             let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
             self.counters.count(now, "send", &error, &to.to_string());
             return Sent::Done;
         };
-        if transmit.spare && !socket.has_room() {
+        let bound = socket.local();
+        let from = SocketAddr::new(transmit.source.unwrap_or_else(|| bound.ip()), bound.port());
+        let went = |failed| Went { from, to, interface: transmit.interface, failed };
+        let failed = if transmit.spare && !socket.has_room() {
             self.counters.add("send-no-room", 1);
-            return Sent::Done;
-        }
-        match socket.send(to, transmit.source, bytes) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.waiting_since = Some(now);
-                return Sent::Wait;
+            Some("send-no-room")
+        } else {
+            match socket.send(to, transmit.source, bytes) {
+                Ok(()) => None,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.waiting_since = Some(now);
+                    return Sent::Wait;
+                }
+                Err(error) => {
+                    self.counters.count(now, "send", &error, &to.to_string());
+                    Some("send")
+                }
             }
-            Err(error) => self.counters.count(now, "send", &error, &to.to_string()),
+        };
+        if let Some(tap) = tap {
+            tap(&went(failed));
         }
         Sent::Done
     }
@@ -418,7 +458,7 @@ impl Net {
             .or_else(|| of_family().next())
     }
 
-    fn send_to_groups(&mut self, now: Instant, bytes: &[u8]) {
+    fn send_to_groups(&mut self, now: Instant, bytes: &[u8], mut tap: Option<Tap<'_>>) {
         for interface in &self.report.usable {
             let own_v4 = interface.addresses.iter().find_map(|ip| match ip {
                 IpAddr::V4(v4) => Some(*v4),
@@ -427,7 +467,15 @@ impl Net {
             for group in groups::usable_on(interface) {
                 let Some(socket) = self.socket_for(group, None) else { continue };
                 let membership = Membership { group, interface: interface.index };
-                if let Err(error) = socket.send_to_group(membership, own_v4, bytes) {
+                let sent = socket.send_to_group(membership, own_v4, bytes);
+                if let Some(tap) = &mut tap {
+                    let own = interface.addresses.iter().find(|ip| ip.is_ipv4() == group.is_ipv4());
+                    let bound = socket.local();
+                    let from = SocketAddr::new(own.copied().unwrap_or_else(|| bound.ip()), bound.port());
+                    let failed = sent.is_err().then_some("multicast");
+                    tap(&Went { from, to: group, interface: Some(interface.index), failed });
+                }
+                if let Err(error) = sent {
                     let about = format!("{} on {}", group.ip(), interface.name);
                     self.counters.count(now, "multicast", &error, &about);
                 }

@@ -1,8 +1,10 @@
 //! `hms serve`: the server machine with its sockets, files and signals.
 
+mod capture;
 mod decisions;
 mod drain;
 mod joining;
+mod keylog;
 mod news;
 mod notice;
 mod requests;
@@ -12,6 +14,7 @@ mod snapshot;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::capture::Note;
 use crate::cluster::Facts;
 use crate::config::{Checked, Config};
 use crate::ident::Name;
@@ -34,6 +37,7 @@ use super::signals::Wish;
 use super::state_dir::{StateDir, StateError, StateLock};
 use decisions::Waiting;
 use joining::Start;
+use keylog::KeyLog;
 use news::Told;
 pub use notice::{Ready, ServerNotice};
 use settings::{server_settings, unknown_realms};
@@ -56,6 +60,8 @@ pub struct ServeOptions<'a> {
     pub settings: &'a mut dyn FnMut() -> Result<Checked, String>,
     /// `--join`.
     pub join: Option<Invitation>,
+    /// `--keylog`.
+    pub keylog: Option<PathBuf>,
     /// Shows what happens.
     pub notify: &'a mut dyn FnMut(ServerNotice),
 }
@@ -92,6 +98,14 @@ impl Machine for Server {
     fn lost_input(&mut self, now: Instant, span: Duration) {
         self.stalled(now, span);
     }
+
+    fn verdict(&self, bytes: &[u8]) -> Option<Note<'_>> {
+        Some(Self::verdict(self, bytes))
+    }
+
+    fn cause(&self, bytes: &[u8]) -> Option<Note<'_>> {
+        Some(Self::cause(self, bytes))
+    }
 }
 
 /// Runs an HMS until it is told to stop.
@@ -124,6 +138,7 @@ struct Daemon<'a> {
     store_at: Instant,
     /// Why the last attempt failed, if it did.
     not_stored: Option<String>,
+    keylog: Option<KeyLog>,
     new_realm: bool,
     stopping: Option<Instant>,
     stopped: bool,
@@ -160,6 +175,7 @@ impl<'a> Daemon<'a> {
         let mut engine = open_engine(&options.listen, &config, &dir)?;
 
         let name = config.name.clone().unwrap_or_else(host_name);
+        let keylog = keylog::begin(&mut options, &name)?;
         let notify = &mut *options.notify;
         let start = Start { engine: &mut engine, dir: &dir, config: &config, name: name.clone(), notify };
         let (mut secrets, new_realm) = start.secrets(options.join.take())?;
@@ -192,6 +208,7 @@ impl<'a> Daemon<'a> {
                 rows,
             },
         );
+        server.set_key_log(keylog.is_some());
         server.restore_ended(now, &ended);
         server.restore_invitations(now, &secrets);
         if !engine.net.usable().is_empty() {
@@ -214,6 +231,7 @@ impl<'a> Daemon<'a> {
             told: Told::default(),
             store_at: now + CLOCK_STORED,
             not_stored: None,
+            keylog,
             new_realm,
             stopping: None,
             stopped: false,
@@ -249,6 +267,7 @@ impl<'a> Daemon<'a> {
         }
         self.server.set_watched(self.engine.control.has_subscribers());
         self.engine.turn(&mut self.server);
+        self.log_keys();
         self.events();
         self.requests();
         self.list();
@@ -256,6 +275,7 @@ impl<'a> Daemon<'a> {
         self.answer_waiting();
         self.tell_news();
         self.snapshots.turn(self.engine.now(), &self.server, &self.dir);
+        self.engine.hand_out_captures();
         !self.finished()
     }
 
@@ -287,6 +307,7 @@ impl<'a> Daemon<'a> {
                 log::error!("{error}");
             }
             self.answer_drained(since);
+            self.engine.captures.finish(&mut self.engine.control);
         }
         done || late
     }

@@ -121,6 +121,16 @@ pub(super) fn dropped_by_kernel(_socket: &impl AsRawFd) -> u32 {
     0
 }
 
+/// The name of an interface, if it is there.
+pub(super) fn interface_name(index: u32) -> Option<String> {
+    let mut buffer = [0u8; libc::IF_NAMESIZE];
+    // SAFETY: the buffer has the length that the call asks for.
+    let name = unsafe { libc::if_indextoname(index, buffer.as_mut_ptr().cast()) };
+    let known = !name.is_null();
+    let text = CStr::from_bytes_until_nul(&buffer).ok().filter(|_| known)?;
+    Some(text.to_string_lossy().into_owned())
+}
+
 /// One address of one interface, or an interface without any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LinkAddress {

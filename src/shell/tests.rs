@@ -29,6 +29,7 @@ fn serve(state: PathBuf, listen: SocketAddr, notices: Sender<ServerNotice>) -> R
         listen: vec![listen],
         settings: &mut settings,
         join: None,
+        keylog: None,
         notify: &mut notify,
     })
 }

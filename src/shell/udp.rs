@@ -28,6 +28,10 @@ const HOPS_SITE: u32 = 8;
 pub(super) trait Sink {
     /// These come next: only a hint.
     fn expect(&mut self, _datagrams: &mut dyn Iterator<Item = &[u8]>) {}
+    /// What follows came to a socket that is bound there.
+    fn at(&mut self, _local: SocketAddr) {}
+    /// One that came to this machine, but is not for the machine that asks; why.
+    fn skip(&mut self, _from: SocketAddr, _arrival: Arrival, _bytes: &[u8], _why: &'static str) {}
     /// One datagram.
     fn take(&mut self, from: SocketAddr, arrival: Arrival, bytes: &[u8]);
 }

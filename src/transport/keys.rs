@@ -62,8 +62,13 @@ impl LinkSecret {
         bool::from(holds).then_some(signed)
     }
 
-    /// The keys of the link between these two, as one of them sees it.
-    pub(super) fn link(&self, attempt: u64, initiator: &Party, responder: &Party, side: Side) -> LinkKeys {
+    /// The secret of the link between these two: what opens it (R-TRN-15).
+    pub(super) fn link_secret(
+        &self,
+        attempt: u64,
+        initiator: &Party,
+        responder: &Party,
+    ) -> Zeroizing<[u8; LEN]> {
         let info: [&[u8]; 5] = [
             b"hms1 link",
             &self.id.0.to_be_bytes(),
@@ -71,12 +76,12 @@ impl LinkSecret {
             &initiator.bytes(),
             &responder.bytes(),
         ];
-        let link = Zeroizing::new(expand(&self.prk, &info));
-        let link = mac_key(link.as_slice());
-        let (i, r) = (
-            Zeroizing::new(expand(&link, &[b"hms1 data i"])),
-            Zeroizing::new(expand(&link, &[b"hms1 data r"])),
-        );
+        Zeroizing::new(expand(&self.prk, &info))
+    }
+
+    /// The keys of the link between these two, as one of them sees it.
+    pub(super) fn link(&self, attempt: u64, initiator: &Party, responder: &Party, side: Side) -> LinkKeys {
+        let (i, r) = data_keys(&self.link_secret(attempt, initiator, responder));
         let (send, receive) = match side {
             Side::Initiator => (i, r),
             Side::Responder => (r, i),
@@ -89,6 +94,13 @@ impl fmt::Debug for LinkSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LinkSecret({:016x}, secret)", self.id.0)
     }
+}
+
+/// The first data keys of a link: of what its initiator sends, and of what its responder sends.
+pub(super) fn data_keys(link_secret: &[u8; LEN]) -> (Zeroizing<[u8; LEN]>, Zeroizing<[u8; LEN]>) {
+    let link = mac_key(link_secret);
+    let key = |label: &[u8]| Zeroizing::new(expand(&link, &[label]));
+    (key(b"hms1 data i"), key(b"hms1 data r"))
 }
 
 /// Who began the link.
@@ -124,32 +136,36 @@ impl Party {
 }
 
 /// The data key of one generation, and what the next is made from.
-struct Generation {
+pub(super) struct Generation {
     index: u64,
     bytes: Zeroizing<[u8; LEN]>,
     aead: LessSafeKey,
 }
 
 impl Generation {
-    fn new(index: u64, bytes: Zeroizing<[u8; LEN]>) -> Self {
+    pub(super) fn new(index: u64, bytes: Zeroizing<[u8; LEN]>) -> Self {
         // ring refuses keys of another length only, which the type excludes.
         let aead = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).expect("32 bytes are an AES-256 key");
         Self { index, aead: LessSafeKey::new(aead), bytes }
     }
 
-    fn next(&self) -> Self {
+    pub(super) const fn aead(&self) -> &LessSafeKey {
+        &self.aead
+    }
+
+    pub(super) fn next(&self) -> Self {
         let bytes = expand(&mac_key(self.bytes.as_slice()), &[b"hms1 next"]);
         Self::new(self.index + 1, Zeroizing::new(bytes))
     }
 }
 
 /// The generation of the key under a number (R-TRN-11).
-const fn generation(number: u64) -> u64 {
+pub(super) const fn generation(number: u64) -> u64 {
     number >> GENERATION_BITS
 }
 
 /// The number as a nonce (R-TRN-30).
-fn nonce(number: u64) -> Nonce {
+pub(super) fn nonce(number: u64) -> Nonce {
     let mut bytes = [0; 12];
     number.to_be_bytes().iter().zip(bytes.iter_mut().skip(4)).for_each(|(from, to)| *to = *from);
     Nonce::assume_unique_for_key(bytes)

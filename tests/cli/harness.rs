@@ -52,7 +52,7 @@ impl World {
         path
     }
 
-    fn command(&self, state: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, state: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hms"));
         for name in ["HMS_CONFIG", "HMS_TOKEN", "XDG_RUNTIME_DIR"] {
             command.env_remove(name);

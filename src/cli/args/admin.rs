@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::capture::parse_size;
+use crate::config::parse_duration;
+use crate::time::Duration;
+
 /// Check a settings file: every problem with its line and remedy
 ///
 /// Exit 0 if the file can be used (warnings do not matter), 78 if not.
@@ -186,6 +190,51 @@ pub(in crate::cli) struct Why {
     /// Print a JSON array of {time, address, user, realm, type, verdict, count, remedy}, the newest first
     #[arg(long)]
     pub(in crate::cli) json: bool,
+}
+
+/// Every datagram that the HMS sends and receives, with what it made of it, as pcapng
+///
+/// The packet comments say what no capture of the network knows: `verdict: accepted heartbeat`, `verdict: dropped: replay`,
+/// `verdict: sent ack: answers heartbeat`, each drop by the name under which `hms status --json` counts it. Needs no root:
+/// the HMS itself writes it, for whoever may command it. What HMSs say to each other stays encrypted. A reader that is
+/// too slow misses datagrams, and is told how many; the HMS waits for nobody.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hms capture -w - | wireshark -k -i -
+  hms capture -w - --host alice | tshark -i - -T fields -e frame.time -e ip.src -e frame.comment
+  hms capture -w it.pcapng --for 30s
+  tshark -r it.pcapng -Y 'frame.comment contains \"dropped\"'
+  hms capture -w it.pcapng --max-size 10MB --files 5     keeps the last 50 MB; it.1.pcapng is the one before
+  tcpdump -i any \"$(hms capture --print-filter)\"        the same on the wire, without verdicts
+
+Ctrl-C ends it, with the number of datagrams. Exit 8 if the HMS stopped meanwhile; the file is whole all the same.")]
+pub(in crate::cli) struct Capture {
+    /// Where to; `-` is stdout. A new file is readable by its owner only
+    #[arg(short, long, value_name = "FILE", required_unless_present = "print_filter")]
+    pub(in crate::cli) write: Option<PathBuf>,
+    /// Only what is to and from this address, or names this user in its header
+    #[arg(long, value_name = "USER|IP[:PORT]")]
+    pub(in crate::cli) host: Option<String>,
+    /// End after so many datagrams
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(in crate::cli) count: Option<u64>,
+    /// End after this time, such as 30s or 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(in crate::cli) time: Option<Duration>,
+    /// Begin a new file when this one would be larger, such as 10MB; the older ones get a number
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(in crate::cli) max_size: Option<u64>,
+    /// Keep so many of them, 2 to 1000, and remove the oldest
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "max_size",
+          value_parser = clap::value_parser!(u16).range(2..=1000))]
+    pub(in crate::cli) files: u16,
+    /// Overwrite files that are there
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    /// Print the filter with which tcpdump sees the same datagrams, and capture nothing
+    #[arg(long, conflicts_with_all = ["write", "host", "count", "time", "max_size", "files", "force"])]
+    pub(in crate::cli) print_filter: bool,
 }
 
 /// Print the one line that lets a user's machine join

@@ -4,16 +4,27 @@ use std::net::SocketAddr;
 
 use super::super::Server;
 use super::Peers;
+use crate::ident::ServerId;
 use crate::limits::PEER_STALL;
 use crate::net::{Arrival, Transmit};
 use crate::time::{Duration, Instant};
 use crate::transport::limits::DATAGRAM_MAX;
-use crate::transport::{CloseCode, is_hello};
+use crate::transport::{CloseCode, Connection, DropReason, LoggedLink, is_hello};
 
 /// How late a timer is at least where the process stood still: who had nothing to do did not.
 const LATE: Duration = Duration::from_secs(1);
 
 impl Server {
+    /// Has links with other HMSs tell what opens them (R-TRN-15).
+    pub fn set_key_log(&mut self, on: bool) {
+        self.peers.endpoint.set_key_log(on);
+    }
+
+    /// What opens a link that was made, if that is wanted.
+    pub fn poll_key_log(&mut self) -> Option<LoggedLink> {
+        self.peers.endpoint.poll_key_log()
+    }
+
     /// Takes a datagram of another HMS.
     pub(in crate::server) fn link_datagram(
         &mut self,
@@ -36,7 +47,9 @@ impl Server {
         scratch.clear();
         scratch.extend_from_slice(bytes);
         // What is dropped is counted there.
-        if let Some(reason) = endpoint.handle_datagram(now, route, scratch) {
+        let dropped = endpoint.handle_datagram(now, route, scratch);
+        self.judged.dropped = dropped.map(DropReason::name);
+        if let Some(reason) = dropped {
             self.hint_peer(now, from, arrival, bytes, reason);
         }
         // What was acknowledged makes room.
@@ -90,6 +103,17 @@ impl Peers {
     /// There is no link, and no HMS that could think that there is one: who is alone answers nothing unproven.
     fn expects_nobody(&self) -> bool {
         self.cluster.is_standalone() && self.endpoint.links().next().is_none()
+    }
+
+    /// Who is at the other end of the link that a DATA names.
+    pub(in crate::server) fn of_session(&self, bytes: &[u8]) -> Option<ServerId> {
+        let session = bytes.get(8..)?.first_chunk().copied().map(u64::from_be_bytes)?;
+        self.endpoint.link_of_session(session)?.peer().map(|peer| peer.server)
+    }
+
+    /// The link that sent last.
+    pub(in crate::server) fn sent_last(&self) -> Option<&Connection> {
+        self.endpoint.sent_last()
     }
 
     /// When time is wanted next.

@@ -1,6 +1,7 @@
 //! The server alone, driven by a small host in memory.
 
 mod amplification;
+mod captured;
 mod client;
 mod copies;
 mod crafted;

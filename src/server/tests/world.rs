@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::auth::ClusterKey;
+use crate::capture::Verdict;
 use crate::cluster::{Decision, Facts};
 use crate::ident::{Epoch, Incarnation, Name, RealmId, ServerId, Stamp};
 use crate::net::{Arrival, Destination};
@@ -116,13 +117,35 @@ impl World {
     /// One datagram in, all that comes back.
     pub(super) fn send(&mut self, from: SocketAddr, bytes: &[u8]) -> Vec<Sent> {
         self.traffic.entry(from).or_default().0 += bytes.len();
+        let before = self.all_drops();
         self.server.handle_datagram(self.now, from, self.arrival, bytes);
+        self.check_verdict(&before, bytes);
         self.drain()
+    }
+
+    fn all_drops(&self) -> BTreeMap<&'static str, u64> {
+        let mut drops = self.server.drops.by_reason();
+        self.server.peers.drops_into(&mut drops);
+        drops
+    }
+
+    /// Whatever a test sends: a capture says that it was dropped exactly if it was counted, and under the same reason.
+    fn check_verdict(&self, before: &BTreeMap<&'static str, u64>, bytes: &[u8]) {
+        let after = self.all_drops();
+        let counted: Vec<_> =
+            after.iter().filter(|(reason, count)| before.get(*reason) != Some(*count)).collect();
+        match (self.server.verdict(bytes).verdict, counted.as_slice()) {
+            (Verdict::Dropped(said), [(reason, _)]) => assert_eq!(said, **reason),
+            (Verdict::Dropped(said), counted) => panic!("said {said}, counted {counted:?}"),
+            (verdict, counted) => assert!(counted.is_empty(), "said {verdict}, counted {counted:?}"),
+        }
     }
 
     fn drain(&mut self) -> Vec<Sent> {
         let (mut all, mut buf) = (Vec::new(), Vec::new());
         while let Some(transmit) = self.server.poll_output(self.now, &mut buf) {
+            let cause = self.server.cause(&buf).verdict;
+            assert!(matches!(cause, Verdict::Sent(_, why) if why != "answers"), "{cause}");
             let to = match transmit.to {
                 Destination::Unicast(to) => Some(to),
                 Destination::Groups => None,

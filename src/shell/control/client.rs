@@ -1,6 +1,7 @@
 //! The client's side of a control socket, for the commands.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -102,6 +103,13 @@ impl Client {
         Ok(Events { client: self, ended: false })
     }
 
+    /// Sends a request that is answered by bytes behind an answer, which is returned as well.
+    pub fn raw(mut self, request: &Value) -> Result<(Value, RawStream), ControlError> {
+        let answer = self.request(request)?;
+        self.set_timeout(None);
+        Ok((answer, RawStream { reader: self.reader }))
+    }
+
     fn send(&mut self, request: &Value) -> Result<(), ControlError> {
         let mut line = request.to_string();
         line.push('\n');
@@ -153,6 +161,32 @@ fn cannot_connect(path: &Path, error: &io::Error) -> ControlError {
             ControlError::new(EXIT_TIMEOUT, format!("the daemon at {shown} is too busy"))
         }
         _ => ControlError::new(EXIT_NO, format!("{shown}: {error}")),
+    }
+}
+
+/// Bytes that a daemon sends, until it closes the connection.
+#[derive(Debug)]
+pub struct RawStream {
+    reader: BufReader<UnixStream>,
+}
+
+impl RawStream {
+    /// Says that no more is wanted: the daemon sends what it still has, says the last and closes.
+    pub fn stop(&self) {
+        // That it is closed already is as good.
+        let _ = self.reader.get_ref().shutdown(Shutdown::Write);
+    }
+
+    /// Sets how long to wait for the next bytes.
+    pub fn set_timeout(&self, timeout: Duration) {
+        // Only a zero time-out is refused, and that was just excluded.
+        let _ = self.reader.get_ref().set_read_timeout(Some(timeout.max(Duration::from_millis(1))));
+    }
+}
+
+impl Read for RawStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
     }
 }
 

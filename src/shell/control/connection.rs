@@ -46,6 +46,8 @@ pub(super) struct Connection {
     pub(super) stream_of: Option<Option<String>>,
     /// A list is on its way.
     pub(super) listing: bool,
+    /// It gets bytes instead of lines, until it says that it wants no more by ending its half.
+    pub(super) raw: bool,
     pub(super) readable: bool,
     pub(super) writable: bool,
     input: Lines,
@@ -67,6 +69,7 @@ impl Connection {
             last_active: now,
             stream_of: None,
             listing: false,
+            raw: false,
             // A new socket's first event may have come already.
             readable: true,
             writable: true,
@@ -81,7 +84,7 @@ impl Connection {
 
     /// It has something to write, or listens to events.
     pub(super) const fn is_busy(&self) -> bool {
-        self.stream_of.is_some() || self.listing || !self.is_flushed()
+        self.stream_of.is_some() || self.listing || self.raw || !self.is_flushed()
     }
 
     /// Bytes that wait for the reader.
@@ -106,6 +109,9 @@ impl Connection {
 
     /// The next request, if it is whole.
     pub(super) fn next_line(&mut self) -> Input {
+        if self.raw {
+            return self.until_end();
+        }
         if self.broken || (self.ending && !self.listing && self.is_flushed()) {
             return Input::Closed;
         }
@@ -136,6 +142,40 @@ impl Connection {
             }
             Err(_) => Input::Closed,
         }
+    }
+
+    /// What is said by who gets bytes has no meaning but its end.
+    fn until_end(&mut self) -> Input {
+        let mut buffer = [0; READ];
+        while self.readable && !self.ending {
+            match read_some(&mut self.stream, &mut buffer) {
+                Ok(0) => self.ending = true,
+                Ok(_) => return Input::More,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(_) => self.broken = true,
+            }
+            if self.broken {
+                break;
+            }
+        }
+        if self.broken { Input::Closed } else { Input::Nothing }
+    }
+
+    /// Whether it gets bytes and wants no more of them.
+    pub(super) const fn wants_end(&self) -> bool {
+        self.ending
+    }
+
+    /// Sends bytes, where nothing waits; what it was given has the room of what was sent before.
+    pub(super) fn send_raw(&mut self, bytes: &mut Vec<u8>) {
+        std::mem::swap(&mut self.output, bytes);
+        self.written = 0;
+        self.flush();
+    }
+
+    /// It got all: it is closed when it has read it.
+    pub(super) const fn end_raw(&mut self) {
+        (self.raw, self.ending) = (false, true);
     }
 
     fn after_reading(&mut self) -> Input {

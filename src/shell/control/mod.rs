@@ -5,6 +5,7 @@
 //! answer    {"ok": VALUE}  or  {"error": {"exit": N, "message": "..."}}
 //! list      {"part": [ROW, ...]} as often as it takes, then an answer
 //! stream    {"event": VALUE} again and again until somebody closes
+//! bytes     an answer, then bytes (capture: a pcapng file) until the client ends its half and the daemon has said the last
 //! ```
 //!
 //! The daemon keeps little for a reader who is slow: one part of a list; the next request is read when an answer is; of
@@ -21,11 +22,11 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-pub use client::{Client, Events};
+pub use client::{Client, Events, RawStream};
 pub use lines::{LINE_MAX, Lines, changes, request_body};
 pub(super) use listings::{Listings, PAGE_ROWS, Page};
 pub(super) use request::Request;
-pub(super) use server::{ConnectionId, ControlServer, REQUESTS_IN_TURN};
+pub(super) use server::{ConnectionId, ControlServer, REQUESTS_IN_TURN, RawState};
 
 /// The exit code for "the daemon is not running".
 pub const EXIT_NOT_RUNNING: u8 = 8;

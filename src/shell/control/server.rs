@@ -40,6 +40,15 @@ pub(in super::super) struct ConnectionId {
     serial: u64,
 }
 
+/// How a connection that gets bytes stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum RawState {
+    /// Nobody is there.
+    Gone,
+    /// Somebody is there: who has read all, and who wants no more.
+    There { free: bool, ends: bool },
+}
+
 /// The two listeners and their connections.
 #[derive(Debug)]
 pub(in super::super) struct ControlServer {
@@ -287,6 +296,40 @@ impl ControlServer {
             connection.listing = false;
         }
         self.answer(to, Ok(answer));
+    }
+
+    /// From now on a connection gets bytes, behind an answer.
+    pub(in super::super) fn begin_raw(&mut self, to: ConnectionId, answer: Value) {
+        self.answer(to, Ok(answer));
+        if let Some(connection) = self.get(to) {
+            connection.raw = true;
+        }
+    }
+
+    /// How a connection that gets bytes stands.
+    pub(in super::super) fn raw_state(&self, of: ConnectionId) -> RawState {
+        let connection = self.connections.get(of.key).filter(|one| one.serial == of.serial);
+        match connection.map(|connection| (connection.room(), connection.wants_end())) {
+            None | Some((Room::Gone, _)) => RawState::Gone,
+            Some((room, ends)) => RawState::There { free: room == Room::Free, ends },
+        }
+    }
+
+    /// Sends bytes to a connection that has read what it got; gives back an empty buffer.
+    pub(in super::super) fn send_raw(&mut self, to: ConnectionId, bytes: &mut Vec<u8>) {
+        if let Some(connection) = self.get(to) {
+            connection.send_raw(bytes);
+            self.queue(to.key + LISTENERS.len());
+        }
+        bytes.clear();
+    }
+
+    /// There are no more bytes.
+    pub(in super::super) fn end_raw(&mut self, to: ConnectionId) {
+        if let Some(connection) = self.get(to) {
+            connection.end_raw();
+            self.queue(to.key + LISTENERS.len());
+        }
     }
 
     /// Lets a connection have the events of `realm`, or all.

@@ -43,7 +43,7 @@ fn answers_come_from_the_address_that_was_asked() {
     let (mut server_poll, mut server) = on_loopback("[::]:0");
     let (mut client_poll, mut client) = on_loopback("0.0.0.0:0");
     let asked = SocketAddr::from(([127, 0, 0, 77], port_of(&server)));
-    assert_eq!(client.send(Instant::ZERO, &unicast(asked, None), b"hello"), Sent::Done);
+    assert_eq!(client.send(Instant::ZERO, &unicast(asked, None), b"hello", None), Sent::Done);
 
     let got = read(&mut server_poll, &mut server, 1);
     let (from, arrival, bytes) = &got[0];
@@ -51,7 +51,7 @@ fn answers_come_from_the_address_that_was_asked() {
         (bytes.as_slice(), arrival.local, arrival.multicast),
         (&b"hello"[..], Some(asked.ip()), false)
     );
-    server.send(Instant::ZERO, &unicast(*from, arrival.local), b"yes");
+    server.send(Instant::ZERO, &unicast(*from, arrival.local), b"yes", None);
 
     let got = read(&mut client_poll, &mut client, 1);
     assert_eq!((got[0].0, got[0].2.as_slice()), (asked, &b"yes"[..]));
@@ -64,7 +64,7 @@ fn a_socket_that_was_not_drained_stays_ready() {
     let to = SocketAddr::from(([127, 0, 0, 1], port_of(&server)));
     let many = 32 * BATCHES_IN_TURN * 2 + 3;
     for _ in 0..many {
-        client.send(Instant::ZERO, &unicast(to, None), &[7; 68]);
+        client.send(Instant::ZERO, &unicast(to, None), &[7; 68], None);
     }
     let mut events = Events::with_capacity(8);
     server_poll.poll(&mut events, Some(Duration::from_secs(5))).expect("polled");
@@ -111,7 +111,7 @@ fn groups_are_heard_on_loopback_beside_a_server_on_the_port() {
 
     let payload = std::process::id().to_be_bytes();
     let to_groups = Transmit { to: Destination::Groups, source: None, interface: None, spare: false };
-    one.send(Instant::ZERO, &to_groups, &payload);
+    one.send(Instant::ZERO, &to_groups, &payload, None);
     let from_port = port_of(&one);
     let mut got = read(&mut two_poll, &mut two, 1);
     got.retain(|(_, _, bytes)| *bytes == payload);
@@ -119,7 +119,7 @@ fn groups_are_heard_on_loopback_beside_a_server_on_the_port() {
     assert!(got.iter().any(|(from, _, _)| from.port() == from_port));
 
     // What it said itself it does not hear.
-    two.send(Instant::ZERO, &to_groups, b"last");
+    two.send(Instant::ZERO, &to_groups, b"last", None);
     let heard = loop {
         let got = read(&mut one_poll, &mut one, 1);
         assert!(got.iter().all(|(from, _, _)| from.port() != from_port));
@@ -145,8 +145,8 @@ fn links_between_hmss_have_their_address_and_hosts_have_not() {
     assert!(net.is_own(bind));
     net.look(Instant::ZERO, poll.registry());
     let to = SocketAddr::from(([127, 0, 0, 1], port_of(&other)));
-    assert_eq!(net.send(Instant::ZERO, &unicast(to, Some(bind.ip())), b"dial"), Sent::Done);
-    assert_eq!(net.send(Instant::ZERO, &unicast(to, None), b"host"), Sent::Done);
+    assert_eq!(net.send(Instant::ZERO, &unicast(to, Some(bind.ip())), b"dial", None), Sent::Done);
+    assert_eq!(net.send(Instant::ZERO, &unicast(to, None), b"host", None), Sent::Done);
     let mut from: Vec<_> = read(&mut other_poll, &mut other, 2).into_iter().map(|(from, ..)| from).collect();
     from.sort_unstable();
     assert_eq!(from, [SocketAddr::new([127, 0, 0, 1].into(), bind.port()), bind]);
@@ -154,7 +154,7 @@ fn links_between_hmss_have_their_address_and_hosts_have_not() {
     let hello = [1, 0x20, 0, 0];
     assert!(is_between_hmss(&hello));
     for bytes in [&[1, 1, 0, 0][..], &hello] {
-        other.send(Instant::ZERO, &unicast(bind, None), bytes);
+        other.send(Instant::ZERO, &unicast(bind, None), bytes, None);
     }
     let got = read(&mut poll, &mut net, 1);
     assert_eq!(got.iter().map(|(.., bytes)| bytes.as_slice()).collect::<Vec<_>>(), [&hello]);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Daemon;
+use super::keylog::KeyLog;
 use crate::server::CommandError;
 use crate::shell::control::{ControlError, PAGE_ROWS, Page, Request};
 use crate::shell::engine::unknown_request;
@@ -40,6 +41,11 @@ impl Daemon<'_> {
                 }
                 Err(error) => self.engine.control.answer(request.from, Err(error.into())),
             },
+            "capture" => {
+                if let Err(error) = self.capture(request) {
+                    self.engine.control.answer(request.from, Err(error));
+                }
+            }
             "drain" => {
                 if let Err(error) = self.drain(request) {
                     self.engine.control.answer(request.from, Err(error));
@@ -87,10 +93,12 @@ impl Daemon<'_> {
     fn status(&self) -> Value {
         let mut status = value(&self.server.status(self.engine.now()));
         status["memory"] = value(&memory::memory());
-        if let Some(failure) = self.snapshots.failure() {
+        let no_snapshot = self.snapshots.failure().map(|failure| format!("no snapshot: {failure}"));
+        for text in no_snapshot.into_iter().chain(self.keylog.as_ref().map(KeyLog::status)) {
             let said = status.get("message").and_then(Value::as_str).map(|said| format!("{said}; "));
-            status["message"] = json!(format!("{}no snapshot: {failure}", said.unwrap_or_default()));
+            status["message"] = json!(format!("{}{text}", said.unwrap_or_default()));
         }
+        status["keylog"] = self.keylog.as_ref().map(KeyLog::view).unwrap_or_default();
         if let Some(drops) = status.get_mut("drops").and_then(Value::as_object_mut) {
             for (name, count) in self.engine.net.counters.iter() {
                 drops.insert(name.to_owned(), json!(count));

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::user_id;
+use crate::capture::{Block, BlockKind, Blocks, Verdict};
 use crate::ident::{Epoch, Generation, Incarnation, InstanceId, SessionId, Stamp};
 use crate::shell::control::PAGE_ROWS;
+use crate::shell::net::Went;
 use crate::shell::paths::Socket;
 use crate::storage::SnapshotRow;
 use crate::wire::{Content, View};
@@ -43,6 +45,7 @@ impl Place {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
             join: None,
+            keylog: None,
             notify: &mut |notice| notices.push(notice),
         };
         let mut daemon = Daemon::start(options).expect("started");
@@ -122,6 +125,7 @@ fn a_second_daemon_on_the_directory_is_refused_with_the_pid() {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             settings: &mut read,
             join: None,
+            keylog: None,
             notify: &mut |_| {},
         };
         let Err(error) = Daemon::start(options) else { panic!("two daemons on one directory") };
@@ -185,6 +189,7 @@ fn a_broken_file_changes_nothing_and_says_why() {
         listen: Vec::new(),
         settings: &mut read,
         join: None,
+        keylog: None,
         notify: &mut |_| {},
     };
     let Err(error) = Daemon::start(options) else { panic!("started with a broken file") };
@@ -334,4 +339,128 @@ fn a_long_list_never_holds_up_a_turn() {
             assert_eq!(users.len(), ROWS as usize);
         }
     });
+}
+
+/// A capture that has begun, by the control socket.
+fn captures(daemon: &mut Daemon<'_>) -> UnixStream {
+    let path = daemon.engine.sockets().join(Socket::Control.file_name());
+    let mut stream = UnixStream::connect(path).expect("connected");
+    writeln!(stream, "{}", json!({"cmd": "capture"})).expect("written");
+    stream.set_nonblocking(true).expect("set");
+    let mut byte = [0; 1];
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        match stream.read_exact(&mut byte) {
+            Ok(()) => line.extend_from_slice(&byte),
+            Err(_) => assert!(daemon.step()),
+        }
+    }
+    assert_eq!(line, b"{\"ok\":{\"name\":\"atlas\"}}\n");
+    stream
+}
+
+/// The comments of all packets in a stream that is over, and how many are missing as its end says.
+fn comments(bytes: &[u8]) -> (Vec<String>, Option<u64>) {
+    let blocks: Vec<_> = Blocks::new(bytes).map(|block| block.expect("a block")).collect();
+    let packets = blocks.iter().filter(|block| block.kind == BlockKind::Packet);
+    let last = blocks.last().filter(|block| block.kind == BlockKind::Statistics);
+    (packets.filter_map(|packet| packet.comment()).map(str::to_owned).collect(), last.map(Block::lost))
+}
+
+/// What is left in a stream of which the daemon has gone.
+fn rest(mut stream: UnixStream) -> Vec<u8> {
+    stream.set_nonblocking(false).expect("set");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("read");
+    bytes
+}
+
+#[test]
+fn a_capture_holds_the_last_words_to_the_groups_and_ends_with_the_hms() {
+    crate::shows!("R-CAP-12");
+    let mut place = Place::new();
+    let mut stream = None;
+    place.run(|daemon| {
+        let refused = ask(daemon, Socket::Observe, &json!({"cmd": "capture"})).expect_err("not there");
+        assert!(refused["message"].as_str().is_some_and(|text| text.contains("control socket")), "{refused}");
+        let wrong = ask(daemon, Socket::Control, &json!({"cmd": "capture", "count": 0}));
+        assert_eq!(wrong.expect_err("no count")["exit"], 2);
+        stream = Some(captures(daemon));
+    });
+    let (comments, lost) = comments(&rest(stream.expect("a capture")));
+    assert_eq!(lost, Some(0));
+    let groups = comments.iter().filter(|text| text.starts_with("verdict: sent announce: unasked"));
+    assert!(
+        groups.clone().count() >= 1 && groups.clone().all(|text| text.ends_with("interface: lo")),
+        "{comments:?}"
+    );
+}
+
+#[test]
+fn what_the_system_does_not_take_is_said_to_be_unsent_and_what_is_left_alone_to_be_ignored() {
+    crate::shows!("R-CAP-10");
+    let mut place = Place::new();
+    let mut stream = None;
+    place.run(|daemon| {
+        stream = Some(captures(daemon));
+        let now = daemon.engine.now();
+        let to = SocketAddr::from(([10, 0, 0, 1], 5000));
+        let from = SocketAddr::from(([127, 0, 0, 1], 6710));
+        let captures = &mut daemon.engine.captures;
+        let note = Note::from(Verdict::Sent("ack", "answers heartbeat"));
+        captures.sent(now, &Went { from, to, interface: None, failed: Some("send") }, b"an answer", note);
+        let to_v6 = "[fe80::1%1]:5000".parse().expect("an address");
+        captures.sent(now, &Went { from, to: to_v6, interface: None, failed: None }, b"an answer", note);
+        let ignored = Note::from(Verdict::Ignored("datagram", "bind"));
+        captures.received(now, from, to, Arrival::default(), b"a heartbeat", &ignored);
+    });
+    let (comments, _) = comments(&rest(stream.expect("a capture")));
+    let verdicts: Vec<_> = comments.iter().take(3).filter_map(|text| text.lines().next()).collect();
+    assert_eq!(
+        verdicts,
+        [
+            "verdict: unsent ack: send",
+            "verdict: sent ack: answers heartbeat",
+            "verdict: ignored datagram: bind"
+        ]
+    );
+}
+
+#[test]
+fn a_reader_that_stands_still_costs_a_bounded_memory_and_what_it_misses_is_counted() {
+    crate::shows!("R-CAP-03");
+    const SENT: usize = 20_000;
+    let mut place = Place::new();
+    let mut bytes = Vec::new();
+    place.run(|daemon| {
+        let mut stream = captures(daemon);
+        let address = SocketAddr::from(([127, 0, 0, 1], 6710));
+        let note = Note::from(Verdict::Dropped("version"));
+        let mut waiting = 0;
+        for _ in 0..SENT {
+            let now = daemon.engine.now();
+            daemon.engine.captures.received(now, address, address, Arrival::default(), &[9; 1200], &note);
+            daemon.engine.hand_out_captures();
+            waiting = waiting.max(daemon.engine.captures.waiting());
+        }
+        assert!(waiting > 1 << 20 && waiting < 3 << 20, "{waiting} bytes of {SENT} datagrams wait");
+        // Who goes away takes nothing along.
+        drop(captures(daemon));
+        while daemon.engine.captures.count() > 1 {
+            assert!(daemon.step());
+        }
+        stream.shutdown(std::net::Shutdown::Write).expect("ended");
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => bytes.extend_from_slice(&buffer[..count]),
+                Err(_) => assert!(daemon.step()),
+            }
+        }
+        assert_eq!(daemon.engine.captures.count(), 0);
+    });
+    let (comments, lost) = comments(&bytes);
+    assert!(comments.len() > 1000, "{} of {SENT}", comments.len());
+    assert_eq!(lost, u64::try_from(SENT - comments.len()).ok());
 }

@@ -44,16 +44,20 @@ impl Connection {
     fn welcome(&mut self, now: Instant, head: &Head, bytes: &[u8]) -> Result<(), DropReason> {
         let Phase::Dialing(dial) = &self.phase else { return Err(DropReason::Unasked) };
         let answer = dial.welcome(now, head, bytes)?;
-        let (target, party) = (dial.target(), answer.party);
+        let (target, party, took) = (dial.target(), answer.party, answer.took);
         if target.0 != 0 && target != party.server {
             self.drain(CloseReason::AnotherServer(party.server));
             return Ok(());
         }
         self.keys = Some(dial.secret.link(head.attempt, &dial.hello.party, &party, Side::Initiator));
+        if self.key_log {
+            let (secret, own) = (dial.secret.clone(), dial.hello.party);
+            self.log_keys(&secret, head.attempt, &own, &party);
+        }
         (self.distant, self.met) = (party.session, answer.met);
         let (server, incarnation) = (party.server, party.incarnation);
         self.peer = Some(Peer { server, incarnation, key: self.key, side: Side::Initiator });
-        if let Some(took) = answer.took {
+        if let Some(took) = took {
             self.recovery.handshake_sample(now, took);
         }
         self.open(now);

@@ -10,7 +10,8 @@ use super::datagram::Head;
 use super::dial::Dial;
 use super::event::{CloseCode, CloseReason, Event, Peer, Priority, SendError};
 use super::hello::{Hello, Welcome};
-use super::keys::{KeyId, LinkKeys, LinkSecret, Side};
+use super::keylog::LoggedLink;
+use super::keys::{KeyId, LinkKeys, LinkSecret, Party, Side};
 use super::limits::{CLOSING_MAX, CLOSING_PTOS, HANDSHAKE_TIME, REASON_MAX};
 use super::numbers::Numbers;
 use super::pacer::Pacer;
@@ -99,6 +100,11 @@ pub struct Connection {
     fault: Option<CloseCode>,
     end: Option<CloseReason>,
     stats: Stats,
+    /// What the last DATA was for.
+    sent_as: &'static str,
+    /// Its secret is told to who asks.
+    key_log: bool,
+    logged: Option<Box<LoggedLink>>,
 }
 
 /// What both kinds of links begin with.
@@ -109,6 +115,7 @@ pub(super) struct Begin {
     pub(super) seed: [u8; 32],
     pub(super) silence: Duration,
     pub(super) controller: Box<dyn Controller>,
+    pub(super) key_log: bool,
 }
 
 impl Connection {
@@ -142,6 +149,9 @@ impl Connection {
             fault: None,
             end: None,
             stats: Stats::default(),
+            sent_as: "handshake",
+            key_log: begin.key_log,
+            logged: None,
         }
     }
 
@@ -156,14 +166,35 @@ impl Connection {
         let until = begin.now + HANDSHAKE_TIME;
         let keys = secret.link(hello.attempt, &hello.party, &welcome.party, Side::Responder);
         let head = Head { key: hello.key, session: hello.party.session, attempt: hello.attempt };
-        let half = HalfOpen { secret, head, welcome, until, due: true };
+        let half = HalfOpen { secret: secret.clone(), head, welcome, until, due: true };
         let mut this =
             Self::new(begin, Side::Responder, Phase::HalfOpen(Box::new(half)), hello.key, hello.attempt);
         (this.distant, this.nonce) = (hello.party.session, hello.party.nonce);
         let (server, incarnation) = (hello.party.server, hello.party.incarnation);
         this.peer = Some(Peer { server, incarnation, key: hello.key, side: Side::Responder });
         this.keys = Some(keys);
+        this.log_keys(&secret, hello.attempt, &hello.party, &welcome.party);
         this
+    }
+
+    fn log_keys(&mut self, secret: &LinkSecret, attempt: u64, initiator: &Party, responder: &Party) {
+        // Over a link under an invitation goes the cluster secret itself.
+        let may = self.key_log && secret.id() == KeyId::CLUSTER;
+        self.logged = may.then(|| {
+            let ends = (initiator, responder);
+            let link = secret.link_secret(attempt, initiator, responder);
+            Box::new(LoggedLink::new(attempt, ends, link))
+        });
+    }
+
+    /// Has its secret told, once there is one, unless it is under an invitation.
+    pub(super) const fn set_key_log(&mut self, on: bool) {
+        self.key_log = on;
+    }
+
+    /// What opens it, once; only if that is wanted.
+    pub(super) fn take_logged(&mut self) -> Option<LoggedLink> {
+        self.logged.take().map(|logged| *logged)
     }
 
     /// Takes a message whole, or nothing of it (R-TRN-63). Before the link is open it waits.

@@ -94,6 +94,11 @@ impl Connection {
             Frame::Ack(ack).emit(buf);
             self.received.answered();
         }
+        self.sent_as = match (probe, eliciting) {
+            (true, _) => "probe",
+            (_, true) => "content",
+            _ => "ack",
+        };
         let sent = eliciting.then(|| self.content(now, number, probe, buf));
         if !self.seal(number, buf) {
             return false;
@@ -179,6 +184,7 @@ impl Connection {
         if !std::mem::take(&mut closing.due) {
             return false;
         }
+        self.sent_as = "close";
         let number = self.numbers.take();
         let Phase::Closing(Closing { code, reason, .. }) = &self.phase else { return false };
         buf.extend_from_slice(&DataHead { number, session: self.distant }.emit());

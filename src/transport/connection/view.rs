@@ -42,6 +42,11 @@ impl Connection {
         self.peer.is_some_and(|peer| (peer.server, peer.incarnation) == (party.server, party.incarnation))
     }
 
+    /// What its last DATA was for: `ack` alone, `content` (messages, credit, PING), a `probe`, or `close`.
+    pub const fn sent_as(&self) -> &'static str {
+        self.sent_as
+    }
+
     /// Which secret the link is made with.
     pub const fn key(&self) -> KeyId {
         self.key

@@ -71,6 +71,7 @@ impl Endpoint {
         let local = begin.local;
         let welcome = Welcome { party: self.party(local) };
         self.links.insert(local, Connection::answer(begin, secret, hello, welcome));
+        self.take_logged(local);
         Ok(())
     }
 

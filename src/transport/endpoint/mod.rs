@@ -17,6 +17,7 @@ use super::draws::Draws;
 use super::drops::{DropReason, Drops};
 use super::event::{CloseCode, CloseReason, Event, Priority, SendError};
 use super::hello::{Hello, Reset};
+use super::keylog::LoggedLink;
 use super::keys::{KeyId, LinkSecret, Party, Side};
 use super::limits::{COOKIE_LEN, LINKS_MAX, REPLIES_MAX, SILENCE_MAX, SILENCE_MIN};
 use super::route::{Route, Transmit};
@@ -97,6 +98,9 @@ pub struct Endpoint {
     scratch: Vec<u8>,
     resets: Resets,
     drops: Drops,
+    /// Links tell what opens them, which waits here to be asked for.
+    key_log: bool,
+    logged: VecDeque<LoggedLink>,
 }
 
 impl Endpoint {
@@ -117,6 +121,8 @@ impl Endpoint {
             scratch: Vec::with_capacity(COOKIE_LEN),
             resets,
             drops: Drops::default(),
+            key_log: false,
+            logged: VecDeque::new(),
         }
     }
 
@@ -131,6 +137,23 @@ impl Endpoint {
         let of_key = |link: &&mut Connection| link.key() == id;
         self.links.values_mut().filter(of_key).for_each(Connection::abandon);
         self.sweep();
+    }
+
+    /// Has each link under the cluster secret tell what opens it from now on (R-TRN-15):
+    /// [`poll_key_log`](Self::poll_key_log) is to be called then.
+    pub fn set_key_log(&mut self, on: bool) {
+        self.key_log = on;
+        self.links.values_mut().for_each(|link| link.set_key_log(on));
+    }
+
+    /// What opens a link that was made.
+    pub fn poll_key_log(&mut self) -> Option<LoggedLink> {
+        self.logged.pop_front()
+    }
+
+    fn take_logged(&mut self, local: u64) {
+        let logged = self.links.get_mut(&local).and_then(Connection::take_logged);
+        self.logged.extend(logged);
     }
 
     /// Begins a link to `to`, where `server` is expected, if it is known.
@@ -170,7 +193,15 @@ impl Endpoint {
             }
         };
         let (seed, silence) = (self.draws.bytes(), self.config.silence);
-        Begin { now, route, local, seed, silence, controller: (self.config.controller)() }
+        Begin {
+            now,
+            route,
+            local,
+            seed,
+            silence,
+            controller: (self.config.controller)(),
+            key_log: self.key_log,
+        }
     }
 
     fn party(&mut self, session: u64) -> Party {
@@ -208,7 +239,12 @@ impl Endpoint {
     fn pass(&mut self, now: Instant, from: Route, local: u64, bytes: &mut [u8]) -> Result<(), DropReason> {
         let link = self.links.get_mut(&local).ok_or(DropReason::Unasked)?;
         let was_open = link.is_open();
-        link.handle_datagram(now, from, bytes)?;
+        let taken = link.handle_datagram(now, from, bytes);
+        if self.key_log {
+            self.take_logged(local);
+        }
+        taken?;
+        let Some(link) = self.links.get(&local) else { return Ok(()) };
         // Not if the first DATA has ended it as well (R-TRN-24).
         if !was_open && link.is_open() {
             self.settle(now, local);
@@ -292,6 +328,16 @@ impl Endpoint {
     /// The same, to be changed.
     pub fn link_mut(&mut self, link: LinkId) -> Option<&mut Connection> {
         self.links.get_mut(&link.0)
+    }
+
+    /// The link that a DATA names which came in.
+    pub fn link_of_session(&self, session: u64) -> Option<&Connection> {
+        self.links.get(&session)
+    }
+
+    /// The link that sent last, if it is not over.
+    pub fn sent_last(&self) -> Option<&Connection> {
+        self.links.get(&self.turn)
     }
 
     /// All links, half-open ones included.

@@ -9,6 +9,7 @@ mod evidence;
 mod forged;
 mod frames;
 mod handshake;
+mod keylog;
 mod keys;
 mod links;
 mod lossy;
