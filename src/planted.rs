@@ -73,6 +73,8 @@ pub enum Bug {
     LinesPart,
     /// Who is reached over another is not reached (R-PEE-42).
     NobodyRelays,
+    /// More is sent than the peer gave credit for (R-TRN-61); `tests/links` hunts for it.
+    CreditIgnored,
 }
 
 impl Bug {

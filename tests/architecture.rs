@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("registry", &["ident", "limits", "planted", "time"]),
     ("auth", &["ident", "limits", "planted", "time", "wire"]),
     ("token", &["auth", "ident", "limits", "wire"]),
-    ("transport", &["auth", "ident", "time"]),
+    ("transport", &["auth", "ident", "planted", "time"]),
     ("storage", &["auth", "ident", "limits", "time", "token", "wire"]),
     (
         "cluster",

@@ -40,6 +40,7 @@ struct View {
     hosts: Counts,
     heartbeats_per_s: f64,
     drops: BTreeMap<String, u64>,
+    rows_not_taken: BTreeMap<String, u64>,
     peers: Vec<Peer>,
     overridden: BTreeMap<String, String>,
     listen: Vec<String>,
@@ -94,6 +95,9 @@ fn show(view: &View, colours: bool) -> String {
     field("listening", view.listen.join(", "));
     field("multicast", interfaces(&view.interfaces));
     field("dropped", drops(&view.drops));
+    if !view.rows_not_taken.is_empty() {
+        field("not taken", not_taken(&view.rows_not_taken));
+    }
     if let Some(bytes) = view.memory.resident_bytes {
         field("memory", human::bytes(bytes));
     }
@@ -134,6 +138,23 @@ fn drops(drops: &BTreeMap<String, u64>) -> String {
     if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
 }
 
+/// Rows that other HMSs told and that are not in the table.
+fn not_taken(rows: &BTreeMap<String, u64>) -> String {
+    let one = |(reason, n): (&String, &u64)| {
+        let why = match reason.as_str() {
+            "realm" => "of realms or keys that are not served",
+            "malformed" => "with content that is none",
+            "user" => "with the name of another user",
+            "stamp" => "with an absurd stamp",
+            "generation" => "of revoked users",
+            "room" => "for which there was no room",
+            other => other,
+        };
+        format!("{n} {why}")
+    };
+    format!("rows of other HMSs: {}", rows.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
 /// The specification's names of reasons, for people.
 fn words(reason: &str) -> &str {
     match reason {
@@ -168,6 +189,11 @@ mod tests {
         assert!(shown.contains("\n  peers       atlas primary (up, 10.1.0.5:6710, 0.4 ms)\n"), "{shown}");
         let cluster = "since 2026-01-01 10:13:05 UTC (3 min 5 s), check time 10 s, exchange time 5 s";
         assert!(shown.contains(&format!("\n  cluster     {cluster}\n")), "{shown}");
+        assert!(!shown.contains("not taken"), "{shown}");
+        let told = BTreeMap::from([("room".to_owned(), 1), ("stamp".to_owned(), 2)]);
+        let shown_too = show(&View { rows_not_taken: told, ..View::default() }, false);
+        let rows = "rows of other HMSs: 1 for which there was no room, 2 with an absurd stamp";
+        assert!(shown_too.contains(&format!("\n  not taken   {rows}\n")), "{shown_too}");
         assert!(shown.contains("\n  settings    of the primary hold: hosts.check_time = 10s\n"), "{shown}");
     }
 

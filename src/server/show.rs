@@ -52,6 +52,7 @@ impl Server {
             hosts,
             heartbeats_per_s: self.heartbeats.per_second(),
             drops,
+            rows_not_taken: self.peers.rows_not_taken(),
             hints_sent: self.answers.hints,
             peers: self.peers(now),
             listen: self.settings.listen.iter().map(ToString::to_string).collect(),

@@ -38,6 +38,8 @@ pub struct StatusView {
     pub heartbeats_per_s: f64,
     /// Datagrams dropped, by reason.
     pub drops: BTreeMap<&'static str, u64>,
+    /// Rows that other HMSs told and that were not taken over, by reason (R-PEE-57, R-PEE-97).
+    pub rows_not_taken: BTreeMap<&'static str, u64>,
     /// Hints sent: all that who shows no key is answered with (R-AUT-30).
     pub hints_sent: u64,
     /// The other HMSs.

@@ -6,6 +6,7 @@ use super::limits::{
 };
 use super::ranges::Ranges;
 use super::store::Store;
+use crate::planted::{Bug, planted};
 
 /// The sending half of a stream.
 pub(super) struct Sending {
@@ -89,7 +90,7 @@ impl Sending {
 
     /// Whether something may be sent now.
     pub(super) fn has_work(&self) -> bool {
-        !self.lost.is_empty() || (self.fresh < self.end.min(self.limit) && !self.in_crumbs())
+        !self.lost.is_empty() || (self.fresh < self.end.min(self.allowed()) && !self.in_crumbs())
     }
 
     /// Whether there are so many gaps that nothing new may be added (R-TRN-62).
@@ -108,7 +109,7 @@ impl Sending {
         if self.in_crumbs() {
             return None;
         }
-        let end = self.end.min(self.limit).min(self.fresh + most);
+        let end = self.end.min(self.allowed()).min(self.fresh + most);
         let len = u16::try_from(end.checked_sub(self.fresh)?).ok().filter(|len| *len > 0)?;
         let start = self.fresh;
         self.fresh = end;
@@ -159,6 +160,11 @@ impl Sending {
         } else if let Some((first, _)) = self.lost.first() {
             self.lost.insert(start, first);
         }
+    }
+
+    /// Up to where bytes may be sent.
+    fn allowed(&self) -> u64 {
+        if planted(Bug::CreditIgnored) { u64::MAX } else { self.limit }
     }
 
     /// Takes CREDIT; lower ones are ignored.

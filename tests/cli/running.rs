@@ -137,6 +137,7 @@ fn the_json_of_status_is_complete() {
         "hosts",
         "heartbeats_per_s",
         "drops",
+        "rows_not_taken",
         "hints_sent",
         "peers",
         "listen",

@@ -99,6 +99,19 @@ fn bulk_unread() -> World<Ours> {
     world
 }
 
+/// The testers are tested: a sender that minds no credit. Other tests must not run beside it.
+#[cfg(feature = "planted")]
+#[test]
+fn ignored_credit_is_found() {
+    use hms::planted::{Bug, plant};
+
+    plant(Some(Bug::CreditIgnored));
+    let found = std::panic::catch_unwind(|| drop(bulk_unread()));
+    plant(None);
+    assert!(found.is_err(), "nobody noticed");
+    drop(bulk_unread());
+}
+
 #[test]
 fn bulk_that_nobody_reads_stays_within_the_bound_and_in_nobodys_way() {
     let heap = heap(bulk_unread());

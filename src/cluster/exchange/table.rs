@@ -1,6 +1,8 @@
 //! The table, as the exchange sees it.
 
 use super::seen::Seen;
+use std::collections::BTreeMap;
+
 use crate::auth::Keyring;
 use crate::ident::{RealmId, Stamp};
 use crate::registry::Registry;
@@ -41,4 +43,19 @@ pub struct Drops {
     pub generation: u64,
     /// The table or the realm is full (R-PEE-97).
     pub room: u64,
+}
+
+impl Drops {
+    /// What there was, by the names of the specification.
+    pub fn by_reason(&self) -> BTreeMap<&'static str, u64> {
+        let all = [
+            ("realm", self.realm),
+            ("malformed", self.malformed),
+            ("user", self.user),
+            ("stamp", self.stamp),
+            ("generation", self.generation),
+            ("room", self.room),
+        ];
+        all.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
 }

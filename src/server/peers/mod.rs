@@ -141,6 +141,10 @@ impl Peers {
     }
 
     /// What was dropped of what came from HMSs, by reason.
+    pub(super) fn rows_not_taken(&self) -> BTreeMap<&'static str, u64> {
+        self.exchange.drops().by_reason()
+    }
+
     pub(super) fn drops_into(&self, drops: &mut BTreeMap<&'static str, u64>) {
         let links = self.endpoint.drops();
         for reason in crate::transport::DropReason::ALL.iter().filter(|reason| links.of(**reason) > 0) {

@@ -40,6 +40,7 @@ fn status_has_every_key() {
         "hosts",
         "heartbeats_per_s",
         "drops",
+        "rows_not_taken",
         "hints_sent",
         "peers",
         "listen",

@@ -46,4 +46,4 @@ pub use row::{Place, Row, RowHead, Said};
 pub use seat::{Join, Seat};
 pub use stop::{Done, Stop, StopAck};
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -170,7 +170,7 @@ def second_daemons(t, world):
 
 FIELDS = {
     "status": "name version role since elapsed_s cluster_start cluster_elapsed_s check_time_s exchange_time_s realms hosts "
-              "heartbeats_per_s drops hints_sent peers listen overridden message",
+              "heartbeats_per_s drops rows_not_taken hints_sent peers listen overridden message",
     "hosts": "realm user host state status address reported observed ports services conference fixed "
              "since age_ms check_time_s via revision",
     "who": "source hms age_ms hosts",

@@ -2,6 +2,7 @@
 
 mod facts;
 mod hint;
+mod hostile;
 mod hosts;
 mod meeting;
 mod replicated;

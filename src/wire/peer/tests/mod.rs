@@ -6,7 +6,7 @@ mod layouts;
 mod limits;
 mod normal;
 mod rows;
-mod samples;
+pub(crate) mod samples;
 mod shown;
 mod writers;
 

@@ -239,7 +239,7 @@ pub(super) fn emitted(message: &PeerMessage<'_>) -> Vec<u8> {
 }
 
 /// At least one message of every type.
-pub(super) fn all() -> Vec<Vec<u8>> {
+pub(crate) fn all() -> Vec<Vec<u8>> {
     let lists = [intro(), ping(), facts_message(), delta(), page(), buckets()];
     lists.into_iter().chain(plain().iter().map(emitted)).collect()
 }
@@ -250,7 +250,7 @@ pub(super) fn sample(kind: PeerKind) -> Vec<u8> {
 }
 
 /// The stream on which these bytes belong, or any.
-pub(super) fn own_stream(bytes: &[u8]) -> Stream {
+pub(crate) fn own_stream(bytes: &[u8]) -> Stream {
     bytes.first().and_then(|code| PeerKind::from_code(*code).stream()).unwrap_or(Stream::Control)
 }
 
