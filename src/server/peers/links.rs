@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::super::Server;
+use super::super::{Level, Server};
 use super::Peers;
 use crate::limits::PEER_STALL;
 use crate::net::{Arrival, Transmit};
@@ -74,6 +74,11 @@ impl Server {
     /// The process stood still for so long until now: what it knows of the others may be past (R-PEE-06).
     pub(in crate::server) fn peers_stalled(&mut self, now: Instant, by: Duration) {
         if by > PEER_STALL && !self.peers.cluster.is_standalone() {
+            let doubted = self.registry.doubt_silent(now);
+            if doubted > 0 {
+                let text = format!("{doubted} hosts may have left elsewhere meanwhile: unconfirmed until heard");
+                self.log(Level::Info, &text);
+            }
             self.peers.cluster.stalled(now);
             self.attend(now);
         }
