@@ -1,8 +1,8 @@
 //! What a standstill of the process does to the rows that are at home here (R-PEE-06).
 
+use super::Registry;
 use super::home::NOBODY;
 use super::rows::{Row, bit};
-use super::Registry;
 use crate::time::{Duration, Instant};
 
 impl Registry {

@@ -76,7 +76,8 @@ impl Server {
         if by > PEER_STALL && !self.peers.cluster.is_standalone() {
             let doubted = self.registry.doubt_silent(now);
             if doubted > 0 {
-                let text = format!("{doubted} hosts may have left elsewhere meanwhile: unconfirmed until heard");
+                let text =
+                    format!("rows unconfirmed, as their hosts may have left elsewhere meanwhile: {doubted}");
                 self.log(Level::Info, &text);
             }
             self.peers.cluster.stalled(now);
