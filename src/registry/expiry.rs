@@ -89,8 +89,10 @@ impl Registry {
         if planted(Bug::StallCounted) {
             return;
         }
+        // A row that is heard from now on keeps that rounded down: the stall was before it.
+        let end = Instant::from_millis(now.millis());
         // A part of the slack of R-REG-41: rows heard between two that are joined last longer by the first.
-        self.deferrals.add(now, by, self.timing.check_time / 40);
+        self.deferrals.add(end, by, self.timing.check_time / 40);
     }
 
     /// When [`Self::expire`] has something to do next.

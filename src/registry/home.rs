@@ -15,7 +15,7 @@ use crate::time::Instant;
 
 /// This process.
 pub(super) const OWN: u16 = 0;
-/// No process: the row is from a snapshot.
+/// No process: the row is from a snapshot, or its home stood still for too long (R-PEE-06).
 pub(super) const NOBODY: u16 = 1;
 
 /// A process that has rows here.

@@ -28,6 +28,7 @@ mod rows;
 mod scrub;
 mod sharing;
 mod shown;
+mod standstill;
 mod subscribe;
 mod sums;
 mod timing;

@@ -19,7 +19,7 @@ pub enum Status {
     Up,
     /// Kept by the brake, or without an address.
     Late,
-    /// From a snapshot, or a copy whose home cannot be reached: nobody vouches for it now.
+    /// From a snapshot, or as if it were (R-PEE-06), or a copy whose home cannot be reached: nobody vouches for it now.
     Unconfirmed,
 }
 
@@ -177,7 +177,7 @@ impl<'a> RowView<'a> {
         !self.row.is_nobodys() && !self.registry.is_row_damaged(self.id().0)
     }
 
-    /// Where it is at home; nobody if it is from a snapshot.
+    /// Where it is at home; nobody if it is from a snapshot, or as if it were.
     pub fn home(&self) -> Process {
         self.registry.homes.process(self.row.home)
     }

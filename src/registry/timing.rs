@@ -55,7 +55,12 @@ impl Timing {
 
     /// How long other HMSs are told that a session ended (R-PEE-67): as long as a row may last anywhere.
     pub(super) fn gone_kept(&self, check_time: Duration) -> Duration {
-        self.expiry(u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX)) * BRAKE_LIMIT + GONE_GRACE
+        self.lasts(check_time) + GONE_GRACE
+    }
+
+    /// How long a row lasts at most without a word of its host (R-REG-43).
+    pub(super) fn lasts(&self, check_time: Duration) -> Duration {
+        self.expiry(u32::try_from(check_time.as_millis()).unwrap_or(u32::MAX)) * BRAKE_LIMIT
     }
 
     /// Silence after which the brake lets go of a row.

@@ -325,8 +325,12 @@ impl Plan {
                 self.at(at + Duration::from_secs(6) + away, Action::StartHms { hms });
             }
             Fault::HmsPause | Fault::HmsLongPause | Fault::HmsSleep => {
-                let long = fault != Fault::HmsPause;
-                let length = if long { dice.secs(11, 45) } else { dice.span(ms(300), ms(9000)) };
+                let length = match fault {
+                    Fault::HmsPause => dice.span(ms(300), ms(9000)),
+                    // Until those who left meanwhile are forgotten.
+                    _ if dice.one_in(3) => dice.secs(130, 300),
+                    _ => dice.secs(11, 45),
+                };
                 self.at(at, Action::PauseHms { hms, length, asleep: fault == Fault::HmsSleep });
             }
             Fault::HmsClock => {

@@ -15,6 +15,7 @@ mod pushes;
 mod random;
 mod shared;
 mod shown;
+mod standstill;
 mod views;
 
 use super::*;

@@ -164,6 +164,21 @@ impl World {
         }
     }
 
+    /// Who was not heard for three expiries is known no better than by a snapshot.
+    fn stand_still(&mut self) {
+        self.now += Duration::from_secs(100 + self.dice.below(200));
+        let (registry, now) = (&self.registry, self.now);
+        let mut doubted = 0;
+        for ((realm, user), row) in &mut self.model.rows {
+            let seen = registry.row(id_of(registry, *realm, *user)).expect("row");
+            if row.confirmed && now.since(seen.last_heard()) >= Duration::from_secs(225) {
+                row.confirmed = false;
+                doubted += 1;
+            }
+        }
+        assert_eq!(self.registry.doubt_silent(now), doubted);
+    }
+
     fn subscribe(&mut self) {
         let Some((realm, user)) = self.existing() else { return };
         let id = id_of(&self.registry, realm, user);
@@ -218,7 +233,8 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.dice.below(20) {
+        match self.dice.below(21) {
+            20 if self.dice.one_in(3) => self.stand_still(),
             0..=5 => self.register(false),
             6 => self.register(true),
             7..=9 => self.set_content(),

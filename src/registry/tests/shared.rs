@@ -266,6 +266,10 @@ impl World {
                 self.registry.remove_realm(self.now, realm);
                 assert!(self.registry.add_realm(realm));
             }
+            19 if self.dice.one_in(10) => {
+                self.now += Duration::from_secs(100 + self.dice.below(200));
+                self.registry.doubt_silent(self.now);
+            }
             _ => {
                 if let Some(id) = self.existing() {
                     self.of_row(id);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::super::Server;
+use super::super::{Level, Server};
 use super::Peers;
 use crate::ident::ServerId;
 use crate::limits::PEER_STALL;
@@ -87,6 +87,12 @@ impl Server {
     /// The process stood still for so long until now: what it knows of the others may be past (R-PEE-06).
     pub(in crate::server) fn peers_stalled(&mut self, now: Instant, by: Duration) {
         if by > PEER_STALL && !self.peers.cluster.is_standalone() {
+            let doubted = self.registry.doubt_silent(now);
+            if doubted > 0 {
+                let text =
+                    format!("rows unconfirmed, as their hosts may have left elsewhere meanwhile: {doubted}");
+                self.log(Level::Info, &text);
+            }
             self.peers.cluster.stalled(now);
             self.attend(now);
         }

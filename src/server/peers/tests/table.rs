@@ -170,6 +170,56 @@ fn one_after_the_other_goes_and_no_host_registers_anew() {
     assert_eq!(world.list(7).len(), 30);
 }
 
+#[test]
+fn who_left_elsewhere_while_its_home_slept_does_not_come_back() {
+    crate::shows!("R-PEE-06");
+    let mut world = World::settled(2);
+    (1..=2).for_each(|number| world.join(number));
+    world.secs(5);
+    world.nodes[0].stands_still = true;
+    world.secs(60);
+    assert_eq!(session(&mut world, 1, 1).expect("it is there").1, id(1).0, "{}", world.tell());
+    let now = world.now;
+    world.hosts.get_mut(&1).expect("a host").leave(now);
+    // Until the entry that says so is forgotten.
+    world.secs(240);
+    let is_there = |world: &World, node| world.rows(node).iter().any(|row| row.starts_with(&user(1)));
+    let is_up =
+        |world: &World, node| world.rows(node).iter().any(|row| row.starts_with(&format!("{} up", user(1))));
+    assert!(!is_there(&world, 1), "{:?}", world.rows(1));
+    world.nodes[0].stands_still = false;
+    for _ in 0..60 * 20 {
+        world.pass(Duration::from_millis(50));
+        let up = (is_up(&world, 0), is_there(&world, 1));
+        assert_eq!(up, (false, false), "{:?} {:?}\n{}", world.rows(0), world.rows(1), world.tell());
+    }
+    assert_eq!(world.rows(0).len(), 1, "{:?}", world.rows(0));
+    assert_eq!(world.rows(0), world.rows(1));
+}
+
+#[test]
+fn who_has_no_other_hms_goes_on_after_the_home_slept() {
+    crate::shows!("R-PEE-06");
+    let mut world = World::settled(2);
+    (1..=3).for_each(|number| world.cut_host(number, 1));
+    (1..=3).for_each(|number| world.join(number));
+    world.secs(5);
+    let before: Vec<_> = (1..=3).map(|number| session(&mut world, 0, number)).collect();
+    let rows = world.rows(0);
+    assert!(before.iter().all(Option::is_some), "{rows:?}");
+    world.nodes[0].stands_still = true;
+    world.secs(300);
+    assert_eq!(world.rows(1), Vec::<String>::new());
+    world.nodes[0].stands_still = false;
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.status(0).hosts.unconfirmed, 3, "{:?}", world.rows(0));
+    world.secs(20);
+    let after: Vec<_> = (1..=3).map(|number| session(&mut world, 0, number)).collect();
+    assert_eq!(after, before, "{}", world.tell());
+    assert_eq!((world.rows(0), world.rows(1)), (rows.clone(), rows), "the same `since`, and up");
+    assert_eq!(world.list(2), [user(1), user(2), user(3)]);
+}
+
 /// Rows that are homed at an HMS, without hosts.
 fn fill(world: &mut World, node: usize, rows: u64) {
     let now = world.now;
