@@ -31,7 +31,12 @@ class Packet:
 def quoted(packet):
     """The ICMP message "port unreachable" about a packet."""
     inner = packet.bytes()
-    icmp = struct.pack("!BBHI", 3, 3, 0, 0) + inner
+    padded = inner + bytes(len(inner) % 2)
+    words = struct.unpack(f"!{len(padded) // 2}H", padded)
+    total = 0x0303 + sum(words)
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    icmp = struct.pack("!BBHI", 3, 3, total ^ 0xFFFF, 0) + inner
     source, destination = (ipaddress.ip_address(host).packed for host in packet.hosts)
     return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(icmp), 0, 0, 64, 1, 0, destination, source) + icmp
 

@@ -30,7 +30,7 @@ def tshark(*arguments, keys=None, env=None, home="/nonexistent", timeout=300):
     if keys:
         environment["HMS_KEYS"] = keys
     lesser = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    done = subprocess.run(["tshark", "-X", f"lua_script:{LUA}", *arguments], env=environment, timeout=timeout,
+    done = subprocess.run(["tshark", *arguments, "-X", f"lua_script:{LUA}"], env=environment, timeout=timeout,
                           capture_output=True, text=True, encoding="utf-8", errors="replace", check=False,
                           **lesser)
     return Run(done)

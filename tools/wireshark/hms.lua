@@ -1905,8 +1905,11 @@ local CLAIMS_MAX = 256
 local names, requests, sessions, claims, servers, claim_count
 -- What was found out of each frame when it was read first; frames are read again in any order.
 local cache
+-- The time of the first datagram.
+local beginning
 
 local function forget()
+  beginning = nil
   names, servers = bounded(131072), bounded(256)
   requests, sessions = bounded(65536), bounded(131072)
   windows, known_keys = bounded(131072), bounded(131072)
@@ -2303,7 +2306,6 @@ end
 -- In Wireshark
 ------------------------------------------------------------------------------------------------------------------------
 
-local frame_time = Field.new("frame.time_epoch")
 local quoted_in = { Field.new("icmp.type"), Field.new("icmpv6.type") }
 
 -- An ICMP message quotes what it is about: that was not sent again.
@@ -2311,14 +2313,17 @@ local function is_quoted()
   return quoted_in[1]() ~= nil or quoted_in[2]() ~= nil
 end
 
+-- abs_ts is exact to a fraction of a microsecond only; rel_ts to the nanosecond, but begins anew where somebody sets a
+-- time reference.
 local function time_of(pinfo)
-  local info = frame_time()
-  local time = info and info.value
-  if time then
-    return { s = time.secs, n = time.nsecs }
+  local now, relative = pinfo.abs_ts, pinfo.rel_ts
+  beginning = beginning or { now = now, relative = relative }
+  local passed = relative - beginning.relative
+  if math.abs(now - beginning.now - passed) > 1e-3 then
+    passed = now - beginning.now
   end
-  local now = pinfo.abs_ts
-  return { s = math.floor(now), n = math.floor((now % 1) * 1e9) }
+  local whole = math.floor(passed)
+  return { s = whole, n = math.floor((passed - whole) * 1e9 + 0.5) }
 end
 
 local function emit(tvb, root, nodes)
