@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -488,3 +489,76 @@ def equal_to_dissect(place):
     assert not differ, f"{len(differ)} differ, such as\n" + "\n".join(list(differ)[:8])
     lines = [f"left out: {count} of {reason}" for reason, count in left_out.items()]
     return "\n".join([f"{len(packets)} datagrams, with keys and without", *lines])
+
+
+@check
+def other_luas(place):
+    """Lua 5.2 and 5.4 without Wireshark say the same lines as tshark, verdicts too"""
+    luas = [lua for lua in ("lua5.2", "lua5.4") if shutil.which(lua)]
+    if len(luas) < 2:
+        raise Skipped("lua5.2 or lua5.4 is missing (Debian: apt-get install lua5.2 lua5.4)")
+    links = expect.load("transport.json")
+    real = [bytes.fromhex(one["bytes"]) for one in
+            expect.load("datagrams.json")["datagrams"] + links["handshake"] + links["data_of_the_initiator"]]
+    packets = real + [one for one in random_datagrams(place.options.seed + 2, 100) if one]
+    cases = place.path("cases", "".join(one.hex() + "\n" for one in packets))
+    keys = place.path("secrets.json", Keys().secrets())
+    run = shark.tshark("-r", place.capture(packets), "-T", "json", "-J", "_ws.col", "-e", "_ws.col.Info", keys=keys)
+    clean(run)
+    wanted = [dict(layers)["_ws.col.Info"][0] for layers in shark.read_json(run.out)]
+    for lua in luas:
+        done = subprocess.run([lua, os.path.join(shark.HERE, "mock.lua")], capture_output=True, text=True, check=False,
+                              env={"PATH": os.environ["PATH"], "HMS_LUA": shark.LUA, "HMS_CASES": cases,
+                                   "HMS_KEYS": keys}, timeout=300)
+        same(f"{lua}: errors", done.stderr, "")
+        said = done.stdout.splitlines()
+        same(f"{lua}: lines", len(said), len(wanted))
+        for number, (got, want) in enumerate(zip(said, wanted), 1):
+            # The number that is above 2^53 is written by Wireshark itself.
+            if "above 2^53" not in got:
+                same(f"{lua}: {packets[number - 1].hex()[:120]}", got, want)
+    return f"{len(packets)} datagrams, {' and '.join(luas)}"
+
+
+@check
+def profile(place):
+    """the profile's columns, colours and buttons are taken without a word, and say what they should"""
+    keys = Keys()
+    wrong = keys.heartbeat(2)[:-1] + b"\0"
+    path = place.capture([keys.heartbeat(1), Packet(keys.ack(1), answer=True), wrong,
+                          keys.datagram(0x03, 3, bytes(10))])
+    home = os.path.join(place.directory, ".config", "wireshark", "profiles", "HMS")
+    shutil.copytree(os.path.join(ROOT, "tools", "wireshark", "profile"), home)
+    for directory, _, files in os.walk(os.path.join(place.directory, ".config")):
+        os.chmod(directory, 0o755)
+        for file in files:
+            os.chmod(os.path.join(directory, file), 0o644)
+    secrets = place.path("secrets.json", keys.secrets())
+    run = shark.tshark("-C", "HMS", "-r", path, keys=secrets, home=place.directory)
+    clean(run)
+    same("what tshark says", run.err, "")
+    assert f"HEARTBEAT 0x{keys.user.hex()} 1" in run.out and "wrong tag" in run.out, run.out
+    rows, run = shark.columns(path, "frame.coloring_rule.name", options=("-C", "HMS", "--color"), keys=secrets,
+                              home=place.directory)
+    names = [row[0].replace("\x1b[0m", "").split("m")[-1] if "\x1b" in row[0] else row[0] for row in rows]
+    for got, want in zip(names, ("HMS", "HMS", "HMS: not believed", "HMS: malformed")):
+        assert want in got, names
+    with open(os.path.join(home, "dfilter_buttons"), encoding="utf-8") as file:
+        buttons = [line.split('","') for line in file if line.startswith('"')]
+    same("buttons", len(buttons), 7)
+    for _, label, filter_text, _ in buttons:
+        run = shark.tshark("-r", path, "-Y", filter_text.replace("\\x22", '"'))
+        same(f"the button {label}", (run.err, run.code), ("", 0))
+
+
+@check
+def readme(place):
+    """every filter of the README is one that tshark takes"""
+    with open(os.path.join(ROOT, "tools", "wireshark", "README.md"), encoding="utf-8") as file:
+        filters = [line.split("`")[1] for line in file if line.startswith("| `")]
+    assert len(filters) >= 10, filters
+    path = place.capture([Keys().heartbeat(1)])
+    for one in filters:
+        run = shark.tshark("-r", path, "-Y", one.replace("\\|", "|"))
+        same(one, (run.err, run.code), ("", 0))
+    return f"{len(filters)} filters"
