@@ -214,6 +214,8 @@ def verdicts(place):
         ("replayed", keys.heartbeat(137)), ("wrong tag", bytes(wrong)), ("valid", keys.heartbeat(101 + 50)),
         ("valid", keys.heartbeat(2**64 - 1)), ("out of window", keys.heartbeat(2**63)),
         ("unknown key", keys.heartbeat(1, epoch=9)), ("valid", keys.ack(100)),
+        # The same at another HMS is no replay.
+        ("valid", Packet(keys.heartbeat(100), hosts=("192.0.2.7", "10.1.0.2"))),
         ("valid", keys.datagram(0x01, 5, b"\x01\x01" + bytes(18), session=False)),
     ]
     path = place.capture([data for _, data in sent])
@@ -413,6 +415,13 @@ def random_datagrams(seed, count):
             yield bytes(chance.randrange(256) for _ in range(chance.randrange(300)))
 
 
+def both_ways(packets):
+    """Answers go the other way, to a host that is here and there."""
+    for number, data in enumerate(packets):
+        hosts = ("192.0.2.7" if number % 3 else "192.0.2.8", "10.1.0.1")
+        yield Packet(data, answer=len(data) > 1 and (data[1] >= 0x80 or data[1] in (0x21, 0x22)), hosts=hosts)
+
+
 @check
 def fuzz(place):
     """2000 random and changed datagrams, with keys and without: no error, in bounded time"""
@@ -466,7 +475,7 @@ def equal_to_dissect(place):
     packets = [bytes.fromhex(one["bytes"]) for one in
                expect.load("datagrams.json")["datagrams"] + links["handshake"] + links["data_of_the_initiator"]]
     packets += random_datagrams(place.options.seed + 1, 2000)
-    path = place.capture(packets)
+    path = place.capture(both_ways(packets))
     differ, left_out = Counter(), Counter()
     for keys in (None, place.path("secrets.json", Keys().secrets())):
         ours, run = shark.dissected(path, keys=keys)
@@ -489,6 +498,26 @@ def equal_to_dissect(place):
     assert not differ, f"{len(differ)} differ, such as\n" + "\n".join(list(differ)[:8])
     lines = [f"left out: {count} of {reason}" for reason, count in left_out.items()]
     return "\n".join([f"{len(packets)} datagrams, with keys and without", *lines])
+
+
+@check
+def byte_ranges(place):
+    """each field stands in the bytes that hms-dissect names"""
+    program = dissect(place)
+    links = expect.load("transport.json")
+    packets = [bytes.fromhex(one["bytes"]) for one in
+               expect.load("datagrams.json")["datagrams"] + links["handshake"] + links["data_of_the_initiator"]]
+    packets += [one for one in random_datagrams(place.options.seed + 3, 200) if one and not disputed(one)]
+    path = place.capture(packets)
+    ours, run = shark.ranges(path)
+    clean(run)
+    said = subprocess.run([program, "--json", path], capture_output=True, text=True, check=True)
+    theirs = {one["frame"]: one for one in map(json.loads, said.stdout.splitlines())}
+    for number, own in enumerate(ours, 1):
+        fields = theirs.get(number, {"fields": []})["fields"]
+        same(f"frame {number}: {packets[number - 1].hex()[:120]}", sorted(own),
+             sorted((one["name"], one["offset"], one["length"]) for one in fields if one["offset"] is not None))
+    return f"{len(packets)} datagrams"
 
 
 @check

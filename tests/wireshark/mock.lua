@@ -89,6 +89,7 @@ for line in io.lines(os.getenv("HMS_CASES")) do
   remarks = {}
   local info = ""
   local pinfo = { number = frame, visited = false, abs_ts = 1.7e9 + frame, rel_ts = frame - 1.0,
+    src = "192.0.2.7", dst = "10.1.0.1", src_port = 40000, dst_port = 6710,
     cols = { info = { set = function(_, text) info = text end }, protocol = { set = function() end } } }
   proto.dissector(tvb_of(bytes), pinfo, item)
   for _, one in ipairs(remarks) do

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -11,6 +12,8 @@ LUA = os.path.join(ROOT, "tools", "wireshark", "hms.lua")
 NOBODY = 65534
 # What stands in the layer beside our fields: remarks and subtrees.
 BESIDE = ("hms.expert.",)
+# What stands in no byte.
+FOUND_OUT = ("hms.verdict", "hms.response_to", "hms.response_in", "hms.time", "hms.retransmission_of")
 
 
 class Run:
@@ -84,3 +87,17 @@ def experts(path, **more):
     """Of each packet the names of the remarks on it."""
     rows, run = columns(path, "frame.number", "_ws.expert.message", options=("-E", "aggregator=|"), **more)
     return {int(row[0]): row[1].split("|") if row[1] else [] for row in rows}, run
+
+
+def ranges(path, **options):
+    """Of each packet [(name, offset in the datagram, length)] of what stands in its bytes."""
+    run = tshark("-r", path, "-T", "pdml", "-J", "hms", **options)
+    found = []
+    for packet in ElementTree.fromstring(run.out).iter("packet"):
+        layer = next((one for one in packet.iter("proto") if one.get("name") == "hms"), None)
+        fields = [] if layer is None else layer.iter("field")
+        begin = 0 if layer is None else int(layer.get("pos"))
+        found.append([(one.get("name"), int(one.get("pos")) - begin, int(one.get("size"))) for one in fields
+                      if one.get("name").startswith("hms.") and not one.get("name").startswith(BESIDE)
+                      and one.get("name") not in FOUND_OUT])
+    return found, run

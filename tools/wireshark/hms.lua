@@ -367,7 +367,6 @@ local function hex(s)
   return (s:gsub(".", function(c) return format("%02x", byte(c)) end))
 end
 
--- "." does not match a line break in none of the Lua versions: it matches every byte.
 local function from_hex(text)
   if #text % 2 ~= 0 or text:find("[^%x]") then
     return nil
@@ -686,7 +685,7 @@ function Walk:addresses(prefix, limit, least)
     all[#all + 1] = self:address(prefix)
   end
   if #all > limit or #all < least then
-    self:fault(format("%s, %d to %d can be", plural(#all, "addresse"):gsub("addresse$", "address"), least, limit), from)
+    self:fault(format("%d addresses, %d to %d can be", #all, least, limit), from)
   end
   return table.concat(all, ", ")
 end
@@ -1811,34 +1810,46 @@ local function tag_verdict(s, said)
     said.session == NOBODY and "user" or "session")
 end
 
--- R-AUT-21. A capture may begin in the middle of a session: the first sequence that is seen is taken for a new one.
-local function sequence_verdict(said)
-  local id = said.realm .. char(said.epoch) .. said.user .. said.session
-  local window = windows.get(id)
+-- Takes a sequence into a window (R-AUT-21): "seen" or "old" if it is no new one. A capture may begin in the middle of a
+-- session: the first sequence that is seen is taken for a new one.
+local function take_sequence(of_windows, id, seq)
+  local window = of_windows.get(id)
   if not window then
-    windows.put(id, { highest = said.seq, seen = { [said.seq] = true }, count = 1 })
-    return "valid"
+    of_windows.put(id, { highest = seq, seen = { [seq] = true }, count = 1 })
+    return nil
   end
-  local behind = above(window.highest, said.seq)
+  local behind = above(window.highest, seq)
   if behind >= 64 then
-    return "out of window", format("dropped: sequence %s lies 64 or more behind %s: a late or replayed datagram",
-      decimal(said.seq), decimal(window.highest))
-  elseif window.seen[said.seq] then
-    return "replayed", format("dropped: sequence %s was seen before: replayed, or captured twice", decimal(said.seq))
+    return "old", window.highest
+  elseif window.seen[seq] then
+    return "seen"
   end
   if behind < 0 then
-    window.highest = said.seq
+    window.highest = seq
   end
-  window.seen[said.seq] = true
+  window.seen[seq] = true
   window.count = window.count + 1
   if window.count > 256 then
     local kept, count = {}, 0
-    for seq in pairs(window.seen) do
-      if above(window.highest, seq) < 64 then
-        kept[seq], count = true, count + 1
+    for one in pairs(window.seen) do
+      if above(window.highest, one) < 64 then
+        kept[one], count = true, count + 1
       end
     end
     window.seen, window.count = kept, count
+  end
+  return nil
+end
+
+-- What passes two places on its way to an HMS is no replay there: each HMS has a window.
+local function sequence_verdict(said, destination)
+  local id = said.realm .. char(said.epoch) .. said.user .. said.session .. destination
+  local known, highest = take_sequence(windows, id, said.seq)
+  if known == "old" then
+    return "out of window", format("dropped: sequence %s lies 64 or more behind %s: a late or replayed datagram",
+      decimal(said.seq), decimal(highest))
+  elseif known then
+    return "replayed", format("dropped: sequence %s was seen before: replayed, or captured twice", decimal(said.seq))
   end
   return "valid"
 end
@@ -1859,7 +1870,7 @@ local function link_verdict(s, said)
 end
 
 -- A verdict and why, or nothing where nothing can be said.
-local function verdict(s, said)
+local function verdict(s, said, destination)
   if said.between_hmss then
     if keys.any then
       return link_verdict(s, said)
@@ -1884,7 +1895,7 @@ local function verdict(s, said)
   elseif said.code >= 0x80 or said.session == NOBODY then
     return "valid"
   end
-  return sequence_verdict(said)
+  return sequence_verdict(said, destination)
 end
 
 local VERDICT_REMARKS = {
@@ -1902,17 +1913,17 @@ local CONFLICT = 10e9
 local GAP = 2 -- check times
 local CLAIMS_MAX = 256
 
-local names, requests, sessions, claims, servers, claim_count
+local names, requests, sessions, passed_by, claims, servers, claim_count
 -- What was found out of each frame when it was read first; frames are read again in any order.
 local cache
--- The time of the first datagram.
-local beginning
+-- The time of the first datagram, and its frame.
+local beginning, first_frame
 
 local function forget()
-  beginning = nil
+  beginning, first_frame = nil, nil
   names, servers = bounded(131072), bounded(256)
   requests, sessions = bounded(65536), bounded(131072)
-  windows, known_keys = bounded(131072), bounded(131072)
+  windows, known_keys, passed_by = bounded(131072), bounded(131072), bounded(131072)
   claims, claim_count = {}, 0
   cache = { verdict = {}, why = {}, request = {}, took = {}, first = {}, remarks = {}, who = {}, answered = {} }
 end
@@ -1929,24 +1940,27 @@ local function seconds(ns)
   return format("%s%d.%09d", sign, math.floor(ns / 1e9), ns % 1e9)
 end
 
--- What an answer echoes, and whether this asks (R-FMT-04; HELLO 9.1).
-local function request_id(said)
+-- What an answer echoes, from where it was asked, and whether this asks (R-FMT-04; HELLO 9.1). A relay or NAT on the way
+-- makes another request of one.
+local function request_id(said, ends)
   if said.between_hmss then
     if said.code == DATA or said.code == RESET or not said.link_header then
       return nil
     end
-    return "link" .. said.key_id .. said.attempt, said.code == HELLO
+    local asks = said.code == HELLO
+    return "link" .. said.key_id .. said.attempt .. (asks and ends.source or ends.destination), asks
   end
   -- Of what nobody asked for the sequence is 0.
   if not said.header or not TYPES[said.code] or said.code == ANNOUNCE or said.seq == NOBODY then
     return nil
   end
   local session = said.code == REGISTERED and NOBODY or said.session
-  return said.realm .. said.user .. session .. said.seq, said.code < 0x80
+  local asks = said.code < 0x80
+  return said.realm .. said.user .. session .. said.seq .. (asks and ends.source or ends.destination), asks
 end
 
-local function relate(s, said, frame, now)
-  local id, asks = request_id(said)
+local function relate(s, said, ends, frame, now)
+  local id, asks = request_id(said, ends)
   if not id then
     return
   end
@@ -2021,7 +2035,7 @@ local function learn(said, frame, now)
 end
 
 -- The heartbeats of a session.
-local function follow(said, well_formed, again, now)
+local function follow(said, well_formed, now)
   if not said.header or said.session == NOBODY then
     return nil
   end
@@ -2036,7 +2050,8 @@ local function follow(said, well_formed, again, now)
     session.check_time = told or session.check_time
     return nil
   end
-  if again or said.code ~= HEARTBEAT then
+  -- One that came by twice says nothing new.
+  if take_sequence(passed_by, id, said.seq) or said.code ~= HEARTBEAT then
     return nil
   end
   local last, check = session.last, session.check_time
@@ -2048,7 +2063,7 @@ local function follow(said, well_formed, again, now)
 end
 
 -- Looks at a whole datagram for the first time and keeps what it finds.
-local function analyse(s, all, frame, now)
+local function analyse(s, all, ends, frame, now)
   local said = all.said
   local found = {}
   local function say(name, text)
@@ -2056,17 +2071,16 @@ local function analyse(s, all, frame, now)
       found[#found + 1] = { name, text }
     end
   end
-  local opinion, why = verdict(s, said)
+  local opinion, why = verdict(s, said, ends.destination)
   cache.verdict[frame], cache.why[frame] = opinion, why
   if opinion and VERDICT_REMARKS[opinion] then
     say(VERDICT_REMARKS[opinion], why)
   end
-  local again = relate(s, said, frame, now)
-  say("retransmission", again)
+  say("retransmission", relate(s, said, ends, frame, now))
   if not all.fault then
     say("primary_conflict", learn(said, frame, now))
   end
-  say("heartbeat_gap", follow(said, not all.fault, again, now))
+  say("heartbeat_gap", follow(said, not all.fault, now))
   cache.who[frame] = said.header and names.get(said.realm .. said.user) or nil
   if #found > 0 then
     cache.remarks[frame] = found
@@ -2388,7 +2402,11 @@ local function dissect(tvb, pinfo, tree, on_port)
   local all = read(s, whole)
   local quoted = is_quoted()
   if whole and not quoted and not pinfo.visited then
-    analyse(s, all, frame, time_of(pinfo))
+    local ends = {
+      source = format("%s %d", tostring(pinfo.src), pinfo.src_port),
+      destination = format("%s %d", tostring(pinfo.dst), pinfo.dst_port),
+    }
+    analyse(s, all, ends, frame, time_of(pinfo))
   end
   local mine = whole and not quoted
   local opinion = mine and cache.verdict[frame] or nil
@@ -2404,7 +2422,8 @@ local function dissect(tvb, pinfo, tree, on_port)
   if refused then
     say(root, "refused", refused)
   end
-  if keys_problem and frame == 1 then
+  first_frame = first_frame or frame
+  if keys_problem and frame == first_frame then
     say(root, "keys", keys_problem)
   end
   if not mine then
