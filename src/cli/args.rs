@@ -1,6 +1,7 @@
 //! The command line as clap sees it: every command, option, help text and example.
 
 mod admin;
+mod generate;
 mod host;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use admin::*;
+pub(super) use generate::*;
 pub(super) use host::*;
 
 /// What `hms --help` shows of the commands, by who needs them.
@@ -32,6 +34,7 @@ Look after it
   realm     List, make and remove realms (a company's own users and keys)
   reload    Bring the edited settings file into force
   drain     Hand over to another HMS and stop
+  gen       Write out the dissector for Wireshark
 
 At a host
   join      Register this machine and keep it registered
@@ -110,6 +113,7 @@ pub(super) enum Command {
     Realm(RealmArgs),
     Reload(Reload),
     Drain(Drain),
+    Gen(Gen),
     Join(Join),
     Agent(AgentArgs),
     Who(Who),

@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod drain;
 mod fail;
+mod generate;
 mod hosts;
 mod human;
 mod join;
@@ -99,6 +100,7 @@ fn dispatch(command: Command, global: &Global) -> Outcome {
         Command::Realm(args) => realm::run(&args, global),
         Command::Reload(args) => reload::run(&args, global),
         Command::Drain(args) => drain::run(&args, global),
+        Command::Gen(args) => generate::run(&args),
         Command::Who(args) => who::run(&args, global),
         Command::Me(args) => me::run(&args, global),
         Command::Ip(args) => call::ip(&args, global),
