@@ -19,6 +19,7 @@ mod endpoint;
 mod event;
 mod frame;
 mod hello;
+pub mod inspect;
 mod keys;
 pub mod limits;
 mod numbers;
