@@ -122,7 +122,7 @@ impl Dissector {
     fn verify(&mut self, datagram: &mut Datagram) {
         let bytes = &datagram.captured.bytes;
         datagram.finding = match datagram.family {
-            Family::Host(_) => self.keys.datagram(bytes),
+            Family::Host(_) => self.keys.datagram(bytes, datagram.captured.destination),
             Family::Link => self.keys.between_hmss(bytes),
             Family::Nothing => None,
         };

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use hms::auth::Window;
 use hms::ident::{RealmId, ServerId, SessionId, UserId};
 use hms::wire::inspect::Message;
 use hms::wire::{AnnounceEvent, Answer, ContentRef, Item, Kind, Request};
@@ -22,8 +23,9 @@ const CONFLICT: i128 = 10_000_000_000;
 /// Check times without a heartbeat that are worth a remark.
 const GAP: i128 = 2;
 
-/// What an answer echoes: realm, user, session, sequence; between HMSs key id, attempt.
-type RequestId = (u32, u64, u64, u64);
+/// What an answer echoes (realm, user, session, sequence; between HMSs key id and attempt), and who asked from where: a
+/// relay or NAT on the way makes another request of it.
+type RequestId = (SocketAddr, u32, u64, u64, u64);
 
 struct Asked {
     frame: u64,
@@ -47,7 +49,9 @@ pub(crate) struct Session {
     pub(crate) longest_gap: Option<i128>,
     pub(crate) lowest: u64,
     pub(crate) highest: u64,
+    /// Different ones: one that came by twice counts once.
     pub(crate) requests: u64,
+    window: Option<Window>,
     /// It ended on the wire: LEFT, SUPERSEDED, REREGISTER.
     pub(crate) ended: bool,
 }
@@ -235,8 +239,8 @@ impl Table {
             return;
         }
         session.host = Some(source);
-        // One that came again says nothing new.
-        if datagram.related.retransmission_of.is_some() {
+        let first = Window::from_parts((header.sequence.saturating_sub(1), 0));
+        if !session.window.get_or_insert(first).accept(header.sequence) {
             return;
         }
         session.requests += 1;
@@ -303,7 +307,7 @@ fn claims(message: &Message<'_>) -> Vec<((ServerId, bool), Option<String>)> {
 fn request_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
     let header = match datagram.family {
         Family::Host(header) => header,
-        Family::Link => return handshake_id(&datagram.captured.bytes),
+        Family::Link => return handshake_id(datagram),
         Family::Nothing => return None,
     };
     // Of what nobody asked for the sequence is 0.
@@ -311,17 +315,25 @@ fn request_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
         return None;
     }
     let session = if header.kind == Kind::Registered { 0 } else { header.session.0 };
-    let id = (header.realm.0, u64::from_be_bytes(header.user.0), session, header.sequence);
-    Some((id, !header.kind.is_response()))
+    let asks = !header.kind.is_response();
+    let id =
+        (asker(datagram, asks), header.realm.0, u64::from_be_bytes(header.user.0), session, header.sequence);
+    Some((id, asks))
 }
 
 /// HELLO asks, COOKIE and WELCOME answer; the attempt is echoed.
-fn handshake_id(bytes: &[u8]) -> Option<(RequestId, bool)> {
+fn handshake_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
+    let bytes = &datagram.captured.bytes;
     let asks = match bytes.get(1)? {
         0x20 => true,
         0x21 | 0x22 => false,
         _ => return None,
     };
     let number = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-    Some(((0, number(8)?, 0, number(24)?), asks))
+    Some(((asker(datagram, asks), 0, number(8)?, 0, number(24)?), asks))
+}
+
+/// Where a request comes from and its answer goes to.
+const fn asker(datagram: &Datagram, asks: bool) -> SocketAddr {
+    if asks { datagram.captured.source } else { datagram.captured.destination }
 }

@@ -159,7 +159,7 @@ impl<'a, 't> Walk<'a, 't> {
     pub(crate) fn uint(&mut self, field: &'static Field) -> Option<u64> {
         let length = match field.kind {
             Type::Uint8 | Type::Uint8Hex => 1,
-            Type::Uint16 | Type::Uint16Hex => 2,
+            Type::Uint16 => 2,
             Type::Uint32 | Type::Uint32Hex => 4,
             _ => 8,
         };

@@ -3,8 +3,8 @@
 use hms::ident::{RealmId, UserId};
 use hms::wire::inspect::Message;
 use hms::wire::{
-    Ack, Answer, Changes, Find, GrantReason, Heartbeat, HmsInfo, Item, Kind, PageKind, Pattern, Pull,
-    PullKind, RejectCode, Request, Settings, Short, View, content_field,
+    Ack, Answer, Changes, Find, GrantReason, Heartbeat, HmsInfo, Item, PageKind, Pattern, Pull, PullKind,
+    RejectCode, Request, Settings, Short, View, content_field,
 };
 
 use crate::datagram::{Datagram, Family};
@@ -49,9 +49,8 @@ fn sentence(datagram: &Datagram, table: &Table) -> (String, bool) {
     match datagram.message() {
         Some(Message::Request(request)) => (self::request(&request), false),
         Some(Message::Answer(answer)) => {
-            let kind = datagram.header().map_or(Kind::Unknown(0), |header| header.kind);
             let refused = matches!(answer, Answer::Reject(_));
-            (self::answer(&answer, kind, realm, table), refused)
+            (self::answer(&answer, realm, table), refused)
         }
         Some(Message::Hint(hint)) => {
             let text = match hint.code.code() {
@@ -155,7 +154,7 @@ fn find(find: &Find<'_>) -> String {
     }
 }
 
-fn answer(answer: &Answer<'_>, kind: Kind, realm: RealmId, table: &Table) -> String {
+fn answer(answer: &Answer<'_>, realm: RealmId, table: &Table) -> String {
     match answer {
         Answer::Registered(registered) => format!(
             "is registered at {}, heartbeat each {}, the first in {}{}",
@@ -185,11 +184,11 @@ fn answer(answer: &Answer<'_>, kind: Kind, realm: RealmId, table: &Table) -> Str
         Answer::Reregister(short) => format!("register again, in {}", long_time(short.argument)),
         Answer::Retry(short) => format!("say it again, in {}", long_time(short.argument)),
         Answer::Redirect(short) => format!("turn to HMS {}", table.server(short.server())),
-        Answer::Reject(short) => self::reject(short, kind),
+        Answer::Reject(short) => reject(short),
     }
 }
 
-fn reject(short: &Short, _kind: Kind) -> String {
+fn reject(short: &Short) -> String {
     let (code, value) = short.reject();
     match code {
         RejectCode::Revoked => "refused: the key was revoked; the user needs a new join token".into(),

@@ -15,7 +15,6 @@ pub(crate) enum Type {
     Uint8,
     Uint8Hex,
     Uint16,
-    Uint16Hex,
     Uint32,
     Uint32Hex,
     Uint64,
@@ -35,7 +34,7 @@ impl Type {
         match self {
             Self::None => "none",
             Self::Uint8 | Self::Uint8Hex => "uint8",
-            Self::Uint16 | Self::Uint16Hex => "uint16",
+            Self::Uint16 => "uint16",
             Self::Uint32 | Self::Uint32Hex => "uint32",
             Self::Uint64 | Self::Uint64Hex => "uint64",
             Self::Bool => "bool",
@@ -66,7 +65,6 @@ impl Type {
     pub(crate) const fn hex_digits(self) -> Option<usize> {
         match self {
             Self::Uint8Hex => Some(2),
-            Self::Uint16Hex => Some(4),
             Self::Uint32Hex => Some(8),
             Self::Uint64Hex => Some(16),
             _ => None,

@@ -4,6 +4,7 @@ mod files;
 mod sessions;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use hms::auth::{Keyring, ReadyKey, UserKey, checksum_holds};
 use hms::ident::{Epoch, RealmId, UserId};
@@ -113,7 +114,7 @@ impl Keys {
     }
 
     /// Looks at a whole datagram between host and HMS. The window of its session moves.
-    pub(crate) fn datagram(&mut self, bytes: &[u8]) -> Option<Finding> {
+    pub(crate) fn datagram(&mut self, bytes: &[u8], destination: SocketAddr) -> Option<Finding> {
         let Ok((_, datagram)) = Unverified::parse_any_version(bytes) else {
             return self
                 .any()
@@ -124,14 +125,14 @@ impl Keys {
             let holds = checksum_holds(&datagram);
             return Some(Finding::new(if holds { Verdict::Unauthenticated } else { Verdict::WrongChecksum }));
         }
-        self.any().then(|| self.tagged(&header, datagram))
+        self.any().then(|| self.tagged(&header, datagram, destination))
     }
 
-    fn tagged(&mut self, header: &Header, datagram: Unverified<'_>) -> Finding {
+    fn tagged(&mut self, header: &Header, datagram: Unverified<'_>, destination: SocketAddr) -> Finding {
         match self.tag(header, datagram) {
             Some(finding) => finding,
             None if header.kind.is_response() || header.session.0 == 0 => Finding::new(Verdict::Valid),
-            None => self.sessions.sequence(header),
+            None => self.sessions.sequence(header, destination),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Keys and windows of sessions, of a bounded number of them.
 
+use std::net::SocketAddr;
+
 use hms::auth::{ReadyKey, Window};
 use hms::ident::{Epoch, RealmId, SessionId, UserId};
 use hms::limits::WINDOW;
@@ -19,7 +21,8 @@ const fn id(header: &Header) -> Id {
 
 pub(super) struct Sessions {
     keys: Bounded<Id, ReadyKey>,
-    windows: Bounded<Id, Window>,
+    /// At each HMS: what passes two places on its way there is no replay.
+    windows: Bounded<(Id, SocketAddr), Window>,
 }
 
 impl Default for Sessions {
@@ -39,8 +42,8 @@ impl Sessions {
     }
 
     /// Whether the sequence of a verified request is a new one (R-AUT-21).
-    pub(super) fn sequence(&mut self, header: &Header) -> Finding {
-        let (id, sequence) = (id(header), header.sequence);
+    pub(super) fn sequence(&mut self, header: &Header, hms: SocketAddr) -> Finding {
+        let (id, sequence) = ((id(header), hms), header.sequence);
         let Some(window) = self.windows.get_mut(&id) else {
             // The capture may begin in the middle of a session: what came before was not seen.
             self.windows.insert(id, Window::from_parts((sequence, 1)));
