@@ -192,6 +192,3 @@ impl<R: io::Read> Reader<R> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -111,6 +111,3 @@ fn udp(packet: &Packet<'_>, bytes: &[u8], whole: bool, layers: &mut Vec<Layer>) 
         length,
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -149,6 +149,3 @@ pub(crate) fn unknown_link(link: i32, bytes: &[u8]) -> String {
          or convert with `editcap -T ether`"
     )
 }
-
-#[cfg(test)]
-mod tests;

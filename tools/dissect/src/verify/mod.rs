@@ -237,6 +237,3 @@ fn holds(key: &ReadyKey, datagram: Unverified<'_>) -> bool {
     // Captures are no oracle for anybody, but a comparison in constant time costs nothing here.
     hms::auth::open(key, datagram).is_some()
 }
-
-#[cfg(test)]
-mod tests;
