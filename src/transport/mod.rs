@@ -19,6 +19,7 @@ mod endpoint;
 mod event;
 mod frame;
 mod hello;
+pub mod inspect;
 mod keylog;
 mod keys;
 pub mod limits;

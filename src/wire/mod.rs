@@ -18,6 +18,7 @@ mod header;
 mod heartbeat;
 mod hint;
 mod init;
+pub mod inspect;
 mod leave;
 mod message;
 mod offer;

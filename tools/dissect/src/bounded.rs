@@ -1,0 +1,52 @@
+//! A map that forgets the oldest when it is full: whatever a capture holds, memory stays bounded.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+pub(crate) struct Bounded<K, V> {
+    map: HashMap<K, V>,
+    order: VecDeque<K>,
+    most: usize,
+}
+
+impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { map: HashMap::new(), order: VecDeque::new(), most }
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.map.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.map.get_mut(key)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        if self.map.insert(key.clone(), value).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > self.most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.map.remove(&oldest);
+        }
+    }
+
+    /// The value of a key, made if it is not there.
+    pub(crate) fn entry(&mut self, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
+        if !self.map.contains_key(&key) {
+            self.insert(key.clone(), new());
+        }
+        self.map.get_mut(&key)
+    }
+
+    /// All, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.order.iter().filter_map(|key| self.map.get_key_value(key))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+}

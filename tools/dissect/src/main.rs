@@ -1,0 +1,37 @@
+//! `hms-dissect`: reads packet captures and tells what HMSs and hosts said, and whether it could be believed.
+//!
+//! `capture` gives frames, `link` and `ip` take the layers off, `recognise` says what is ours; `datagram` asks the
+//! library's parsers, `verify` its keys, `table` what was seen before; `fields` walks the bytes, `show` prints.
+
+mod args;
+mod bounded;
+mod capture;
+mod datagram;
+mod dissector;
+mod expert;
+mod fields;
+mod ip;
+mod link;
+mod recognise;
+mod run;
+mod show;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod verify;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match run::run(&args::Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hms-dissect: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

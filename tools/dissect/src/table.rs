@@ -1,0 +1,339 @@
+//! What is followed from datagram to datagram: names, requests, sessions, who claims to be primary. All of it bounded.
+
+use std::net::SocketAddr;
+
+use hms::auth::Window;
+use hms::ident::{RealmId, ServerId, SessionId, UserId};
+use hms::wire::inspect::Message;
+use hms::wire::{AnnounceEvent, Answer, ContentRef, Item, Kind, Request};
+
+use crate::bounded::Bounded;
+use crate::datagram::{Datagram, Family, Related};
+use crate::expert::{self, Expert};
+use crate::tree::seconds;
+
+const NAMES_MAX: usize = 262_144;
+const REQUESTS_MAX: usize = 65_536;
+const SESSIONS_MAX: usize = 262_144;
+const SERVERS_MAX: usize = 256;
+/// A request is outstanding for so long at most (R-AUT-22).
+const OUTSTANDING: i128 = 60_000_000_000;
+/// Two HMSs that claim to be primary in turn within this time do so at once: a hand-over goes one way.
+const CONFLICT: i128 = 10_000_000_000;
+/// Check times without a heartbeat that are worth a remark.
+const GAP: i128 = 2;
+
+/// What an answer echoes (realm, user, session, sequence; between HMSs key id and attempt), and who asked from where: a
+/// relay or NAT on the way makes another request of it.
+type RequestId = (SocketAddr, u32, u64, u64, u64);
+
+struct Asked {
+    frame: u64,
+    time: Option<i128>,
+    /// The first frame with these bytes.
+    first: u64,
+    tag: Vec<u8>,
+    kind: u8,
+    answered: bool,
+}
+
+/// One session as far as the capture shows it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    pub(crate) user: UserId,
+    pub(crate) host: Option<SocketAddr>,
+    pub(crate) heartbeats: u64,
+    pub(crate) last_heartbeat: Option<i128>,
+    /// Nanoseconds, if an HMS told it.
+    pub(crate) check_time: Option<i128>,
+    pub(crate) longest_gap: Option<i128>,
+    pub(crate) lowest: u64,
+    pub(crate) highest: u64,
+    /// Different ones: one that came by twice counts once.
+    pub(crate) requests: u64,
+    window: Option<Window>,
+    /// It ended on the wire: LEFT, SUPERSEDED, REREGISTER.
+    pub(crate) ended: bool,
+}
+
+struct Claim {
+    at: i128,
+    frame: u64,
+}
+
+/// Two HMSs that were primary at the same time.
+#[derive(Clone, Debug)]
+pub(crate) struct Conflict {
+    pub(crate) servers: (ServerId, ServerId),
+    pub(crate) from: i128,
+    pub(crate) to: i128,
+}
+
+pub(crate) struct Table {
+    names: Bounded<(RealmId, UserId), String>,
+    requests: Bounded<RequestId, Asked>,
+    pub(crate) sessions: Bounded<(RealmId, SessionId), Session>,
+    claims: Bounded<(RealmId, ServerId), Claim>,
+    pub(crate) servers: Bounded<ServerId, String>,
+    pub(crate) conflicts: Vec<Conflict>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            names: Bounded::new(NAMES_MAX),
+            requests: Bounded::new(REQUESTS_MAX),
+            sessions: Bounded::new(SESSIONS_MAX),
+            claims: Bounded::new(SERVERS_MAX),
+            servers: Bounded::new(SERVERS_MAX),
+            conflicts: Vec::new(),
+        }
+    }
+}
+
+impl Table {
+    /// What the datagrams before this one say of it; and takes note of it.
+    pub(crate) fn take(&mut self, datagram: &mut Datagram) {
+        let related = self.relate(datagram);
+        if let Some(first) = related.retransmission_of {
+            let text = format!("the same bytes as in frame {first}: sent again, or captured twice");
+            datagram.experts.push(Expert::new(expert::RETRANSMISSION, text));
+        }
+        datagram.related = related;
+        let mut experts = Vec::new();
+        self.learn(datagram, &mut experts);
+        self.follow(datagram, &mut experts);
+        datagram.experts.append(&mut experts);
+        if let Some(header) = datagram.header() {
+            datagram.name = self.names.get(&(header.realm, header.user)).cloned();
+        }
+    }
+
+    pub(crate) fn name(&self, realm: RealmId, user: UserId) -> Option<&str> {
+        self.names.get(&(realm, user)).map(String::as_str)
+    }
+
+    /// Whether anything that names a user in some realm has been seen: the ids of that name.
+    pub(crate) fn server(&self, server: ServerId) -> String {
+        self.servers.get(&server).cloned().unwrap_or_else(|| server.to_string())
+    }
+
+    /// Requests without an answer, by type; those younger than a second at the end are left out.
+    pub(crate) fn unanswered(&self, end: Option<i128>) -> impl Iterator<Item = u8> {
+        const GRACE: i128 = 1_000_000_000;
+        let old = move |asked: &Asked| match (asked.time, end) {
+            (Some(time), Some(end)) => end - time > GRACE,
+            _ => true,
+        };
+        self.requests
+            .iter()
+            .filter(move |(_, asked)| !asked.answered && old(asked))
+            .map(|(_, asked)| asked.kind)
+    }
+
+    fn relate(&mut self, datagram: &Datagram) -> Related {
+        let (frame, time) = (datagram.captured.frame, datagram.captured.time);
+        let Some((id, asks)) = request_id(datagram) else { return Related::default() };
+        let tag = datagram.captured.bytes.rchunks(16).next().unwrap_or_default();
+        let known = self.requests.get_mut(&id).filter(|asked| match (asked.time, time) {
+            (Some(asked), Some(now)) => now - asked <= OUTSTANDING,
+            _ => true,
+        });
+        match (asks, known) {
+            (true, Some(asked)) if asked.tag == tag => {
+                (asked.frame, asked.time) = (frame, time);
+                Related { retransmission_of: Some(asked.first), response_to: None }
+            }
+            (true, _) => {
+                let kind = datagram.code().unwrap_or_default();
+                let asked = Asked { frame, time, first: frame, tag: tag.to_vec(), kind, answered: false };
+                self.requests.insert(id, asked);
+                Related::default()
+            }
+            (false, Some(asked)) => {
+                asked.answered = true;
+                let took = time.zip(asked.time).map(|(now, asked)| now - asked);
+                Related { response_to: Some((asked.frame, took)), retransmission_of: None }
+            }
+            (false, None) => Related::default(),
+        }
+    }
+
+    /// Names and claims that a message carries.
+    fn learn(&mut self, datagram: &Datagram, experts: &mut Vec<Expert>) {
+        let (Some(header), Some(message)) = (datagram.header().copied(), datagram.message()) else { return };
+        let mut name = |user: UserId, content: &ContentRef<'_>| {
+            self.names.insert((header.realm, user), content.user_name().to_owned());
+        };
+        match &message {
+            Message::Request(Request::Register(register)) => name(header.user, &register.content),
+            Message::Request(Request::Heartbeat(heartbeat)) => {
+                if let Some((content, _, _)) = &heartbeat.content {
+                    name(header.user, content);
+                }
+            }
+            Message::Answer(answer) => {
+                let changes = match answer {
+                    Answer::Page(page) => Some(&page.changes),
+                    Answer::Ack(ack) => ack.changes.as_ref(),
+                    _ => None,
+                };
+                for item in changes.iter().flat_map(|changes| &changes.items) {
+                    if let Item::Entry(entry) = item {
+                        name(entry.head.user, &entry.content);
+                    }
+                }
+            }
+            _ => {}
+        }
+        for (server, says) in claims(&message) {
+            if let Some(says) = says {
+                self.servers.insert(server.0, says);
+            }
+            if server.1 {
+                self.claim(header.realm, server.0, datagram, experts);
+            }
+        }
+    }
+
+    /// An HMS says of itself that it is the primary.
+    fn claim(&mut self, realm: RealmId, server: ServerId, datagram: &Datagram, experts: &mut Vec<Expert>) {
+        let Some(now) = datagram.captured.time else { return };
+        let before = self.claims.get(&(realm, server)).map(|claim| (claim.at, claim.frame));
+        let between = before.and_then(|(at, frame)| {
+            let others = self.claims.iter().filter(|((r, other), claim)| {
+                *r == realm && *other != server && claim.at > at && claim.frame > frame
+            });
+            others.map(|((_, other), _)| (*other, at)).next()
+        });
+        if let Some((other, from)) = between
+            && now - from <= CONFLICT
+        {
+            let (one, two) = (self.server(server), self.server(other));
+            let text = format!("{one} and {two} both claim to be primary, within {} s", seconds(now - from));
+            experts.push(Expert::new(expert::PRIMARY_CONFLICT, text));
+            self.conflict(server, other, from, now);
+        }
+        self.claims.insert((realm, server), Claim { at: now, frame: datagram.captured.frame });
+    }
+
+    fn conflict(&mut self, one: ServerId, two: ServerId, from: i128, to: i128) {
+        let servers = (one.min(two), one.max(two));
+        let room = self.conflicts.len() < SERVERS_MAX;
+        match self.conflicts.last_mut() {
+            Some(last) if last.servers == servers && from - last.to <= CONFLICT => last.to = to,
+            _ if room => self.conflicts.push(Conflict { servers, from, to }),
+            _ => {}
+        }
+    }
+
+    /// The sequences and heartbeats of a session.
+    fn follow(&mut self, datagram: &Datagram, experts: &mut Vec<Expert>) {
+        let (Some(header), Some(id)) = (datagram.header().copied(), datagram.session()) else { return };
+        let (source, destination) = (datagram.captured.source, datagram.captured.destination);
+        let new = || Session { user: header.user, ..Session::default() };
+        let Some(session) = self.sessions.entry((header.realm, id), new) else { return };
+        if header.kind.is_response() {
+            session.host.get_or_insert(destination);
+            session.told(datagram);
+            return;
+        }
+        session.host = Some(source);
+        let first = Window::from_parts((header.sequence.saturating_sub(1), 0));
+        if !session.window.get_or_insert(first).accept(header.sequence) {
+            return;
+        }
+        session.requests += 1;
+        session.lowest =
+            if session.lowest == 0 { header.sequence } else { session.lowest.min(header.sequence) };
+        session.highest = session.highest.max(header.sequence);
+        if header.kind == Kind::Heartbeat {
+            session.heartbeat(datagram.captured.time, experts);
+        }
+    }
+}
+
+impl Session {
+    fn heartbeat(&mut self, now: Option<i128>, experts: &mut Vec<Expert>) {
+        self.heartbeats += 1;
+        let gap = now.zip(self.last_heartbeat).map(|(now, last)| now - last);
+        self.last_heartbeat = now.or(self.last_heartbeat);
+        self.longest_gap = self.longest_gap.max(gap);
+        if let Some((gap, check)) = gap.zip(self.check_time)
+            && check > 0
+            && gap >= GAP * check
+        {
+            let text = format!("no heartbeat for {} check times ({} s)", gap / check, seconds(gap));
+            experts.push(Expert::new(expert::HEARTBEAT_GAP, text));
+        }
+    }
+
+    /// What an HMS tells the host of its session.
+    fn told(&mut self, datagram: &Datagram) {
+        let Some(Message::Answer(answer)) = datagram.message() else { return };
+        let settings = match &answer {
+            Answer::Registered(registered) => {
+                self.check_time = Some(i128::from(registered.check_time_ms) * 1_000_000);
+                &registered.settings
+            }
+            Answer::Ack(ack) => &ack.settings,
+            Answer::Left(_) | Answer::Superseded(_) | Answer::Reregister(_) => {
+                self.ended = true;
+                return;
+            }
+            _ => return,
+        };
+        if let Some(ms) = settings.check_time_ms {
+            self.check_time = Some(i128::from(ms) * 1_000_000);
+        }
+    }
+}
+
+/// The HMSs that a message names, whether they say of themselves that they are primary, and their names.
+fn claims(message: &Message<'_>) -> Vec<((ServerId, bool), Option<String>)> {
+    let list = match message {
+        Message::Announce(announce) => {
+            return vec![((announce.server, announce.event == AnnounceEvent::Primary), None)];
+        }
+        Message::Answer(Answer::Offer(offer)) => &offer.hms,
+        Message::Answer(Answer::Registered(registered)) => &registered.settings.hms,
+        Message::Answer(Answer::Ack(ack)) => &ack.settings.hms,
+        _ => return Vec::new(),
+    };
+    list.iter().map(|hms| ((hms.server, hms.primary && hms.sender), Some(hms.name.to_string()))).collect()
+}
+
+/// What ties an answer to a request, and whether this is the request.
+fn request_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
+    let header = match datagram.family {
+        Family::Host(header) => header,
+        Family::Link => return handshake_id(datagram),
+        Family::Nothing => return None,
+    };
+    // Of what nobody asked for the sequence is 0.
+    if header.sequence == 0 || matches!(header.kind, Kind::Unknown(_) | Kind::Announce) {
+        return None;
+    }
+    let session = if header.kind == Kind::Registered { 0 } else { header.session.0 };
+    let asks = !header.kind.is_response();
+    let id =
+        (asker(datagram, asks), header.realm.0, u64::from_be_bytes(header.user.0), session, header.sequence);
+    Some((id, asks))
+}
+
+/// HELLO asks, COOKIE and WELCOME answer; the attempt is echoed.
+fn handshake_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
+    let bytes = &datagram.captured.bytes;
+    let asks = match bytes.get(1)? {
+        0x20 => true,
+        0x21 | 0x22 => false,
+        _ => return None,
+    };
+    let number = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+    Some(((asker(datagram, asks), 0, number(8)?, 0, number(24)?), asks))
+}
+
+/// Where a request comes from and its answer goes to.
+const fn asker(datagram: &Datagram, asks: bool) -> SocketAddr {
+    if asks { datagram.captured.source } else { datagram.captured.destination }
+}

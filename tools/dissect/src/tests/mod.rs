@@ -1,0 +1,31 @@
+//! Whole captures, made here, through the whole tool.
+
+mod damage;
+mod keys;
+mod layers;
+mod made;
+mod vectors;
+
+use crate::capture::Reader;
+use crate::datagram::Datagram;
+use crate::dissector::{Dissector, Outcome};
+use crate::verify::Keys;
+
+/// All datagrams of a capture, and why reading ended early.
+fn dissect(capture: &[u8], keys: Keys) -> (Vec<Datagram>, Dissector, Option<String>) {
+    let mut reader = Reader::new(capture);
+    let mut dissector = Dissector::new(keys, vec![hms::limits::PORT]);
+    let mut datagrams = Vec::new();
+    let error = loop {
+        match reader.next() {
+            Ok(Some(frame)) => {
+                if let Outcome::Datagram(datagram) = dissector.frame(&frame) {
+                    datagrams.push(*datagram);
+                }
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(error.to_string()),
+        }
+    };
+    (datagrams, dissector, error)
+}
