@@ -49,9 +49,8 @@ mod tests {
     fn dissector_and_profile_are_written_whole() {
         let directory = tempfile::tempdir().unwrap();
         let (file, profile) = (directory.path().join("hms.lua"), directory.path().join("profiles/HMS"));
-        let args = Gen {
-            what: GenWhat::Dissector { file: Some(file.clone()), profile: Some(profile.clone()) },
-        };
+        let args =
+            Gen { what: GenWhat::Dissector { file: Some(file.clone()), profile: Some(profile.clone()) } };
         assert_eq!(run(&args), Ok(OK));
         assert_eq!(fs::read_to_string(file).unwrap(), DISSECTOR);
         for (name, text) in PROFILE {
