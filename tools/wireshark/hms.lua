@@ -50,7 +50,9 @@ local FLAGS = {
   [HINT] = { "flags.unauthenticated" },
   [ANNOUNCE] = { "flags.unauthenticated" },
 }
-local FLAG_BITS = { [HEARTBEAT] = 0x07, [REGISTER] = 0x02, [ACK] = 0x07, [PAGE] = 0x01, [OFFER] = 0x01, [HINT] = 0x80, [ANNOUNCE] = 0x80 }
+local FLAG_BITS = {
+  [HEARTBEAT] = 0x07, [REGISTER] = 0x02, [ACK] = 0x07, [PAGE] = 0x01, [OFFER] = 0x01, [HINT] = 0x80, [ANNOUNCE] = 0x80,
+}
 
 local TLVS = {
   [0x01] = "USER-NAME", [0x02] = "HOST-NAME", [0x03] = "REPORTED", [0x04] = "PORTS", [0x05] = "SERVICE",
@@ -2448,9 +2450,6 @@ local function guarded(tvb, pinfo, tree, on_port)
 end
 
 function hms.dissector(tvb, pinfo, tree)
-  if tvb:len() == 0 and tvb:reported_len() == 0 then
-    return 0
-  end
   guarded(tvb, pinfo, tree, true)
   return tvb:len()
 end
