@@ -269,6 +269,7 @@ impl World {
             19 if self.dice.one_in(10) => {
                 self.now += Duration::from_secs(100 + self.dice.below(200));
                 self.registry.doubt_silent(self.now);
+                self.wait();
             }
             _ => {
                 if let Some(id) = self.existing() {

@@ -154,7 +154,8 @@ fn it_neither_brakes_nor_holds_an_address() {
         let new = NewRow { address: Some(address(user)), ..new_row(user, user) };
         registry.register(NOW, &new).expect("realm");
     }
-    // All of them are overdue, and the brake holds.
+    // All of them miss a heartbeat, then are overdue, and the brake holds.
+    assert_eq!(registry.expire(NOW + Duration::from_secs(50)), None);
     let mut late = 0;
     while let Some((_, fate)) = registry.expire(NOW + Duration::from_secs(79)) {
         assert_eq!(fate, Fate::Late);
