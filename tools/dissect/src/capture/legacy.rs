@@ -1,6 +1,5 @@
 //! The pcap format.
 
-use pcap_parser::nom::Err as NomErr;
 use pcap_parser::{
     LegacyPcapBlock, PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified,
     parse_pcap_header,
@@ -67,7 +66,6 @@ impl Legacy {
         };
         match parse(data) {
             Ok((_, block)) => Ok(Found { length, packet: Some(self.packet(&block, record)) }),
-            Err(NomErr::Incomplete(_)) => Err(Stop::Need(length)),
             Err(_) => Err(Stop::Wrong("a packet that cannot be read".into())),
         }
     }

@@ -48,7 +48,8 @@ fn every_prefix_gives_what_it_holds_and_says_where_it_ends() {
         assert_eq!((all, error), (10, None));
         let mut before = 0;
         for length in 0..capture.len() {
-            let (count, error) = show(capture.split_at(length).0);
+            let (datagrams, _, error) = dissect(capture.split_at(length).0, Keys::default());
+            let count = datagrams.len();
             assert!(count >= before && count <= all, "{length}");
             before = count;
             // Between two packets nobody can know that more was to come.
@@ -69,7 +70,7 @@ fn mutated_captures_never_panic() {
         seed
     };
     for capture in captures() {
-        for _ in 0..3000 {
+        for _ in 0..300 {
             let mut copy = capture.clone();
             for _ in 0..=next() % 6 {
                 let at = next() as usize % copy.len();
