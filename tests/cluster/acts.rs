@@ -168,7 +168,7 @@ impl World {
         result.map_err(|e| Rule::Revoked.broken(format!("revoke: {e:?}")))?;
         self.tally.count("revoked");
         self.touch(user);
-        self.users[user].gone = Some(self.now);
+        (self.users[user].gone, self.users[user].leave_heard) = (Some(self.now), true);
         self.hms_turn(hms, sent)
     }
 
@@ -279,6 +279,7 @@ impl World {
         let user = self.devices[device].user;
         match event {
             Event::Lost => self.tally.count("host lost the hms"),
+            Event::Left { confirmed } => self.users[user].leave_heard = *confirmed,
             // Its user's other machines hear of it with their next heartbeat.
             Event::Registered { .. } => {
                 self.touch(user);

@@ -108,7 +108,8 @@ impl World {
                 [(user.gone, leave, Rule::Leaver), (user.silent, silence, Rule::Removal)]
             {
                 let Some(since) = since else { continue };
-                let least = if last < since { least } else { unsure };
+                let heard = rule != Rule::Leaver || user.leave_heard;
+                let least = if last < since && heard { least } else { unsure };
                 let overdue = self.now.since(since.max(last)) > least && !self.net.any_cut();
                 rule.demand(!overdue, || {
                     format!("{} is at {listed:?} {:?} after it went", user.name, self.now.since(since))

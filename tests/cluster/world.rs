@@ -36,6 +36,8 @@ pub struct User {
     pub devices: Vec<usize>,
     /// Since when none of them should be listed: all left, or the user was revoked.
     pub gone: Option<Instant>,
+    /// When it left, an HMS said so; else all of them may have been starting.
+    pub leave_heard: bool,
     /// The HMSs that list the user, and those that took the user out when the host left.
     pub listed: BTreeSet<usize>,
     pub taken_out: BTreeSet<usize>,
@@ -46,7 +48,15 @@ pub struct User {
 impl User {
     fn new(name: Name) -> Self {
         let (listed, taken_out) = (BTreeSet::new(), BTreeSet::new());
-        Self { name, devices: Vec::new(), gone: None, listed, taken_out, silent: Some(Instant::ZERO) }
+        Self {
+            name,
+            devices: Vec::new(),
+            gone: None,
+            leave_heard: true,
+            listed,
+            taken_out,
+            silent: Some(Instant::ZERO),
+        }
     }
 }
 
