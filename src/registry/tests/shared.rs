@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::ident::{Epoch, Incarnation, Order, Process};
+use crate::limits::{CHECK_TIME, EXPIRY_FACTOR};
 use crate::registry::merge::Place;
 
 pub(super) const REALMS: [RealmId; 2] = [RealmId(1), RealmId(2)];
@@ -266,10 +267,11 @@ impl World {
                 self.registry.remove_realm(self.now, realm);
                 assert!(self.registry.add_realm(realm));
             }
-            19 if self.dice.one_in(10) => {
-                self.now += Duration::from_secs(100 + self.dice.below(200));
+            19 if self.dice.one_in(3) => {
+                // Some are silent for three expiries of this length.
+                self.registry.set_timing(Duration::from_secs(20), 0.2);
                 self.registry.doubt_silent(self.now);
-                self.wait();
+                self.registry.set_timing(CHECK_TIME, EXPIRY_FACTOR);
             }
             _ => {
                 if let Some(id) = self.existing() {
