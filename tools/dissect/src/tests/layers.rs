@@ -47,7 +47,7 @@ fn every_link_type_gives_the_datagram() {
         (1, made::ethernet(&[0x86dd], &v6), vec![Layer::Ethernet]),
     ];
     for (link, frame, layers) in frames {
-        for file in [made::pcap(link, &[frame.clone()]), made::pcapng(link as u16, &[frame])] {
+        for file in [made::pcap(link, std::slice::from_ref(&frame)), made::pcapng(link as u16, &[frame])] {
             let (datagrams, _, error) = dissect(&file, Keys::default());
             assert_eq!(error, None);
             let [datagram] = datagrams.as_slice() else {
