@@ -70,7 +70,7 @@ fn mutated_captures_never_panic() {
         seed
     };
     for capture in captures() {
-        for _ in 0..300 {
+        for round in 0..1000 {
             let mut copy = capture.clone();
             for _ in 0..=next() % 6 {
                 let at = next() as usize % copy.len();
@@ -81,7 +81,11 @@ fn mutated_captures_never_panic() {
                 };
                 copy[at] = byte;
             }
-            show(&copy);
+            if round % 20 == 0 {
+                show(&copy);
+            } else {
+                dissect(&copy, Keys::default());
+            }
         }
     }
 }
