@@ -42,3 +42,17 @@ pub struct Drops {
     /// The table or the realm is full (R-PEE-97).
     pub room: u64,
 }
+
+impl Drops {
+    /// All of them, by the name under which `hms status` shows them.
+    pub const fn by_name(&self) -> [(&'static str, u64); 6] {
+        [
+            ("row-realm", self.realm),
+            ("row-malformed", self.malformed),
+            ("row-user", self.user),
+            ("row-stamp", self.stamp),
+            ("row-generation", self.generation),
+            ("row-room", self.room),
+        ]
+    }
+}

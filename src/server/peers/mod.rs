@@ -142,9 +142,11 @@ impl Peers {
     /// What was dropped of what came from HMSs, by reason.
     pub(super) fn drops_into(&self, drops: &mut BTreeMap<&'static str, u64>) {
         let links = self.endpoint.drops();
-        for reason in crate::transport::DropReason::ALL.iter().filter(|reason| links.of(**reason) > 0) {
-            let count = drops.entry(reason.name()).or_default();
-            *count = count.saturating_add(links.of(*reason));
+        let links = crate::transport::DropReason::ALL.iter().map(|reason| (reason.name(), links.of(*reason)));
+        let rows = self.exchange.drops().by_name();
+        for (name, dropped) in links.chain(rows).filter(|(_, dropped)| *dropped > 0) {
+            let count = drops.entry(name).or_default();
+            *count = count.saturating_add(dropped);
         }
     }
 }
