@@ -22,7 +22,7 @@ const HMSS: usize = 2;
 const HOSTS: usize = 6;
 const MAX_HOSTS: usize = 200;
 const SETTLED: Duration = Duration::from_secs(15);
-const ATTACK: Duration = Duration::from_secs(40);
+const ATTACK: Duration = Duration::from_secs(20);
 /// What an HMS holds whatever is said: sums of a few homes, windows of links, a table of `MAX_HOSTS`.
 const HEAP: usize = 24 << 20;
 /// And for each row, end of a session and fact that was said.
