@@ -86,7 +86,7 @@ impl Host {
     }
 
     fn contact_next(&mut self, now: Instant) {
-        self.contact.offered = None;
+        self.register_unheard(now);
         self.contact.target = self.contact.queue.pop_front();
         if self.contact.target.is_some() {
             self.state = State::Contacting;
@@ -155,11 +155,22 @@ impl Host {
     pub(super) fn contact_challenged(&mut self, now: Instant, short: &Short) {
         let session = self.me.key.session_id(self.contact.nonce, short.argument);
         self.contact.challenges.push((short.incarnation, short.number));
+        self.register_unheard(now);
         self.contact.offered = Some((session, self.me.key.session_key(session)));
         self.contact.datagram = self.register(short.argument);
         (self.contact.begun, self.contact.sent) = (now, 0);
         self.state = State::Registering;
         self.send_contact(now);
+    }
+
+    /// A REGISTER is given up: an HMS may have taken it, and its session of which this host never hears is not to outlive
+    /// the next one, wherever that begins (R-REG-54).
+    fn register_unheard(&mut self, now: Instant) {
+        let stamp = &mut self.store.last_stamp.0;
+        if self.contact.offered.take().is_some() && *stamp != 0 {
+            *stamp = stamp.saturating_add(1);
+            self.persist_soon(now);
+        }
     }
 
     fn register(&mut self, cookie: u64) -> Vec<u8> {

@@ -8,6 +8,10 @@ use crate::time::{Instant, UnixMillis};
 /// How far a host's last stamp may be above the stamp clock: more than eight years.
 const AHEAD: u64 = 1 << 54;
 
+/// How far a takeover goes above the stamp that is known: no machine counts so many registrations that were not answered
+/// (R-REG-54), each of which raises what it says, that it comes back by itself from under another.
+const LEAP: u64 = 1 << 16;
+
 /// Where the clock goes on from the last value that an earlier process stored: above all that it can have given out
 /// since, else who joins now would be taken for older than who joined just before the crash.
 pub(super) fn clock_after(stored: u64) -> Stamp {
@@ -50,7 +54,8 @@ impl Stamps {
     pub(super) fn stamp(self, known: Stamp, last: Stamp, takeover: bool) -> Stamp {
         let claim = takeover || last == Stamp(0);
         let floor = if claim { self.clock() } else { 0 };
-        Stamp(floor.max(known.0.saturating_add(1)).max(last.0.saturating_add(1)))
+        let step = if takeover { LEAP } else { 1 };
+        Stamp(floor.max(known.0.saturating_add(step)).max(last.0.saturating_add(1)))
     }
 }
 
@@ -80,7 +85,8 @@ mod tests {
     fn stamps_rise_and_saturate() {
         let clock = Stamps(Stamp(5 + (2 << 16)));
         assert_eq!(clock.stamp(Stamp(0), Stamp(0), false), Stamp(5 + (2 << 16)));
-        assert_eq!(clock.stamp(Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + 1));
+        assert_eq!(clock.stamp(Stamp(1 << 40), Stamp(7), true), Stamp((1 << 40) + LEAP));
+        assert_eq!(clock.stamp(Stamp(1 << 40), Stamp(7), false), Stamp((1 << 40) + 1));
         assert_eq!(clock.stamp(Stamp(u64::MAX), Stamp(0), false), Stamp(u64::MAX));
         assert_eq!(clock.stamp(Stamp(0), Stamp(7), true), Stamp(5 + (2 << 16)));
         assert_eq!(clock.stamp(Stamp(0), Stamp(7), false), Stamp(8), "no more than coming back");

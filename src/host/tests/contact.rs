@@ -94,6 +94,55 @@ fn only_the_latest_cookie_counts() {
     assert!(rig.host.registered());
 }
 
+/// HMSs that cannot reach each other give one host several sessions; the last must be the newest when they meet.
+#[test]
+fn registrations_that_nobody_heard_of_are_counted() {
+    crate::shows!("R-REG-54", "R-REG-02");
+    let mut setup = setup(token(vec![addr(1), addr(2)]));
+    setup.store.last_stamp = Stamp(500);
+    let mut rig = Rig::new(setup);
+    let mut said = Vec::new();
+    let mut sent = rig.one(Kind::Init);
+    // Two cookies at the first HMS, one at the other, and the first again: no REGISTERED comes through.
+    for (cookie, kind) in [(1, Kind::Register), (2, Kind::Init), (3, Kind::Init), (4, Kind::Init)] {
+        rig.short(&sent, Kind::Challenge, cookie);
+        let register = rig.one(Kind::Register);
+        said.push(last_stamp(&mut rig, &register));
+        sent = if kind == Kind::Init { rig.until(Kind::Init) } else { register };
+    }
+    assert_eq!(said, [500, 501, 502, 503].map(Stamp));
+    assert!(rig.events.contains(&Event::Persist) && rig.host.store().last_stamp == Stamp(504));
+    // One that was refused made no session.
+    rig.short(&sent, Kind::Challenge, 5);
+    let register = rig.one(Kind::Register);
+    rig.reject(&register, RejectCode::Full, 7000);
+    assert_eq!(rig.host.store().last_stamp, Stamp(504));
+    let sent = rig.until(Kind::Init);
+    rig.short(&sent, Kind::Challenge, 6);
+    let register = rig.one(Kind::Register);
+    rig.registered(&register, |registered| registered.stamp = Stamp(505));
+    assert_eq!(rig.host.store().last_stamp, Stamp(505));
+}
+
+/// Zero says that there was none, which a takeover and the first registration need.
+#[test]
+fn without_a_last_stamp_nothing_is_counted() {
+    crate::shows!("R-REG-54");
+    let mut rig = Rig::plain();
+    for cookie in 1..4 {
+        let sent = rig.until(Kind::Init);
+        rig.short(&sent, Kind::Challenge, cookie);
+        let register = rig.one(Kind::Register);
+        assert_eq!(last_stamp(&mut rig, &register), Stamp(0));
+    }
+}
+
+fn last_stamp(rig: &mut Rig, register: &Sent) -> Stamp {
+    let verified = rig.open(register);
+    let Ok(Request::Register(body)) = verified.request() else { panic!("a REGISTER") };
+    body.last_stamp
+}
+
 /// The HMS started anew between the two: what its earlier process gave is not taken again.
 #[test]
 fn a_challenge_counts_once_in_a_contact() {

@@ -47,6 +47,7 @@ class Host:
         self.servers = []                    # as the HMSs told: id, name, addresses, primary
         self.candidates, self.target, self.nonce, self.cookies, self.challenges = [], None, None, [], []
         self.content_version, self.takeover, self.seeks, self.hint = 1, settings.takeover, 0, None
+        self.unheard = False             # a REGISTER that no answer came to
         self.redirects = {}                  # to whom, when
         self.cluster_key = token.cluster_key
 
@@ -174,6 +175,7 @@ class Host:
         self.timers.set("contact", now + delay, self.seek)
 
     def contact(self, now, target):
+        self.gives_up_register()
         self.state, self.target, self.nonce = "contacting", target, self.new_nonce()
         self.cookies, self.challenges = [], []
         data = wire.write(self.header(c.INIT, sequence=self.nonce), {"min_version": 1, "max_version": 1},
@@ -196,12 +198,19 @@ class Host:
         self.cookies.append(cookie)
         if len(self.cookies) > MOST_COOKIES:
             return self.next_candidate(now)
-        self.state = "registering"
+        self.gives_up_register()
+        self.state, self.unheard = "registering", True
         body = {"cookie": cookie, "instance_id": self.memory.instance_id, "last_stamp": self.memory["last_stamp"],
                 "content_version": self.content_version, "incarnation": incarnation,
                 "revision": self.directory.revision_for(incarnation), "digest": self.directory.root,
                 "takeover": self.takeover, "content": self.content(), "view": self.settings.view}
         self._send_until(now, wire.write(self.header(c.REGISTER, sequence=self.nonce), body, self.token.user_key))
+
+    def gives_up_register(self):
+        """R-REG-54: an HMS may have taken it, and nobody heard."""
+        if self.unheard and self.memory["last_stamp"]:
+            self.memory["last_stamp"] += 1
+        self.unheard = False
 
     # ---- receiving
 
@@ -245,7 +254,9 @@ class Host:
         self.answered(now)
         if header.type == c.CHALLENGE:
             self.register(now, body["incarnation"], body["cookie"])
-        elif header.type == c.REJECT:
+            return
+        self.unheard = False
+        if header.type == c.REJECT:
             self.rejected(now, body)
         elif header.type == c.RETRY:
             again = now + bounded(body["delay_ms"])             # with a new nonce (R-AUT-20)
@@ -272,7 +283,7 @@ class Host:
         self.answered(now)
         self.discovery.stop()
         self.timers.cancel("contact")
-        self.state, self.seeks, self.takeover = "registered", 0, False
+        self.state, self.seeks, self.takeover, self.unheard = "registered", 0, False, False
         self.memory["last_stamp"] = body["stamp"]
         self.learn_servers(body["hms"])
         self.learn_cluster_key(body["cluster_key"])

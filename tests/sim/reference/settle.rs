@@ -146,15 +146,25 @@ impl Reference {
         asked: &Asked,
         registered: &Registered,
     ) -> Result<(), String> {
-        let Asked::Register { session, instance, last_stamp, content_version, content, view, push, .. } =
-            asked
+        let Asked::Register {
+            session,
+            instance,
+            last_stamp,
+            takeover,
+            content_version,
+            content,
+            view,
+            push,
+            ..
+        } = asked
         else {
             return Err("REGISTERED without REGISTER".into());
         };
         let known = self.known(now, who);
-        if registered.stamp <= *last_stamp || (!known.blurred && registered.stamp <= known.stamp) {
+        let least = known.stamp.0 + if *takeover { 1 << 16 } else { 1 };
+        if registered.stamp <= *last_stamp || (!known.blurred && registered.stamp.0 < least) {
             return Err(format!(
-                "stamp {} is not above the known {} and the host's {last_stamp}",
+                "stamp {} is not far enough above the known {} and the host's {last_stamp}",
                 registered.stamp, known.stamp
             ));
         }

@@ -52,6 +52,22 @@ class Registering(unittest.TestCase):
         self.assertEqual(len(self.hms.rows), 1)
         self.assertEqual(self.hms.revision, 1)
 
+    def test_registrations_that_nobody_heard_of_are_counted(self):
+        """R-REG-54."""
+        host = self.w.add_host("anna", 1, [A])
+        self.w.run(1)
+        host.seek(self.w.now)
+        host.memory["last_stamp"] = 500
+        self.w.lose = lambda data, to: wire.read_header(data).type == c.REGISTERED
+        self.w.sent.clear()
+        self.w.run(20)
+        said = [wire.read_body(wire.read_header(data), data)["last_stamp"] for _, _, _, data in self.w.sent
+                if wire.read_header(data).type == c.REGISTER]
+        said = list(dict.fromkeys(said))
+        self.assertEqual(said, list(range(500, 500 + len(said))))
+        self.assertGreater(len(said), 1)
+        self.assertIn(host.memory["last_stamp"] - said[-1], (0, 1))
+
     def test_back_off_after_the_last_address(self):
         host = self.w.add_host("anna", 1, [B])
         self.w.run(30)
