@@ -71,6 +71,10 @@ pub enum Bug {
     CopiesStay,
     /// Of two lines none gives way (R-PEE-45).
     LinesPart,
+    /// Of two lines the older gives way (R-PEE-45).
+    ElderYields,
+    /// A window counts at every HMS: what its home has seen is taken elsewhere without a cookie (4.4, row 8).
+    WindowShared,
     /// Who is reached over another is not reached (R-PEE-42).
     NobodyRelays,
     /// More is sent than the peer gave credit for (R-TRN-61); `tests/links` hunts for it.
@@ -80,7 +84,7 @@ pub enum Bug {
 impl Bug {
     /// All that several HMSs have with each other; `cargo test --test cluster --features planted` hunts for them.
     #[cfg(feature = "planted")]
-    pub const OF_SEVERAL: [Self; 10] = [
+    pub const OF_SEVERAL: [Self; 12] = [
         Self::UnconfirmedIsLive,
         Self::MergedByArrival,
         Self::HomesTie,
@@ -90,6 +94,8 @@ impl Bug {
         Self::LeaveUnkept,
         Self::CopiesStay,
         Self::LinesPart,
+        Self::ElderYields,
+        Self::WindowShared,
         Self::NobodyRelays,
     ];
 

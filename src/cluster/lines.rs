@@ -108,7 +108,7 @@ pub(super) fn younger(own: &Claim<'_>, other: &Claim<'_>) -> Side {
     let both_young = own.age < LINE_YOUNG && other.age < LINE_YOUNG;
     if both_young || own.age.abs_diff(other.age) < LINES_EQUAL {
         larger_id(own, other)
-    } else if own.age < other.age {
+    } else if (own.age < other.age) != planted(Bug::ElderYields) {
         Side::Own
     } else {
         Side::Other

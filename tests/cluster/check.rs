@@ -17,6 +17,9 @@ const ROLES: Duration = Duration::from_secs(12);
 const TAKEN_OUT: Duration = Duration::from_secs(3);
 /// By then their tables are equal: two digest periods.
 const TABLES: Duration = Duration::from_secs(120);
+/// Lines so young, or so near in age, are equally old (R-PEE-45), and ages are said in seconds.
+const YOUNG: u64 = 10;
+const NEAR: u64 = 3;
 
 impl World {
     pub fn check_second(&mut self) -> Checked {
@@ -26,6 +29,7 @@ impl World {
         self.check_users(&tables)?;
         self.check_homes(&tables)?;
         self.check_leavers(&tables)?;
+        self.check_ages()?;
         if still > ROLES {
             self.check_roles()?;
         }
@@ -161,6 +165,23 @@ impl World {
             Rule::Home.demand(row.is_none_or(|row| row.via == name), || {
                 format!("{name} has answered device {number} last ({acked:?}), and says {row:?}")
             })?;
+        }
+        Ok(())
+    }
+
+    /// Who changes its line takes an older one: the age that an HMS says never goes back.
+    fn check_ages(&mut self) -> Checked {
+        for hms in 0..self.hmss.len() {
+            let Some(status) = self.hmss[hms].status(self.now).filter(|_| self.hmss[hms].is_awake()) else {
+                continue;
+            };
+            let age = status.cluster_elapsed_s;
+            if let Some((at, before)) = self.hmss[hms].age.replace((self.now, age)) {
+                let least = before + self.now.since(at).as_secs();
+                let older = least <= YOUNG + NEAR || age + NEAR >= least;
+                Rule::Elder
+                    .demand(older, || format!("hms{hms}'s line of {least} s became one of {age} s"))?;
+            }
         }
         Ok(())
     }

@@ -27,6 +27,8 @@ pub struct Machine {
     pub server: Option<Server>,
     /// When this process began, or woke.
     pub since: Instant,
+    /// The age of its line in seconds, as it last said it.
+    pub age: Option<(Instant, u64)>,
     pub paused_until: Option<Instant>,
     /// What comes while it is paused is lost.
     pub asleep: bool,
@@ -50,6 +52,7 @@ impl Machine {
             backup: None,
             server: None,
             since: Instant::ZERO,
+            age: None,
             paused_until: None,
             asleep: false,
             inbox: VecDeque::new(),
@@ -100,7 +103,7 @@ impl Machine {
         server.set_interfaces(self.local(now), vec![lan]);
         self.server = Some(server);
         self.inbox.clear();
-        self.since = now;
+        (self.since, self.age) = (now, None);
         (self.paused_until, self.stopping, self.stopped) = (None, None, false);
         self.collect(now)
     }

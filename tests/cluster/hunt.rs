@@ -20,7 +20,7 @@ const fn likely(bug: Bug) -> u64 {
         Bug::AgeIgnored => 404,
         Bug::LeaveUnkept => 91,
         Bug::CopiesStay => 41,
-        Bug::LinesPart => 14,
+        Bug::LinesPart | Bug::ElderYields => 10,
         Bug::NobodyRelays => 12,
         _ => 0,
     }

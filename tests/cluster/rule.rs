@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Rule {
     /// HMSs that reach each other name one primary, and are in one line, 12 s after the last that happened to them.
     OnePrimary,
+    /// Where two lines meet the older one stays.
+    Elder,
     /// An HMS that starts, is refused or wakes says nothing to hosts.
     Closed,
     /// A user has one row at an HMS.
