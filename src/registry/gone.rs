@@ -183,6 +183,14 @@ impl Gone {
         self.changed(number, sharing);
     }
 
+    /// Others are told once more of the end of a user's last session, or of a stray.
+    pub(super) fn tell_again(&self, now: Instant, key: Key, sharing: &mut Shared) {
+        let ended = self.get(key).and_then(|entry| entry.ended).filter(|(_, until)| now < *until);
+        if let (Some(_), Some(number)) = (ended, self.find(key)) {
+            self.changed(number, sharing);
+        }
+    }
+
     /// Notes that others have to hear of an entry.
     fn changed(&self, number: u32, sharing: &mut Shared) {
         if let (Some(entry), Some(sharing)) = (self.entries.get(number as usize), sharing) {

@@ -113,6 +113,7 @@ impl Registry {
         let known = self.known(now, realm, user);
         let (before, after) = (known.session, known.hear(session).session);
         if before.is_some_and(|before| session.is_before(&before)) {
+            self.tell_end_again(now, realm, user);
             return Merged::Refused(Refused::Older);
         }
         if !after.is_some_and(|after| after.is_there()) {
@@ -260,7 +261,18 @@ impl Registry {
                 None => self.note_ended(now, (realm, user), ended, life),
             }
         }
+        self.tell_end_again(now, realm, user);
         Merged::Refused(Refused::Ended)
+    }
+
+    /// Who tells of a session that ended has not heard of that, and no comparison shows it (R-PEE-58).
+    fn tell_end_again(&mut self, now: Instant, realm: RealmId, user: UserId) {
+        let ended = |stray| (realm, user, stray);
+        self.telling(Teller::HERE, |registry| {
+            if registry.by_user(realm, user).is_none() {
+                registry.gone.tell_again(now, ended(false), &mut registry.sharing);
+            }
+        });
     }
 
     /// Makes a row, or gives it to the session.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::merging::left;
 use super::shared::{HERE, OTHERS, row_digest};
 use super::*;
 use crate::ident::Order;
@@ -128,6 +129,32 @@ fn a_reader_stays_where_it_is_whatever_moves() {
     change(&mut registry, 1, 4);
     change(&mut registry, 1, 5);
     assert_eq!(next(&mut registry, to), Some((Teller::HERE, Held::Row(ids[1]))));
+}
+
+/// No sum has ends in it, so no comparison would show that a neighbour lacks one.
+#[test]
+fn who_tells_of_a_session_that_ended_is_told_so_again() {
+    crate::shows!("R-PEE-58");
+    let mut registry = shared();
+    let row = new_row(1, 10);
+    registry.merge_gone(NOW, REALM, row.user, left(&row), Duration::from_secs(60));
+    let reader = registry.open_reader().expect("shared");
+    while next(&mut registry, reader).is_some() {}
+    let ended = |told: Option<(Teller, Held)>| match told {
+        Some((Teller::HERE, Held::Ended { ended, .. })) => Some(ended),
+        _ => None,
+    };
+    // The very session, and one before it.
+    for session in [10, 9] {
+        registry.telling(A, |registry| registry.merge_row(NOW, &told(1, session, 1)));
+        assert_eq!(ended(next(&mut registry, reader)), Some(left(&row)));
+        assert_eq!(next(&mut registry, reader), None);
+    }
+    // Who has a row of the user shows that itself.
+    let later = hear(&mut registry, A, &told(1, 11, 1));
+    assert_eq!(next(&mut registry, reader), Some((A, Held::Row(later))));
+    registry.telling(A, |registry| registry.merge_row(NOW, &told(1, 10, 1)));
+    assert_eq!(next(&mut registry, reader), None);
 }
 
 /// R-PEE-72.

@@ -77,6 +77,8 @@ pub(super) struct World {
     pub(super) log: BTreeMap<u64, Thing>,
     /// Places in the list, and up to where they were read.
     pub(super) readers: Vec<(Reader, u64)>,
+    /// An end of which the last step told somebody who does not know it (R-PEE-58).
+    pub(super) told_again: Option<Thing>,
 }
 
 impl World {
@@ -91,6 +93,7 @@ impl World {
             sessions: 0,
             log: BTreeMap::new(),
             readers: Vec::new(),
+            told_again: None,
         }
     }
 
@@ -160,7 +163,12 @@ impl World {
             age: Duration::from_secs(self.dice.below(3) * self.dice.below(25)),
         };
         let teller = Teller(1 + self.dice.below(3) as u8);
-        self.registry.telling(teller, |registry| registry.merge_row(self.now, &told));
+        let merged = self.registry.telling(teller, |registry| registry.merge_row(self.now, &told));
+        let (realm, user) = (told.row.realm, told.row.user);
+        let over = matches!(merged, Merged::Refused(Refused::Ended | Refused::Older));
+        if over && self.registry.by_user(realm, user).is_none() {
+            self.told_again = Some(Thing::Ended(realm, user, false));
+        }
     }
 
     fn ended(&mut self) {
