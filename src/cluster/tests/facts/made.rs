@@ -147,6 +147,7 @@ fn the_later_of_two_realms_with_one_name_shows_its_id() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "bounds the work by the time that it takes")]
 fn names_of_as_many_realms_as_there_may_be_are_found_in_one_walk() {
     shows!("R-PEE-29", "R-PEE-99");
     // All with one name, told by whoever holds the cluster's secret. To find each one's name by walking over all the
