@@ -155,6 +155,8 @@ pub const DIAL_REFUSED: Duration = Duration::from_secs(30);
 pub const WAKING_MAX: Duration = Duration::from_secs(3);
 /// Facts that differ for so long are all sent (R-PEE-27).
 pub const FACTS_DIFFER: Duration = Duration::from_secs(10);
+/// Between two times that facts are stored that others told (R-PEE-98).
+pub const STORE_TOLD: Duration = Duration::from_millis(100);
 /// Facts that could not be stored are tried again (R-PEE-26).
 pub const STORE_AGAIN: Duration = Duration::from_secs(10);
 /// The senior of two dials so much later (R-PEE-94).

@@ -108,7 +108,10 @@ impl Keyring {
 
     /// Forgets a realm, its secrets and its revocations; `false` if there was none.
     pub fn remove_realm(&mut self, id: RealmId) -> bool {
-        self.revoked.retain(|&(realm, _), _| realm != id);
+        // Only its own: who tells of realms all the time is not to have all revocations walked.
+        let own = (id, UserId::default())..=(id, UserId::MAX);
+        let own: Vec<_> = self.revoked.range(own).map(|(key, _)| *key).collect();
+        own.iter().for_each(|key| drop(self.revoked.remove(key)));
         self.realms.remove(&id).is_some()
     }
 

@@ -20,13 +20,17 @@ const fn stamp_of(fact: &Fact<'_>) -> Stamp {
 }
 
 impl Cluster {
-    /// New facts: they are stored, and told to every neighbour but the one that told them.
-    pub(super) fn flood(&mut self, new: &[FactKey], from: Option<ServerId>) {
+    /// New facts: they are stored, and told to every neighbour but the one that told them. What is decided here is stored
+    /// at once, what others tell not more often than R-PEE-98 says.
+    pub(super) fn flood(&mut self, now: Instant, new: &[FactKey], from: Option<ServerId>) {
         if new.is_empty() {
             return;
         }
         self.actions.push_back(Action::Learned(new.to_vec()));
-        self.persist();
+        match from {
+            None => self.persist(now),
+            Some(_) => self.persist_told(now),
+        }
         for (_, neighbour) in self.links.iter_mut().filter(|(server, _)| Some(**server) != from) {
             neighbour.facts.news.extend(new);
         }
@@ -113,7 +117,7 @@ impl Cluster {
         if neighbour.facts.unstored.len() < UNSTORED_MAX {
             neighbour.facts.unstored.push(told.number);
         }
-        self.flood(&new, Some(server));
+        self.flood(now, &new, Some(server));
     }
 
     pub(super) fn take_stored(&mut self, server: ServerId, stored: Stored) {

@@ -172,7 +172,7 @@ impl Cluster {
             guest.state = State::Entered;
         }
         // What it is told of comes before it on disk: else whoever loses it would be asked by a stranger.
-        self.persist();
+        self.persist(now);
     }
 
     /// Enters the member; then only the invitation is redeemed (R-PEE-32).
@@ -258,7 +258,7 @@ impl Cluster {
         let over = self.invitations.forget(self.own.clock.read(now));
         if !over.is_empty() {
             self.actions.extend(over.iter().map(|id| Action::RemoveKey(KeyId(id.0))));
-            self.persist();
+            self.persist(now);
         }
         let goes = |guest: &Guest| match guest.state {
             State::Refused(at) => at <= now,

@@ -24,7 +24,7 @@ use super::stop::Stopping;
 use super::view::Known;
 use super::ways::Ends;
 use crate::ident::{Process, ServerId, Stamp};
-use crate::limits::{REPLACED_TIME, STORE_AGAIN, WAKING_MAX};
+use crate::limits::{REPLACED_TIME, STORE_AGAIN, STORE_TOLD, WAKING_MAX};
 use crate::time::{Duration, Instant};
 use crate::transport::{CloseCode, CloseReason, KeyId, LinkId, Peer, Priority};
 use crate::wire::peer::Phase;
@@ -68,6 +68,8 @@ pub struct Cluster {
     pub(super) number: u64,
     /// Facts are to be stored again then.
     pub(super) store_at: Option<Instant>,
+    /// What others tell is not stored before this.
+    pub(super) stores_told_from: Instant,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -112,6 +114,7 @@ impl Cluster {
             again: now,
             number: 0,
             store_at: None,
+            stores_told_from: now,
             actions: VecDeque::new(),
         };
         this.enter_itself(now);
@@ -247,7 +250,7 @@ impl Cluster {
     ) -> Result<(), NotMade> {
         let (clock, by) = (self.own.clock.read(now), self.own.process.server);
         let new = decision(&mut self.facts, Decision { clock, by })?;
-        self.flood(&new, None);
+        self.flood(now, &new, None);
         Ok(())
     }
 
@@ -291,7 +294,7 @@ impl Cluster {
         self.dial(now);
         if self.store_at.is_some_and(|at| at <= now) {
             self.store_at = None;
-            self.persist();
+            self.persist(now);
         }
     }
 
@@ -324,9 +327,20 @@ impl Cluster {
         self.actions.push_back(Action::Close { link, code, reason: reason.into() });
     }
 
-    pub(super) fn persist(&mut self) {
+    pub(super) fn persist(&mut self, now: Instant) {
+        self.stores_told_from = now + STORE_TOLD;
         if self.actions.back() != Some(&Action::Persist) {
             self.actions.push_back(Action::Persist);
+        }
+    }
+
+    /// The same, but not sooner than 100 ms after the last time: until then nothing is said to be stored.
+    pub(super) fn persist_told(&mut self, now: Instant) {
+        let from = self.stores_told_from;
+        if now >= from {
+            self.persist(now);
+        } else {
+            self.store_at = Some(self.store_at.map_or(from, |at| at.min(from)));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who owns a name that two have taken at two places at once (R-PEE-29).
 
+use std::collections::BTreeMap;
+
 use super::Facts;
 use crate::ident::{RealmId, ServerId};
 use crate::wire::peer::RealmFact;
@@ -13,23 +15,36 @@ impl Facts {
             .map(|member| member.server)
     }
 
-    /// What a realm is called where people see it; none if it is not there. Two realms never have one name: the one that
-    /// was made later has its id behind it.
+    /// What realms are called where people see them, by id. Two realms never have one name: the one that was made later
+    /// has its id behind it.
+    pub fn realm_names(&self) -> BTreeMap<RealmId, String> {
+        // All in one walk: whoever holds the cluster's secret may have told of thousands.
+        let mut named = BTreeMap::new();
+        for fact in self.realms() {
+            named.insert(fact.realm, fact);
+        }
+        let mut keepers: BTreeMap<&str, _> = BTreeMap::new();
+        for fact in named.values() {
+            let order = (fact.mark.stamp, fact.mark.by, fact.realm);
+            let keeper = keepers.entry(fact.name).or_insert(order);
+            *keeper = order.min(*keeper);
+        }
+        let kept =
+            |fact: &RealmFact<'_>| keepers.get(fact.name).is_some_and(|(_, _, realm)| *realm == fact.realm);
+        let name = |fact: &RealmFact<'_>| {
+            if kept(fact) { fact.name.into() } else { format!("{}-{}", fact.name, fact.realm) }
+        };
+        named.iter().map(|(realm, fact)| (*realm, name(fact))).collect()
+    }
+
+    /// What one realm is called; none if it is not there.
     pub fn realm_name(&self, realm: RealmId) -> Option<String> {
-        let name = self.named(realm)?.name;
-        let keeper = self.realm_ids().filter_map(|id| self.named(id)).filter(|other| other.name == name);
-        let keeper = keeper.min_by_key(|other| (other.mark.stamp, other.mark.by, other.realm))?.realm;
-        Some(if keeper == realm { name.into() } else { format!("{name}-{realm}") })
+        self.realm_names().remove(&realm)
     }
 
     /// The ids of the realms that are there.
     pub fn realm_ids(&self) -> impl Iterator<Item = RealmId> {
         let mut last = None;
         self.realms().map(|one| one.realm).filter(move |realm| last.replace(*realm) != Some(*realm))
-    }
-
-    /// The fact that names a realm: that of its last secret.
-    fn named(&self, realm: RealmId) -> Option<RealmFact<'_>> {
-        self.realms().filter(|one| one.realm == realm).last()
     }
 }

@@ -309,6 +309,45 @@ fn facts_are_stored_before_they_are_said_to_be() {
 }
 
 #[test]
+fn facts_that_come_all_the_time_are_stored_ten_times_a_second() {
+    crate::shows!("R-PEE-98");
+    let mut one = One::founded();
+    one.say(&intro(Phase::Starting, None));
+    one.actions();
+    let mut other = members(3);
+    let mut stores = 0;
+    for number in 0..200_u64 {
+        let how = Decision { clock: Stamp(77 + number), by: id(1) };
+        let keys = other
+            .register_address(how, address(10 + number as usize % 40), Some(id(1 + number as usize / 40)))
+            .unwrap();
+        let mut message = Vec::new();
+        other.write_some(&mut keys.into_iter().collect(), number, &mut message);
+        one.say(&message);
+        one.pass(Duration::from_millis(5));
+        if one.actions().contains(&Action::Persist) {
+            stores += 1;
+            one.cluster.stored(one.now, true);
+        }
+    }
+    assert!((9..=11).contains(&stores), "{stores} times for 200 FACTS in a second");
+    one.pass(secs(1));
+    one.actions();
+    one.cluster.stored(one.now, true);
+    assert_eq!(one.cluster.facts().digest(), other.digest(), "all in force");
+    // What is decided here waits for nothing.
+    let register = |address: &str| {
+        let address = address.parse().unwrap();
+        move |facts: &mut Facts, how: Decision| facts.register_address(how, address, None)
+    };
+    for address in ["10.7.7.7:1", "10.7.7.7:2"] {
+        one.cluster.decide(one.now, register(address)).unwrap();
+        assert!(one.actions().contains(&Action::Persist));
+        one.cluster.stored(one.now, true);
+    }
+}
+
+#[test]
 fn facts_of_an_absurd_time_are_not_taken() {
     crate::shows!("R-PEE-05");
     let mut one = One::founded();

@@ -15,16 +15,16 @@ use crate::wire::peer::GenerationFact;
 /// All keys that follow from the facts.
 pub(in crate::server) fn keyring_of(facts: &Facts) -> Keyring {
     let mut keyring = Keyring::default();
-    for realm in facts.realm_ids() {
-        keep_realm(&mut keyring, facts, realm);
+    for (realm, name) in facts.realm_names() {
+        keep_realm(&mut keyring, facts, realm, Some(&name));
         facts.generations_of(realm).filter_map(revocation).for_each(|one| keyring.restore(one));
     }
     keyring
 }
 
 /// Has the keyring serve a realm as the facts say, under the name that people see.
-fn keep_realm(keyring: &mut Keyring, facts: &Facts, realm: RealmId) {
-    let Some(name) = facts.realm_name(realm).and_then(|name| Name::new(&name).ok()) else {
+fn keep_realm(keyring: &mut Keyring, facts: &Facts, realm: RealmId, name: Option<&String>) {
+    let Some(name) = name.and_then(|name| Name::new(name).ok()) else {
         keyring.remove_realm(realm);
         return;
     };
@@ -57,23 +57,29 @@ impl Server {
     }
 
     fn learn_realms(&mut self, now: Instant, changed: &BTreeSet<RealmId>) {
+        let names = self.peers.cluster.facts().realm_names();
         for realm in changed {
             let is_there = self.peers.cluster.facts().secrets_of(*realm).next().is_some();
             match (self.keyring.serves(*realm), is_there) {
                 (true, false) => self.drop_realm(now, *realm),
-                (false, true) => self.serve_realm(now, *realm),
+                (false, true) => self.serve_realm(now, *realm, names.get(realm)),
                 _ => {}
             }
         }
         // Another secret, and another name: two realms may want one.
         let facts = self.peers.cluster.facts();
-        facts.realm_ids().for_each(|realm| keep_realm(&mut self.keyring, facts, realm));
+        for (realm, name) in &names {
+            let known = self.keyring.realm(*realm).is_some_and(|known| known.name.as_str() == name);
+            if !known || changed.contains(realm) {
+                keep_realm(&mut self.keyring, facts, *realm, Some(name));
+            }
+        }
         self.keyring.realms().for_each(|realm| self.registry.set_epoch(realm.id, realm.epoch));
         self.apply_realm_limits();
     }
 
-    fn serve_realm(&mut self, now: Instant, realm: RealmId) {
-        keep_realm(&mut self.keyring, self.peers.cluster.facts(), realm);
+    fn serve_realm(&mut self, now: Instant, realm: RealmId, name: Option<&String>) {
+        keep_realm(&mut self.keyring, self.peers.cluster.facts(), realm, name);
         self.registry.add_realm(realm);
         self.default_realm.get_or_insert(realm);
         // What is known of its users from before.
@@ -84,8 +90,11 @@ impl Server {
 
     /// A realm goes with its rows, keys and revocations; its hosts get silence from then on (R-AUT-06).
     fn drop_realm(&mut self, now: Instant, realm: RealmId) {
+        // A realm without rows costs no walk over those of all others.
+        let has_rows = self.registry.counts(realm).known > 0;
         let ids: Vec<RowId> = self
             .row_ids()
+            .take_while(|_| has_rows)
             .filter(|id| self.registry.row(*id).is_some_and(|row| row.realm() == realm))
             .collect();
         ids.into_iter().for_each(|id| self.remove_row(now, id, Reason::Leave, "leave"));

@@ -72,7 +72,7 @@ impl Server {
         });
     }
 
-    /// Reads what waits and sends what is due, as far as one turn of the loop goes (PEE-98); the rest has its turn at
+    /// Reads what waits and sends what is due, as far as one turn of the loop goes (R-PEE-98); the rest has its turn at
     /// once, behind what else has come.
     pub(super) fn exchange_turn(&mut self, now: Instant) {
         if !self.exchanges() {
