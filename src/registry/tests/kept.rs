@@ -74,6 +74,7 @@ impl World {
     pub(super) fn observed_step(&mut self, what: impl FnOnce(&mut Self)) {
         let reader = self.registry.open_reader().expect("shared");
         let (before, end) = (self.shapes(), self.registry.position());
+        self.told_again = None;
         what(self);
         let after = self.shapes();
         let listed = self.rest(reader);
@@ -81,7 +82,7 @@ impl World {
         assert!(listed.is_sorted_by(|a, b| a.0 < b.0) && listed.iter().all(|(revision, _)| *revision > end));
         let told: BTreeSet<Thing> = listed.iter().map(|(_, thing)| *thing).collect();
         assert_eq!(told.len(), listed.len(), "each once");
-        let again = self.told_again.take();
+        let again = self.told_again;
         let changed = after.iter().filter(|(thing, shape)| {
             before.get(*thing) != Some(*shape) || again.is_some_and(|again| again == **thing)
         });
