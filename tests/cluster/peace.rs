@@ -7,7 +7,7 @@ use hms::time::{Duration, Instant};
 use hms::wire::HostState;
 
 use crate::acts::after;
-use crate::device::End;
+use crate::device::{Device, End};
 use crate::plan::WAR;
 use crate::rule::{Broken, Checked, Rule};
 use crate::world::{Violation, World};
@@ -22,6 +22,7 @@ impl World {
         self.make_peace().map_err(|broken| self.violation(broken))?;
         let settled = self.now + self.longest * 4 + Duration::from_secs(140);
         self.run_until(settled)?;
+        self.wait_for_homes()?;
         self.check_truth().map_err(|broken| self.violation(broken))?;
         self.stay_quiet()?;
         self.hand_over()?;
@@ -30,6 +31,25 @@ impl World {
         self.tally.simulated = Duration::from_micros(self.now.micros());
         self.tally.links = self.net.tally();
         Ok(())
+    }
+
+    /// Hosts go back to the HMS that is the best for them in peace, too, and that takes a moment to be known everywhere: so
+    /// up to a second in which none did.
+    fn wait_for_homes(&mut self) -> Result<(), Violation> {
+        for _ in 0..10 {
+            let before = self.homes();
+            self.run_until(after(self.now, 1))?;
+            if self.homes() == before {
+                return Ok(());
+            }
+        }
+        Err(self.violation(Rule::Truth.broken("hosts go from HMS to HMS all the time")))
+    }
+
+    /// Where each host says that it is.
+    fn homes(&self) -> Vec<Option<String>> {
+        let home = |device: &Device| device.look(self.now, |host, local| host.who(local).hms).flatten();
+        self.devices.iter().map(home).collect()
     }
 
     /// Who should be listed: users with the machine that runs and is registered.
