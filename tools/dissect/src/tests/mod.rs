@@ -3,6 +3,7 @@
 mod damage;
 mod keys;
 mod layers;
+mod links;
 mod made;
 mod vectors;
 
