@@ -191,20 +191,19 @@ impl Links {
             let why = "a link under an invitation, which stays closed: the cluster secret goes over it";
             return Finding::because(Verdict::Unchecked, why);
         }
+        let missing = "its HELLO and WELCOME are not in the capture before it";
         let why = match (cluster, self.any()) {
-            (true, true) => {
-                "its HELLO and WELCOME are not in the capture before it, and it is not in the key log"
-            }
-            (true, false) => {
-                "its HELLO and WELCOME are not in the capture before it; give the key log of `hms serve --keylog` with \
-                 --keylog"
-            }
-            (false, true) => "it is not in the key log: that was begun later, or by another HMS",
+            (true, true) => format!("{missing}, and it is not in the key log"),
+            (false, true) => "it is not in the key log: that was begun later, or by another HMS".to_owned(),
+            (true, false) => format!("{missing}; give the key log of `hms serve --keylog` with --keylog"),
             (false, false) => {
                 "give the key log of `hms serve --keylog` with --keylog, or the cluster secret with --keys"
+                    .to_owned()
             }
         };
-        Finding::because(Verdict::UnknownKey, format!("no key of the link to session {session:016x}: {why}"))
+        // Who gave no key log did not ask for links.
+        let verdict = if self.any() { Verdict::UnknownKey } else { Verdict::Unchecked };
+        Finding::because(verdict, format!("no key of the link to session {session:016x}: {why}"))
     }
 }
 

@@ -141,7 +141,7 @@ fn the_cluster_secret_and_the_handshake_open_a_link_too() {
     let late: Vec<_> = talk.frames.iter().skip(4).cloned().collect();
     let datagrams = read(&late, keys);
     let first = data(&datagrams)[0].finding.clone().expect("a verdict");
-    assert_eq!(first.verdict.name(), "unknown key");
+    assert_eq!(first.verdict.name(), "unchecked");
     assert!(first.why.expect("why").contains("HELLO and WELCOME are not in the capture"));
 }
 
@@ -170,6 +170,7 @@ fn what_is_wrong_has_a_verdict_of_its_own() {
 
 #[test]
 fn an_opened_copy_says_the_same_and_is_never_taken() {
+    shows!("R-CAP-20", "R-CAP-21");
     let talk = talk(&[resume(8), long()], 3);
     let datagrams = read(&talk.frames, with_log(&talk.log));
     let mut copied = 0;
@@ -190,4 +191,29 @@ fn an_opened_copy_says_the_same_and_is_never_taken() {
         }
     }
     assert!(copied > data(&datagrams).len(), "messages stand in datagrams of their own");
+}
+
+#[test]
+fn a_copy_is_for_its_owner_and_overwrites_nothing_by_itself() {
+    use std::os::unix::fs::PermissionsExt as _;
+    shows!("R-CAP-22");
+    let place = tempfile::tempdir().expect("a directory");
+    let path = place.path().join("opened.pcapng");
+    std::fs::write(&path, "mine").expect("written");
+    let refused = opened::Copy::create(&path, false).err().expect("an error");
+    assert!(refused.contains("--force"), "{refused}");
+    assert_eq!(std::fs::read(&path).expect("there"), b"mine");
+
+    let talk = talk(&[resume(9)], 0);
+    let datagrams = read(&talk.frames, with_log(&talk.log));
+    let mut copy = opened::Copy::create(&path, true).expect("a file");
+    datagrams.iter().for_each(|datagram| copy.datagram(datagram).expect("written"));
+    copy.end().expect("written");
+    assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
+    let (copied, _, error) = dissect(&std::fs::read(&path).expect("there"), Keys::default());
+    assert_eq!(error, None);
+    assert_eq!(copied.len(), datagrams.len() + 1, "one message more");
+    let revisions: Vec<_> =
+        copied.iter().flat_map(|one| crate::dissector::tree(one).texts("hms.peer.revision")).collect();
+    assert_eq!(revisions, ["9"]);
 }
