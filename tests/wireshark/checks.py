@@ -457,8 +457,6 @@ def disputed(data):
     """Why a datagram is left out of the comparison: what the two understand differently."""
     if not data:
         return "an empty datagram (Wireshark asks nobody about it)"
-    if data[:2] == b"\x01\x05" and len(data) > 48 and data[48] not in (1, 2, 3):
-        return "a PULL of unknown kind (R-FMT-19: malformed)"
     if len(data) > 1 and data[0] != 1 and 0x20 <= data[1] <= 0x24:
         return "between HMSs in another version: whose key it has (R-FMT-20: of DATA and RESET nobody knows)"
     return None
@@ -523,6 +521,75 @@ def byte_ranges(place):
         same(f"frame {number}: {packets[number - 1].hex()[:120]}", sorted(own),
              sorted((one["name"], one["offset"], one["length"]) for one in fields if one["offset"] is not None))
     return f"{len(packets)} datagrams"
+
+
+def key_log(links):
+    """The line of the key log of the link in the vectors (R-TRN-15)."""
+    def party(end):
+        one = links[end]
+        return bytes.fromhex(one["server_id"]) + one["incarnation"].to_bytes(4, "big") + bytes.fromhex(one["session_id"])
+
+    def both(end):
+        return party(end) + bytes.fromhex(links[end]["nonce"])
+
+    attempt = bytes.fromhex(links["attempt"])
+    prk = hmac.digest(b"hms1 cluster", bytes.fromhex(links["cluster_secret"]), "sha256")
+    secret = hmac.digest(prk, b"hms1 link" + bytes(8) + attempt + both("initiator") + both("responder") + b"\1", "sha256")
+    words = ["LINK", attempt.hex()]
+    for end in ("initiator", "responder"):
+        said = party(end)
+        words += [said[:8].hex(), said[8:12].hex(), said[12:].hex()]
+    return " ".join([*words, secret.hex()]) + "\n"
+
+
+@check
+def opened_copies(place):
+    """each field of an opened copy is as hms-dissect says: vectors of packets and messages, cut and changed too"""
+    program = dissect(place)
+    links, peers = expect.load("transport.json"), expect.load("peering.json")
+    closed = place.capture([bytes.fromhex(one["bytes"]) for one in links["data_of_the_initiator"]], "closed.pcap")
+    copy, log = place.path("opened.pcapng"), place.path("links.log", key_log(links))
+    arguments = [program, "--keylog", log, "--open", copy, "--json", closed]
+    said = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    same("verdicts", [json.loads(one)["verdict"]["code"] for one in said.stdout.splitlines()],
+         ["valid"] * len(links["data_of_the_initiator"]))
+    same("rights", os.stat(copy).st_mode & 0o777, 0o600)
+    again = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert again.returncode == 1 and "--force" in again.stderr, again.stderr
+    os.chmod(copy, 0o644)
+    mark, streams = b"hms opened copy\n", {"control": 0, "deltas": 1, "bulk": 2}
+    made, chance = [], random.Random(place.options.seed)
+    for one in peers["messages"]:
+        whole = bytes.fromhex(one["bytes"])
+        head = b"\1\x2f" + (4711).to_bytes(6, "big") + b"session!" + bytes([streams[one["stream"]]])
+        cuts = [whole[:chance.randrange(len(whole))] for _ in range(6)] + [whole + b"\0", whole + b"\x99\0\1x"]
+        for text in [whole, *cuts, *(changed(chance, whole) for _ in range(6))]:
+            made.append(head + text + mark)
+    for one in links["data_of_the_initiator"]:
+        head, plain = b"\1\x2e" + bytes.fromhex(one["bytes"])[2:16], bytes.fromhex(one["plain"])
+        for text in [plain, *(changed(chance, plain) for _ in range(20)), plain[:9]]:
+            made.append(head + text + mark)
+    messages = place.capture(made, "messages.pcap")
+    count, seen = 0, set()
+    for path in (copy, messages):
+        ours, run = shark.dissected(path)
+        clean(run)
+        said = subprocess.run([program, "--json", path], capture_output=True, text=True, check=True)
+        theirs = [json.loads(line)["fields"] for line in said.stdout.splitlines()]
+        same("datagrams", len(ours), len(theirs))
+        for number, (own, fields) in enumerate(zip(ours, theirs), 1):
+            same(f"{os.path.basename(path)}, frame {number}", to_nul(own or []),
+                 to_nul([(field["name"], field["value"]) for field in fields]))
+            seen |= {field["name"] for field in fields}
+            count += 1
+    places, run = shark.ranges(messages)
+    clean(run)
+    said = subprocess.run([program, "--json", messages], capture_output=True, text=True, check=True)
+    for number, (own, line) in enumerate(zip(places, said.stdout.splitlines()), 1):
+        same(f"ranges of frame {number}", sorted(own), sorted(
+            (one["name"], one["offset"], one["length"]) for one in json.loads(line)["fields"]
+            if one["offset"] is not None))
+    return f"{count} datagrams, {len([name for name in seen if name.startswith(('hms.peer', 'hms.frame'))])} fields"
 
 
 @check

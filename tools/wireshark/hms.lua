@@ -26,6 +26,9 @@ local char, byte, sub, format, rep = string.char, string.byte, string.sub, strin
 
 local INIT, REGISTER, HEARTBEAT, LEAVE, PULL, FIND, DISCOVER = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 local HELLO, COOKIE, WELCOME, DATA, RESET = 0x20, 0x21, 0x22, 0x23, 0x24
+-- Of an opened copy (11.3), with this in place of a tag.
+local OPENED_PACKET, OPENED_MESSAGE = 0x2e, 0x2f
+local MARK = "hms opened copy\n"
 local REGISTERED, ACK, LEFT, PAGE, DIGESTS, OFFER = 0x82, 0x83, 0x84, 0x85, 0x86, 0x87
 local HINT, ANNOUNCE = 0x8e, 0x8f
 local CHALLENGE, SUPERSEDED, REREGISTER, RETRY, REDIRECT, REJECT = 0x90, 0x91, 0x92, 0x93, 0x94, 0x95
@@ -34,6 +37,7 @@ local TYPES = {
   [INIT] = "INIT", [REGISTER] = "REGISTER", [HEARTBEAT] = "HEARTBEAT", [LEAVE] = "LEAVE", [PULL] = "PULL",
   [FIND] = "FIND", [DISCOVER] = "DISCOVER",
   [HELLO] = "HELLO", [COOKIE] = "COOKIE", [WELCOME] = "WELCOME", [DATA] = "DATA", [RESET] = "RESET",
+  [OPENED_PACKET] = "OPENED-PACKET", [OPENED_MESSAGE] = "OPENED-MESSAGE",
   [REGISTERED] = "REGISTERED", [ACK] = "ACK", [LEFT] = "LEFT", [PAGE] = "PAGE", [DIGESTS] = "DIGESTS",
   [OFFER] = "OFFER", [HINT] = "HINT", [ANNOUNCE] = "ANNOUNCE", [CHALLENGE] = "CHALLENGE",
   [SUPERSEDED] = "SUPERSEDED", [REREGISTER] = "REREGISTER", [RETRY] = "RETRY", [REDIRECT] = "REDIRECT",
@@ -77,6 +81,38 @@ local STATES = { [1] = "standby", [2] = "participating", [3] = "organizing" }
 local REASONS = { [0] = "as asked", [1] = "too many rows", [2] = "unknown kind" }
 local MODES = { [1] = "on-change", [2] = "always", [3] = "on-request" }
 local PAGES = { [1] = "delta", [2] = "copy", [3] = "find", [4] = "whole" }
+local STREAMS = { [0] = "control", [1] = "deltas", [2] = "bulk" }
+local FRAMES = {
+  [0] = "PADDING", [1] = "PING", [2] = "ACK", [3] = "MESSAGE", [4] = "CREDIT", [5] = "CLOSE",
+}
+local CLOSES = {
+  [0] = "done", [1] = "replaced by another link", [2] = "malformed", [3] = "beyond the credit",
+  [4] = "ACK of what was not sent", [5] = "numbers, offsets or tags used up", [6] = "message too long", [7] = "refused",
+  [8] = "silent", [0x100] = "stopping", [0x101] = "malformed message",
+}
+local PEERS = {
+  [0x01] = "INTRO", [0x02] = "PING", [0x03] = "REFUSE", [0x04] = "JOIN", [0x05] = "SEAT", [0x06] = "ADMIT",
+  [0x07] = "FACTS", [0x08] = "STORED", [0x09] = "RESUME", [0x0a] = "CONFIRM", [0x0b] = "COMPARE", [0x0c] = "FETCH",
+  [0x0d] = "STOP", [0x0e] = "STOP-ACK", [0x0f] = "DONE", [0x20] = "BEGIN", [0x21] = "DELTA", [0x30] = "BUCKETS",
+  [0x31] = "PAGE",
+}
+local PHASES = {
+  [1] = "starting", [2] = "refused", [3] = "synchronising", [4] = "operating", [5] = "waking", [6] = "stopping",
+}
+local REFUSALS = {
+  [1] = "not registered", [2] = "removed", [3] = "address", [4] = "twin", [5] = "name", [6] = "version",
+  [7] = "invitation", [8] = "full",
+}
+local USES = { [1] = "hosts", [2] = "other HMSs" }
+local STORED = { [0] = "not on disk", [1] = "on disk" }
+local FACT_STATES = { [1] = "there", [2] = "removed" }
+local STATUSES = { [1] = "up", [2] = "late" }
+local ENDINGS = { [1] = "leave", [2] = "expiry" }
+local PEER_TLVS = {
+  [0x01] = "NAME", [0x02] = "REASON", [0x03] = "OWN-ADDRESS", [0x04] = "LEFT-LINE", [0x05] = "NEIGHBOUR",
+  [0x10] = "MEMBER", [0x11] = "ADDRESS", [0x12] = "REALM", [0x13] = "GENERATION", [0x20] = "HOME", [0x21] = "ROW",
+  [0x22] = "GONE", [0x23] = "ROOT",
+}
 local GONES = { [1] = "leave", [2] = "expiry", [3] = "replaced", [4] = "revoked", [5] = "left the view" }
 
 ------------------------------------------------------------------------------------------------------------------------
@@ -303,6 +339,94 @@ declare("reset.number", "u64", "Number", "RESET: of the DATA that nobody knows (
 declare("data.number", "u64", "Packet number", "DATA: one rising count for each direction (6 bytes)")
 declare("data.frames", "bytes", "Frames", "DATA: encrypted")
 
+-- Opened (9.4); the datagrams of an opened copy (11.3).
+declare("opened.mark", "bytes", "Mark", "of an opened copy, in place of a tag: proves nothing")
+declare("opened.stream", "u8", "Stream", "on which the message came", nil, STREAMS)
+declare("opened.offset", "u64", "Offset", "of the message in its stream (6 bytes)")
+declare("frame", "none", "Frame", "one frame of an opened packet")
+declare("frame.type", "x8", "Type", "what the frame is (9.4)", nil, FRAMES)
+declare("frame.padding", "bytes", "Padding", "frames of one byte each")
+declare("frame.ack.largest", "u64", "Largest", "ACK: highest number that arrived (6 bytes)")
+declare("frame.ack.delay", "u32", "Delay", "ACK: µs from its arrival to the ACK")
+declare("frame.ack.more", "u8", "More", "ACK: pairs of gap and length that follow")
+declare("frame.ack.first", "u32", "First", "ACK: so many below the largest arrived too")
+declare("frame.ack.gap", "u32", "Gap", "ACK: one less than the numbers that did not arrive")
+declare("frame.ack.length", "u32", "Length", "ACK: one less than the numbers below that arrived")
+declare("frame.stream", "u8", "Stream", "MESSAGE, CREDIT: which", nil, STREAMS)
+declare("frame.offset", "u64", "Offset", "MESSAGE: of its first byte in the stream (6 bytes)")
+declare("frame.limit", "u64", "Limit", "CREDIT: the first byte that may not be sent (6 bytes)")
+declare("frame.length", "u16", "Length", "MESSAGE, extensions: of the bytes; CLOSE: of the reason (1 byte)")
+declare("frame.bytes", "bytes", "Bytes", "MESSAGE: of the stream; extensions: unknown")
+declare("frame.close.code", "u16", "Code", "CLOSE: why the link ends (9.8)", nil, CLOSES)
+declare("frame.close.reason", "text", "Reason", "CLOSE: for people")
+
+-- Messages between HMSs (10.2, 10.7).
+declare("peer", "none", "Message", "a message between HMSs, whole; its bytes are counted from its own first on")
+declare("peer.type", "x8", "Type", "what the message is (10.2)", nil, PEERS)
+declare("peer.flags", "x8", "Flags", "FACTS, BEGIN, DELTA, PAGE: bits of the message")
+declare("peer.flags.last", "bool", "Last", "FACTS, PAGE: nothing follows", 0x01)
+declare("peer.flags.resumed", "bool", "Resumed", "BEGIN: goes on where the last link ended", 0x01)
+declare("peer.flags.at_once", "bool", "Confirm at once", "DELTA: CONFIRM is waited for", 0x01)
+declare("peer.flags.all", "bool", "All", "DELTA: nothing else waits; a ROOT for every home", 0x02)
+declare("peer.min_version", "u8", "Lowest version", "INTRO: that the HMS speaks")
+declare("peer.max_version", "u8", "Highest version", "INTRO: that the HMS speaks")
+declare("peer.phase", "u8", "Phase", "what an HMS is doing", nil, PHASES)
+declare("peer.line", "x64", "Line", "line id, 0 none")
+declare("peer.age", "u64", "Age", "of the line")
+declare("peer.joined", "u64", "Joined at", "age of the line when the HMS joined")
+declare("peer.founded", "u64", "Founded", "Unix seconds; only shown")
+declare("peer.clock", "u64", "Stamp clock", "INTRO, PING")
+declare("peer.facts_digest", "x64", "Facts digest", "INTRO, PING: sum over all facts")
+declare("peer.check_time", "u32", "Check time", "ms between heartbeats")
+declare("peer.exchange_time", "u32", "Exchange time", "INTRO: ms between DELTAs")
+declare("peer.expiry", "u32", "Expiry factor", "INTRO: thousandths")
+declare("peer.heard", "u32", "Heard", "PING: ms since a packet of the receiver was accepted")
+declare("peer.code", "u8", "Code", "REFUSE: why", nil, REFUSALS)
+declare("peer.incarnation", "x32", "Incarnation", "process of an HMS")
+declare("peer.server", "x64", "Server", "an HMS")
+declare("peer.number", "u64", "Number", "FACTS: of the message; STORED: of that FACTS")
+declare("peer.result", "u8", "Result", "STORED: whether it is on disk", nil, STORED)
+declare("peer.revision", "u64", "Revision", "of the sender's or receiver's changes")
+declare("peer.fetch", "u32", "Fetch", "FETCH, PAGE: number of the FETCH")
+declare("peer.after.realm", "x32", "After realm", "FETCH, PAGE: rows above it")
+declare("peer.after.user", "x64", "After user", "FETCH, PAGE: rows above it")
+declare("peer.up_to.realm", "x32", "Up to realm", "PAGE: rows up to it")
+declare("peer.up_to.user", "x64", "Up to user", "PAGE: rows up to it")
+declare("peer.buckets", "bytes", "Buckets", "FETCH: bit map of the wanted buckets")
+declare("peer.digests", "bytes", "Digests", "BUCKETS: 8 bytes for each of the 4096")
+declare("peer.secret", "bytes", "Secret", "ADMIT: of the cluster; REALM: of the realm. Hosts' keys follow from it")
+declare("peer.seed", "bytes", "Seed", "ADMIT: of the cluster's Ed25519 key")
+declare("peer.tlv", "none", "TLV", "one TLV of a message between HMSs")
+declare("peer.tlv.critical", "bool", "Critical", "who does not know it drops the message", 0x80)
+declare("peer.tlv.type", "x8", "Type", "what the value is, without the critical bit", 0x7f, PEER_TLVS)
+declare("peer.tlv.length", "u16", "Length", "of the value")
+declare("peer.name", "text", "Name", "of an HMS, a realm or a user")
+declare("peer.reason", "text", "Reason", "REFUSE: for people")
+declare("peer.use", "u8", "Use", "who is to use an address", nil, USES)
+declare("peer.stamp", "u64", "Stamp", "of a fact or a registration")
+declare("peer.by", "x64", "By", "the HMS that decided or stamped")
+declare("peer.state", "u8", "State", "of a fact", nil, FACT_STATES)
+declare("peer.realm", "x32", "Realm", "realm id")
+declare("peer.epoch", "u8", "Key epoch", "of a realm's secret")
+declare("peer.user", "x64", "User", "user id")
+declare("peer.generation", "u64", "Generation", "of a user's key")
+declare("peer.previous", "u64", "Previous", "GENERATION: the one before")
+declare("peer.session", "x64", "Session", "of a row")
+declare("peer.instance", "x64", "Instance", "the installation of the host program")
+declare("peer.since", "u64", "Since", "registered since, Unix seconds")
+declare("peer.content_version", "u32", "Content version", "of a row")
+declare("peer.sequence", "u64", "Sequence", "highest that the home had accepted")
+declare("peer.status", "u8", "Status", "of a row", nil, STATUSES)
+declare("peer.home_age", "u32", "Age", "HOME: ms")
+declare("peer.ending", "u8", "Ending", "GONE: why", nil, ENDINGS)
+declare("peer.forgotten", "u32", "Forgotten in", "GONE: ms")
+declare("peer.rows", "u32", "Rows", "ROOT: of the home")
+declare("peer.root", "x64", "Root digest", "ROOT: sum over the home's rows")
+declare("peer.family", "u8", "Family", "4 or 6; 0 none")
+declare("peer.ipv4", "ipv4", "Address", "of an HMS, or of a row")
+declare("peer.ipv6", "ipv6", "Address", "of an HMS, or of a row")
+declare("peer.port", "u16", "Port", "of an HMS, or of a row")
+
 -- Found out, not read.
 declare("verdict", "text", "Verdict", "whether a receiver with these keys believes it; only with keys, of HINT and ANNOUNCE always")
 declare("response_to", "frame", "Request in", "the last request before it that this answers", nil, frametype.REQUEST)
@@ -335,6 +459,10 @@ remark("replayed", severity.WARN, groups.SEQUENCE, "its sequence was seen before
 remark("out_of_window", severity.WARN, groups.SEQUENCE, "its sequence is 64 or more behind the highest")
 remark("retransmission", severity.NOTE, groups.SEQUENCE, "the same bytes were sent before")
 remark("heartbeat_gap", severity.WARN, groups.SEQUENCE, "no heartbeat for two check times or more")
+remark("acknowledged", severity.NOTE, groups.SEQUENCE, "packets of the other side arrived")
+remark("lost", severity.WARN, groups.SEQUENCE, "packets of the other side did not arrive")
+remark("sent_again", severity.NOTE, groups.SEQUENCE, "bytes of a stream that were sent before")
+remark("stream_gap", severity.WARN, groups.SEQUENCE, "bytes of a stream are not in the capture")
 remark("refused", severity.WARN, groups.RESPONSE_CODE, "an HMS says no")
 remark("primary_conflict", severity.ERROR, groups.PROTOCOL, "two HMSs claim to be primary at the same time")
 -- Never about a datagram: about this file and its keys.
@@ -1324,9 +1452,304 @@ local function between_hmss(walk, tag)
   walk:bytes("tag", tag)
 end
 
+------------------------------------------------------------------------------------------------------------------------
+-- Opened copies (11.3): the frames of a packet (9.4) and whole messages (10.2, 10.7)
+------------------------------------------------------------------------------------------------------------------------
+
+local opened_packet, opened_message
+do
+
+-- Of the frame that is next, as far as it says.
+local function frame_length(walk, code)
+  local function at(offset, size)
+    if offset + size <= walk:left() then
+      return number(walk.s, walk.at + offset, size)
+    end
+  end
+  local function with(fixed, offset, size, each)
+    local count = at(offset, size)
+    return count and fixed + count * (each or 1)
+  end
+  if code == 0 then
+    local length = 1
+    while at(length, 1) == 0 do
+      length = length + 1
+    end
+    return length
+  elseif code == 1 then
+    return 1
+  elseif code == 2 then
+    return with(16, 11, 1, 8)
+  elseif code == 3 then
+    return with(10, 8, 2)
+  elseif code == 4 then
+    return 8
+  elseif code == 5 then
+    return with(4, 3, 1)
+  elseif code >= 0x80 then
+    return with(3, 1, 2)
+  end
+end
+
+local function frame(walk, code)
+  if code == 0 then
+    walk:bytes("frame.padding", walk:left())
+    return
+  end
+  walk:integer("frame.type")
+  if code == 2 then
+    walk:integer("frame.ack.largest", 6)
+    integers(walk, "frame.ack", "delay", "more", "first")
+    while walk:left() > 0 do
+      integers(walk, "frame.ack", "gap", "length")
+    end
+  elseif code == 3 then
+    walk:integer("frame.stream")
+    walk:integer("frame.offset", 6)
+    walk:bytes("frame.bytes", walk:integer("frame.length"))
+  elseif code == 4 then
+    walk:integer("frame.stream")
+    walk:integer("frame.limit", 6)
+  elseif code == 5 then
+    walk:integer("frame.close.code")
+    walk:text("frame.close.reason", walk:integer("frame.length", 1))
+  elseif code >= 0x80 then
+    walk:bytes("frame.bytes", walk:integer("frame.length"))
+  end
+end
+
+function opened_packet(walk)
+  local said = walk.all.said
+  said.number = walk:integer("data.number", 6)
+  said.session = walk:integer("session")
+  said.frames = walk:left() - TAG
+  local part = walk:part(said.frames)
+  while part:left() > 0 do
+    local code = byte(part.s, part.at + 1)
+    local length = math.min(frame_length(part, code) or part:left(), part:left())
+    local node = part:add("frame", part.at, length)
+    walk.all.nodes[node].note = FRAMES[code] or format("type 0x%02x", code)
+    part:part(length, node):run(frame, code)
+  end
+  walk:bytes("opened.mark", TAG)
+end
+
+-- Names of fields, each with its bytes.
+local MESSAGES = {
+  [0x01] = {
+    "peer.min_version", 1, "peer.max_version", 1, "peer.phase", 1, "reserved", 4, "peer.line", 8, "peer.age", 8,
+    "peer.joined", 8, "peer.founded", 8, "peer.clock", 8, "peer.facts_digest", 8, "peer.check_time", 4,
+    "peer.exchange_time", 4, "peer.expiry", 4,
+  },
+  [0x02] = {
+    "peer.phase", 1, "reserved", 2, "peer.heard", 4, "peer.clock", 8, "peer.facts_digest", 8,
+  },
+  [0x03] = {
+    "peer.code", 1, "peer.phase", 1, "reserved", 1, "peer.incarnation", 4, "peer.line", 8, "peer.age", 8,
+    "peer.joined", 8,
+  },
+  [0x04] = {
+    "reserved", 7, "peer.line", 8,
+  },
+  [0x05] = {
+    "reserved", 7, "peer.line", 8, "peer.age", 8, "peer.joined", 8, "peer.founded", 8,
+  },
+  [0x06] = {
+    "reserved", 7, "peer.secret", 32, "peer.seed", 32,
+  },
+  [0x07] = { flags = { "peer.flags.last" },
+    "reserved", 6, "peer.number", 8,
+  },
+  [0x08] = {
+    "peer.result", 1, "reserved", 6, "peer.number", 8,
+  },
+  [0x09] = {
+    "reserved", 7, "peer.revision", 8,
+  },
+  [0x0a] = {
+    "reserved", 7, "peer.revision", 8,
+  },
+  [0x0b] = {
+    "reserved", 3, "peer.incarnation", 4, "peer.server", 8,
+  },
+  [0x0c] = {
+    "reserved", 3, "peer.incarnation", 4, "peer.server", 8, "peer.fetch", 4, "peer.after.realm", 4,
+    "peer.after.user", 8, "peer.buckets", 512,
+  },
+  [0x0d] = {
+    "reserved", 7,
+  },
+  [0x0e] = {
+    "reserved", 7,
+  },
+  [0x0f] = {
+    "reserved", 7, "peer.revision", 8,
+  },
+  [0x20] = { flags = { "peer.flags.resumed" },
+    "reserved", 6, "peer.revision", 8,
+  },
+  [0x21] = { flags = { "peer.flags.at_once", "peer.flags.all" },
+    "reserved", 6, "peer.revision", 8,
+  },
+  [0x30] = {
+    "reserved", 3, "peer.incarnation", 4, "peer.server", 8, "peer.digests", 32768,
+  },
+  [0x31] = { flags = { "peer.flags.last" },
+    "reserved", 2, "peer.fetch", 4, "peer.after.realm", 4, "peer.after.user", 8, "peer.up_to.realm", 4,
+    "peer.up_to.user", 8,
+  },
+}
+local VALUES = {
+  [0x04] = {
+    "peer.line", 8,
+  },
+  [0x05] = {
+    "peer.server", 8, "peer.incarnation", 4, "peer.phase", 1, "peer.line", 8, "peer.joined", 8,
+  },
+  [0x10] = { behind = "name",
+    "peer.server", 8, "peer.stamp", 8, "peer.by", 8, "peer.state", 1,
+  },
+  [0x11] = { behind = "address",
+    "peer.stamp", 8, "peer.by", 8, "peer.state", 1, "peer.server", 8,
+  },
+  [0x12] = { behind = "name",
+    "peer.realm", 4, "peer.epoch", 1, "peer.stamp", 8, "peer.by", 8, "peer.state", 1, "peer.secret", 32,
+  },
+  [0x13] = { behind = "name",
+    "peer.realm", 4, "peer.user", 8, "peer.generation", 8, "peer.previous", 8,
+  },
+  [0x20] = {
+    "peer.server", 8, "peer.incarnation", 4, "peer.home_age", 4,
+  },
+  [0x22] = {
+    "peer.realm", 4, "peer.user", 8, "peer.generation", 8, "peer.stamp", 8, "peer.by", 8, "peer.session", 8,
+    "peer.ending", 1, "peer.sequence", 8, "peer.forgotten", 4,
+  },
+  [0x23] = {
+    "peer.server", 8, "peer.incarnation", 4, "peer.rows", 4, "peer.root", 8,
+  },
+}
+local ROW = {
+    "peer.realm", 4, "peer.user", 8, "peer.generation", 8, "peer.stamp", 8, "peer.by", 8, "peer.session", 8,
+    "peer.instance", 8, "peer.since", 8, "peer.epoch", 1, "peer.content_version", 4, "peer.sequence", 8,
+    "peer.status", 1, "peer.check_time", 4,
+}
+
+local function steps(walk, list)
+  for i = 1, #list, 2 do
+    local name, length = list[i], list[i + 1]
+    if fields[name].size then
+      walk:integer(name, length)
+    else
+      walk:bytes(name, length)
+    end
+  end
+end
+
+-- An address (2.4), or one byte 0.
+local function peer_address(walk)
+  local family = walk:integer("peer.family")
+  if family == 4 or family == 6 then
+    walk:bytes(family == 4 and "peer.ipv4" or "peer.ipv6", family == 4 and 4 or 16)
+    walk:integer("peer.port")
+  elseif family ~= 0 then
+    error(ENDS, 0)
+  end
+end
+
+local function value(walk, code)
+  local known = VALUES[code]
+  if code == 0x01 then
+    walk:text("peer.name")
+  elseif code == 0x02 then
+    walk:text("peer.reason")
+  elseif code == 0x03 then
+    walk:integer("peer.use")
+    peer_address(walk)
+  elseif code == 0x21 then
+    steps(walk, ROW)
+    peer_address(walk)
+    tlvs(walk, LISTED_CONTENT)
+  elseif known then
+    steps(walk, known)
+    if known.behind == "name" then
+      walk:text("peer.name")
+    elseif known.behind == "address" then
+      peer_address(walk)
+    end
+  else
+    walk:bytes("tlv.unknown", walk:left())
+  end
+end
+
+local function message(walk)
+  local code = walk:integer("peer.type")
+  local known = MESSAGES[code]
+  if not known then
+    error(ENDS, 0)
+  end
+  if known.flags then
+    walk:bits("peer.flags", known.flags)
+  end
+  steps(walk, known)
+  while walk:left() > 0 do
+    walk:need(3, "a TLV")
+    local at = walk.at
+    local kind, length = byte(walk.s, at + 1) % 0x80, number(walk.s, at + 1, 2)
+    local node = walk:add("peer.tlv", at, math.min(3 + length, walk:left()))
+    walk.all.nodes[node].note = PEER_TLVS[kind] or "unknown"
+    walk:part(3 + length, node):run(function(tlv)
+      tlv:need(1, "a TLV")
+      tlv:add("peer.tlv.critical", at, 1)
+      tlv:add("peer.tlv.type", at, 1)
+      tlv.at = tlv.at + 1
+      tlv:integer("peer.tlv.length")
+      value(tlv, kind)
+    end)
+  end
+end
+
+function opened_message(walk)
+  local said = walk.all.said
+  said.offset = walk:integer("opened.offset", 6)
+  said.session = walk:integer("session")
+  said.stream = walk:integer("opened.stream")
+  said.frames = walk:left() - TAG
+  said.peer = byte(walk.s, walk.at + 1)
+  local node = walk:add("peer", walk.at, said.frames)
+  walk.all.nodes[node].note = PEERS[said.peer] or "unknown"
+  walk:part(said.frames, node):run(message)
+  walk:bytes("opened.mark", TAG)
+end
+
+end
+
+local function is_opened(s)
+  local code = byte(s, 2)
+  return byte(s, 1) == 1 and (code == OPENED_PACKET or code == OPENED_MESSAGE) and #s >= 33 and sub(s, -TAG) == MARK
+end
+
+local function opened(walk)
+  local said = walk.all.said
+  -- What is wrong in it was wrong when a receiver judged it; a copy judges nothing.
+  walk.all.quiet = walk.all.quiet + 1
+  said.version = walk:integer("version")
+  said.code = walk:integer("type")
+  if said.code == OPENED_PACKET then
+    opened_packet(walk)
+  else
+    opened_message(walk)
+  end
+end
+
 -- Everything that the bytes of a datagram say. `whole`: the capture has all of them.
 local function read(s, whole)
   local walk = new_walk(s)
+  if is_opened(s) then
+    walk:run(opened)
+    walk.all.said.between_hmss = true
+    return walk.all
+  end
   if whole and (#s < DATAGRAM_MIN or #s > DATAGRAM_MAX) then
     walk:fault(format("%s, %d to %d can be", plural(#s, "byte"), DATAGRAM_MIN, DATAGRAM_MAX), #s, "length")
   end
@@ -1873,6 +2296,9 @@ end
 
 -- A verdict and why, or nothing where nothing can be said.
 local function verdict(s, said, destination)
+  if said.code == OPENED_PACKET or said.code == OPENED_MESSAGE then
+    return said.between_hmss and "unchecked" or nil, "of a copy that hms-dissect opened: nothing in it proves who sent it"
+  end
   if said.between_hmss then
     if keys.any then
       return link_verdict(s, said)
@@ -2279,6 +2705,14 @@ words[DATA] = function(said)
   return format("packet %s to session %s, %s encrypted", decimal(said.number), hex(said.session),
     plural(said.frames, "byte"))
 end
+words[OPENED_PACKET] = function(said)
+  return format("packet %s to session %s, %s opened", decimal(said.number), hex(said.session),
+    plural(said.frames, "byte"))
+end
+words[OPENED_MESSAGE] = function(said)
+  return format("%s, %s, %s %s, to session %s", PEERS[said.peer] or "message of unknown type",
+    plural(said.frames, "byte"), STREAMS[said.stream] or "bulk", decimal(said.offset), hex(said.session))
+end
 words[RESET] = function(said)
   return format("HMS %s does not know session %s (packet %s)", hex(said.server), hex(said.session),
     decimal(said.number))
@@ -2460,6 +2894,9 @@ local STUN = "\33\18\164\66"
 
 local function looks_like_hms(tvb)
   local length = tvb:reported_len()
+  if length >= 33 and tvb:len() == length and sub(tvb:raw(length - TAG, TAG), 1) == MARK and is_opened(tvb:raw()) then
+    return true
+  end
   if length < DATAGRAM_MIN or length > DATAGRAM_MAX or tvb:len() < 8 then
     return false
   end

@@ -18,6 +18,8 @@ Examples:
   hms dissect hms.pcap --follow anna          the life of one host
   hms dissect hms.pcap --stats                loss, round-trip times, heartbeats
   hms dissect hms.pcap --keys /var/lib/hms/server --verdict wrong-tag -v
+  hms dissect hms.pcap --keylog keys.log -v   what HMSs say to each other
+  hms dissect hms.pcap --keylog keys.log --open opened.pcapng >/dev/null
   tcpdump -U -w - udp port 6710 | hms dissect -
 
 Data goes to stdout, errors to stderr. Exit codes: 0 all was read, 1 the capture or a key file could not be read to its
@@ -39,12 +41,21 @@ pub(crate) struct Args {
     /// Counts, loss, round-trip times, heartbeats, verdicts of the whole capture
     #[arg(long, conflicts_with_all = ["verbose", "follow"])]
     pub(crate) stats: bool,
-    /// The ladder of one host's life: a user's name or id, or a session id
+    /// The ladder of one host's life, or of a link between HMSs: a user's name or id, or a session id
     #[arg(long, value_name = "USER|SESSION", conflicts_with_all = ["verbose", "json"])]
     pub(crate) follow: Option<String>,
     /// Secrets of an HMS (its state directory, or secrets.json in it), or a file of join tokens; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Vec<PathBuf>,
+    /// The key log of an HMS (`hms serve --keylog FILE`): opens what HMSs say to each other; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Vec<PathBuf>,
+    /// Write a copy in which what HMSs said to each other can be read, for Wireshark; nobody else should get it
+    #[arg(long, value_name = "OUT.pcapng")]
+    pub(crate) open: Option<PathBuf>,
+    /// Let --open overwrite a file
+    #[arg(long, requires = "open")]
+    pub(crate) force: bool,
     /// UDP ports of the HMSs
     #[arg(long = "port", value_name = "PORT", default_values_t = [PORT])]
     pub(crate) ports: Vec<u16>,
@@ -57,7 +68,7 @@ pub(crate) struct Args {
     /// Only from or to this address
     #[arg(long, value_name = "IP[:PORT]", value_parser = end)]
     pub(crate) address: Option<End>,
-    /// Only these verdicts (needs --keys): valid, unauthenticated, wrong-tag, wrong-checksum, unknown-key, revoked,
+    /// Only these verdicts (needs --keys or --keylog): valid, unauthenticated, wrong-tag, wrong-checksum, unknown-key, revoked,
     /// replayed, out-of-window, unchecked
     #[arg(long = "verdict", value_name = "VERDICT", value_delimiter = ',', value_parser = verdict)]
     pub(crate) verdicts: Vec<Verdict>,
@@ -130,7 +141,11 @@ impl Who {
     }
 
     pub(crate) fn is_user_or_session(&self, datagram: &Datagram) -> bool {
+        let ends = datagram.opened.iter().flat_map(|opened| opened.ends);
         self.is_user(datagram)
+            // Both directions of an opened link, by either session.
+            || ends.map(|end| end.session).any(|session| Some(session) == self.id)
+            || datagram.link_sessions().any(|session| Some(session) == self.id)
             || (self.id.is_some() && datagram.session().map(|session| session.0) == self.id)
     }
 }

@@ -9,6 +9,8 @@ use hms::wire::{Header, Kind, Unverified, WireError, inspect};
 use crate::expert::Expert;
 use crate::fields::names;
 use crate::link::Layer;
+use crate::links::Opened;
+use crate::opened;
 use crate::tree::plural;
 use crate::verify::Finding;
 
@@ -79,6 +81,8 @@ pub(crate) struct Datagram {
     pub(crate) foreign: bool,
     pub(crate) malformed: Option<Malformed>,
     pub(crate) finding: Option<Finding>,
+    /// Its frames, of a DATA that was opened.
+    pub(crate) opened: Option<Opened>,
     pub(crate) related: Related,
     pub(crate) experts: Vec<Expert>,
     /// The user's name, if it was ever said.
@@ -98,6 +102,7 @@ impl Datagram {
             foreign,
             malformed,
             finding: None,
+            opened: None,
             related: Related::default(),
             experts: Vec::new(),
             name: None,
@@ -141,6 +146,28 @@ impl Datagram {
         self.header().map(|header| header.session).filter(|session| session.0 != 0)
     }
 
+    /// The sessions that a datagram between HMSs names.
+    pub(crate) fn link_sessions(&self) -> impl Iterator<Item = u64> {
+        let number = |at: usize| Some(u64::from_be_bytes(*self.captured.bytes.get(at..)?.first_chunk()?));
+        let (one, two) = match (self.family, self.code()) {
+            (Family::Link, Some(0x20)) => (number(48), None),
+            (Family::Link, Some(0x21)) => (number(16), None),
+            (Family::Link, Some(0x22)) => (number(16), number(48)),
+            (Family::Link, _) => (number(8), None),
+            _ => (None, None),
+        };
+        one.into_iter().chain(two)
+    }
+
+    /// Whether a host sent it, or the HMS that began a link.
+    pub(crate) fn goes_right(&self) -> bool {
+        match (&self.opened, self.family, self.code()) {
+            (Some(opened), ..) => opened.from_initiator,
+            (None, Family::Link, code) => code == Some(0x20),
+            _ => self.is_request(),
+        }
+    }
+
     /// Whether a host sent it.
     pub(crate) fn is_request(&self) -> bool {
         self.header()
@@ -151,6 +178,7 @@ impl Datagram {
 fn family(bytes: &[u8]) -> Family {
     match bytes {
         [1, 0x20..=0x24, ..] => Family::Link,
+        _ if opened::is(bytes) => Family::Link,
         _ => Unverified::parse_any_version(bytes)
             .map_or(Family::Nothing, |(_, this)| Family::Host(*this.header())),
     }
@@ -158,6 +186,7 @@ fn family(bytes: &[u8]) -> Family {
 
 fn malformed(family: &Family, bytes: &[u8]) -> Option<Malformed> {
     match family {
+        Family::Link if opened::is(bytes) => None,
         Family::Link => link::check(bytes).err().map(|reason| in_link(reason, bytes)),
         Family::Nothing => inspect::message(bytes).err().map(Malformed::from),
         Family::Host(header) => inspect::message(bytes).err().map(Malformed::from).or_else(|| {

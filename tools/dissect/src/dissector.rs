@@ -7,6 +7,7 @@ use crate::expert::{self, Expert};
 use crate::fields::{self, names};
 use crate::ip::{self, Fragments, Incomplete, Read, Udp};
 use crate::link::{self, Carried};
+use crate::links::Links;
 use crate::recognise::{self, Protocol};
 use crate::table::Table;
 use crate::tree::{Tree, Value, plural};
@@ -60,6 +61,11 @@ impl Dissector {
     /// Whether keys were given.
     pub(crate) fn verifies(&self) -> bool {
         self.keys.any()
+    }
+
+    /// Links that were opened.
+    pub(crate) const fn links(&self) -> &Links {
+        &self.keys.links
     }
 
     pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Outcome {
@@ -122,8 +128,17 @@ impl Dissector {
     fn verify(&mut self, datagram: &mut Datagram) {
         let bytes = &datagram.captured.bytes;
         datagram.finding = match datagram.family {
+            // DATA and RESET of another version share nothing else with this one: nobody can judge them.
+            Family::Host(_) if matches!(bytes.as_slice(), [_, 0x23 | 0x24, ..]) => None,
             Family::Host(_) => self.keys.datagram(bytes, datagram.captured.destination),
-            Family::Link => self.keys.between_hmss(bytes),
+            Family::Link => {
+                let (finding, opened) = self.keys.between_hmss(&datagram.captured);
+                if let Some((opened, experts)) = opened {
+                    datagram.opened = Some(opened);
+                    datagram.experts.extend(experts);
+                }
+                finding
+            }
             Family::Nothing => None,
         };
         datagram.experts.extend(datagram.finding.as_ref().and_then(|finding| finding.expert()));
@@ -180,7 +195,10 @@ pub(crate) fn tree(datagram: &Datagram) -> Tree {
     if datagram.foreign {
         return Tree::default();
     }
-    let mut tree = fields::walk(&datagram.captured.bytes, datagram.captured.is_whole());
+    let mut tree = match &datagram.opened {
+        Some(opened) => fields::walk_opened(opened),
+        None => fields::walk(&datagram.captured.bytes, datagram.captured.is_whole()),
+    };
     if let Some(finding) = &datagram.finding {
         tree.found(names::VERDICT, Value::Text(finding.verdict.name().to_owned()));
     }

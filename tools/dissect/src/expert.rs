@@ -49,6 +49,10 @@ remarks! {
     OUT_OF_WINDOW "hms.expert.out_of_window" Warn "sequence" "its sequence is 64 or more behind the highest";
     RETRANSMISSION "hms.expert.retransmission" Note "sequence" "the same bytes were sent before";
     HEARTBEAT_GAP "hms.expert.heartbeat_gap" Warn "sequence" "no heartbeat for two check times or more";
+    ACKNOWLEDGED "hms.expert.acknowledged" Note "sequence" "packets of the other side arrived";
+    LOST "hms.expert.lost" Warn "sequence" "packets of the other side did not arrive";
+    SENT_AGAIN "hms.expert.sent_again" Note "sequence" "bytes of a stream that were sent before";
+    STREAM_GAP "hms.expert.stream_gap" Warn "sequence" "bytes of a stream are not in the capture";
     REFUSED "hms.expert.refused" Warn "response" "an HMS says no";
     PRIMARY_CONFLICT "hms.expert.primary_conflict" Error "protocol" "two HMSs claim to be primary at the same time";
 }

@@ -1,7 +1,7 @@
 //! `hms-dissect`: reads packet captures and tells what HMSs and hosts said, and whether it could be believed.
 //!
 //! `capture` gives frames, `link` and `ip` take the layers off, `recognise` says what is ours; `datagram` asks the
-//! library's parsers, `verify` its keys, `table` what was seen before; `fields` walks the bytes, `show` prints.
+//! library's parsers, `verify` its keys, `links` opens what HMSs say to each other and `opened` writes it down, `table` what was seen before; `fields` walks the bytes, `show` prints.
 
 mod args;
 mod bounded;
@@ -12,6 +12,8 @@ mod expert;
 mod fields;
 mod ip;
 mod link;
+mod links;
+mod opened;
 mod recognise;
 mod run;
 mod show;

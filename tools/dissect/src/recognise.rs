@@ -3,6 +3,8 @@
 use hms::limits::{DATAGRAM_MAX, DATAGRAM_MIN};
 use hms::wire::{Kind, flag};
 
+use crate::opened;
+
 /// What a UDP datagram is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -26,9 +28,18 @@ pub(crate) fn protocol(bytes: &[u8], length: usize, on_port: bool) -> Protocol {
     }
 }
 
+/// What stands in STUN in place of the realm id: answers of STUN begin like INIT and HEARTBEAT.
+const STUN: [u8; 4] = 0x2112_a442_u32.to_be_bytes();
+
 /// On other ports the head has to be without a fault.
 fn looks_like_hms(bytes: &[u8], length: usize) -> bool {
     let &[1, code, flags, ..] = bytes else { return false };
+    if bytes.get(4..8) == Some(&STUN) {
+        return false;
+    }
+    if opened::is(bytes) {
+        return true;
+    }
     (DATAGRAM_MIN..=DATAGRAM_MAX).contains(&length) && flags_fit(code, flags)
 }
 

@@ -6,6 +6,7 @@ use crate::args::{Args, Filter, Who};
 use crate::capture::{self, Reader};
 use crate::datagram::Datagram;
 use crate::dissector::{Dissector, Outcome, tree};
+use crate::opened::Copy;
 use crate::show::{follow::Ladder, json, line, stats::Stats, table, verbose};
 use crate::verify::Keys;
 
@@ -41,13 +42,21 @@ fn start(args: &Args, out: &mut impl Write) -> io::Result<Option<String>> {
         return Ok(None);
     }
     let mut keys = Keys::default();
-    if let Err(failure) = args.keys.iter().try_for_each(|path| keys.read(path)) {
+    if let Err(failure) = args
+        .keys
+        .iter()
+        .try_for_each(|path| keys.read(path))
+        .and_then(|()| args.keylog.iter().try_for_each(|path| keys.key_log(path)))
+    {
         return Ok(Some(failure));
     }
     if !args.verdicts.is_empty() && !keys.any() {
-        return Ok(Some("--verdict needs --keys: without keys nothing is verified".into()));
+        return Ok(Some("--verdict needs --keys or --keylog: without keys nothing is verified".into()));
     }
     let path = args.file.as_deref().unwrap_or("-");
+    if args.open.is_some() && !keys.any() {
+        return Ok(Some("--open needs --keylog or --keys: without keys nothing is opened".into()));
+    }
     match capture::open(path) {
         Ok(from) => read(args, keys, path, from, out),
         Err(error) => {
@@ -74,6 +83,10 @@ fn read(
         (_, _, _, true) => Show::Trees,
         _ => Show::Lines,
     };
+    let mut copy = match args.open.as_deref().map(|out| Copy::create(out, args.force)).transpose() {
+        Ok(copy) => copy,
+        Err(failure) => return Ok(Some(failure)),
+    };
     let mut notes = 0;
     let failure = loop {
         // What was found is shown before the next packet is waited for.
@@ -85,6 +98,11 @@ fn read(
             Ok(None) => break None,
             Err(error) => break Some(format!("{path}: {error}")),
         };
+        if let (Outcome::Datagram(datagram), Some(copy)) = (&outcome, &mut copy)
+            && let Err(failure) = copy.datagram(datagram)
+        {
+            break Some(failure);
+        }
         match outcome {
             Outcome::Datagram(datagram) if filter.passes(&datagram) => show.datagram(&datagram, out)?,
             Outcome::Note(note) => tell(&mut notes, path, &note),
@@ -101,6 +119,7 @@ fn read(
         eprintln!("hms-dissect: {path}: {} more packets like these", notes - NOTES_MAX);
     }
     show.end(&dissector, args, out)?;
+    let failure = failure.or_else(|| copy.and_then(|copy| copy.end().err()));
     Ok(failure)
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) value: Value,
     /// Offset in the datagram and length; nothing if it was found out and not read.
     pub(crate) at: Option<(usize, usize)>,
+    /// The offset is one in this message, of those that are whole with the datagram.
+    pub(crate) message: Option<usize>,
     /// The node that it belongs to.
     pub(crate) parent: Option<usize>,
     /// What is said beside the value.
@@ -88,7 +90,7 @@ impl Tree {
 
     /// Adds a field that stands in no byte.
     pub(crate) fn found(&mut self, field: &'static Field, value: Value) {
-        self.push(Node { field, value, at: None, parent: None, note: None });
+        self.push(Node { field, value, at: None, message: None, parent: None, note: None });
     }
 
     /// How deep a node lies.
@@ -145,7 +147,7 @@ impl<'a, 't> Walk<'a, 't> {
 
     fn add(&mut self, field: &'static Field, value: Value, length: usize) {
         let at = Some((self.at - length, length));
-        self.tree.push(Node { field, value, at, parent: self.parent, note: None });
+        self.tree.push(Node { field, value, at, message: None, parent: self.parent, note: None });
     }
 
     /// An integer of so many bytes.
@@ -178,7 +180,14 @@ impl<'a, 't> Walk<'a, 't> {
         for bit in bits {
             let at = Some((self.at - 1, 1));
             let set = Value::Bool(value & bit.mask != 0);
-            self.tree.push(Node { field: bit, value: set, at, parent: Some(parent), note: None });
+            self.tree.push(Node {
+                field: bit,
+                value: set,
+                at,
+                message: None,
+                parent: Some(parent),
+                note: None,
+            });
         }
         Some(value)
     }
@@ -188,7 +197,14 @@ impl<'a, 't> Walk<'a, 't> {
         let byte = *self.peek(1)?.first()? & field.mask;
         let value =
             if field.kind == Type::Bool { Value::Bool(byte != 0) } else { Value::Uint(u64::from(byte)) };
-        self.tree.push(Node { field, value, at: Some((self.at, 1)), parent: self.parent, note: None });
+        self.tree.push(Node {
+            field,
+            value,
+            at: Some((self.at, 1)),
+            message: None,
+            parent: self.parent,
+            note: None,
+        });
         Some(byte)
     }
 
@@ -241,7 +257,14 @@ impl<'a, 't> Walk<'a, 't> {
     ) {
         let length = length.min(self.left());
         let at = Some((self.at, length));
-        let node = self.tree.push(Node { field, value: Value::None, at, parent: self.parent, note: None });
+        let node = self.tree.push(Node {
+            field,
+            value: Value::None,
+            at,
+            message: None,
+            parent: self.parent,
+            note: None,
+        });
         let end = self.at + length;
         let mut part = Walk { bytes: self.bytes, at: self.at, end, parent: Some(node), tree: self.tree };
         let note = walk(&mut part);

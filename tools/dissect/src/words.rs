@@ -9,6 +9,7 @@ use hms::wire::{
 
 use crate::datagram::{Datagram, Family};
 use crate::expert::{self, Expert};
+use crate::opened;
 use crate::table::Table;
 use crate::tree::{hex, plural};
 
@@ -41,6 +42,9 @@ fn sentence(datagram: &Datagram, table: &Table) -> (String, bool) {
             format!("malformed: {} at byte {}; a receiver drops it", malformed.what, malformed.at),
             false,
         );
+    }
+    if let Some(opened) = &datagram.opened {
+        return (opened.words.clone(), false);
     }
     if datagram.family == Family::Link {
         return (link(&captured.bytes), false);
@@ -301,7 +305,7 @@ fn link(bytes: &[u8]) -> String {
         u64::from_be_bytes(bytes.unwrap_or_default())
     };
     let low48 = |at: usize| number(at) & 0xffff_ffff_ffff;
-    match bytes.get(1) {
+    match bytes.get(1).copied() {
         Some(0x20) => {
             let cookie = if number(96) | number(104) == 0 { "" } else { ", echoes a cookie" };
             let target = if number(88) == 0 { "anybody".to_owned() } else { format!("{:016x}", number(88)) };
@@ -312,6 +316,7 @@ fn link(bytes: &[u8]) -> String {
         Some(0x24) => {
             format!("HMS {:016x} does not know session {:016x} (packet {})", number(16), number(8), low48(24))
         }
+        Some(opened::PACKET | opened::MESSAGE) => opened::words(bytes),
         _ => {
             let frames = bytes.len().saturating_sub(32);
             format!("packet {} to session {:016x}, {} encrypted", low48(0), number(8), plural(frames, "byte"))

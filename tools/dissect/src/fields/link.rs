@@ -1,9 +1,8 @@
-//! Between HMSs (9.1, 9.4): what can be read without opening a packet.
-//!
-//! Frames stand encrypted behind the header of DATA. Whoever opens them walks them from [`data`] on.
+//! Between HMSs (9.1, 9.4). Frames stand encrypted behind the header of DATA, unless it was opened.
 
-use super::TAG;
 use super::names::{self as n, Field};
+use super::{TAG, frames, peer};
+use crate::opened;
 use crate::tree::Walk;
 
 pub(super) fn walk(walk: &mut Walk<'_, '_>, code: u8, tag: usize) -> Option<()> {
@@ -14,6 +13,8 @@ pub(super) fn walk(walk: &mut Walk<'_, '_>, code: u8, tag: usize) -> Option<()> 
     }
     match code {
         0x23 => return data(walk, tag),
+        opened::PACKET => return packet(walk, n::OPENED_MARK),
+        opened::MESSAGE => return message(walk),
         0x24 => reset(walk)?,
         _ => {
             walk.uints(&[n::FLAGS, n::EPOCH, n::REALM, n::KEY_ID, n::SESSION, n::ATTEMPT])?;
@@ -74,4 +75,23 @@ fn data(walk: &mut Walk<'_, '_>, tag: usize) -> Option<()> {
     let tag = if walk.left() < TAG { 0 } else { tag };
     walk.until_last(tag).bytes_left(n::DATA_FRAMES);
     walk.bytes(n::TAG, tag).map(|_| ())
+}
+
+/// A packet whose frames can be read; behind them its tag or what stands in its place.
+pub(super) fn packet(walk: &mut Walk<'_, '_>, behind: &'static Field) -> Option<()> {
+    walk.uint_of(n::DATA_NUMBER, 6)?;
+    walk.uint(n::SESSION)?;
+    let mut part = walk.until_last(TAG);
+    frames::walk(&mut part);
+    part.undecoded();
+    walk.bytes(behind, TAG).map(|_| ())
+}
+
+/// A message of an opened copy.
+fn message(walk: &mut Walk<'_, '_>) -> Option<()> {
+    walk.uint_of(n::OPENED_OFFSET, 6)?;
+    walk.uints(&[n::SESSION, n::OPENED_STREAM])?;
+    let length = walk.left().saturating_sub(TAG);
+    walk.sub(n::MESSAGE, length, peer::message);
+    walk.bytes(n::OPENED_MARK, TAG).map(|_| ())
 }

@@ -7,12 +7,16 @@ mod address;
 mod answers;
 mod content;
 mod directory;
+mod frames;
 mod header;
 mod link;
 pub(crate) mod names;
+mod peer;
 mod requests;
 mod tlv;
 
+use crate::links::Opened;
+use crate::opened;
 use crate::tree::{Tree, Walk};
 
 /// Bytes of a tag or checksum.
@@ -23,11 +27,27 @@ pub(crate) fn walk(bytes: &[u8], whole: bool) -> Tree {
     let mut tree = Tree::default();
     let mut walk = Walk::new(bytes, &mut tree);
     let tag = if whole { TAG } else { 0 };
-    match bytes.get(1) {
-        Some(code @ 0x20..=0x24) => link::walk(&mut walk, *code, tag),
+    match bytes.get(1).copied() {
+        Some(code) if matches!(code, 0x20..=0x24) || opened::is(bytes) => link::walk(&mut walk, code, tag),
         _ => header::walk(&mut walk, tag),
     };
     // What no walk took: it ended early.
     walk.undecoded();
+    tree
+}
+
+/// The fields of a DATA that was opened, and of the messages that are whole with it.
+pub(crate) fn walk_opened(packet: &Opened) -> Tree {
+    let mut tree = Tree::default();
+    let mut walk = Walk::new(&packet.bytes, &mut tree);
+    let _ = walk.uints(&[names::VERSION, names::TYPE]);
+    let _ = link::packet(&mut walk, names::TAG);
+    walk.undecoded();
+    for (index, message) in packet.messages.iter().enumerate() {
+        let before = tree.nodes.len();
+        let mut walk = Walk::new(&message.bytes, &mut tree);
+        walk.sub(names::MESSAGE, message.bytes.len(), peer::message);
+        tree.nodes.iter_mut().skip(before).for_each(|node| node.message = Some(index));
+    }
     tree
 }

@@ -2,10 +2,13 @@
 //!
 //! `hms-dissect --fields` prints this table.
 
+use hms::wire::peer::{AddressUse, PeerKind, Phase, RefuseCode};
 use hms::wire::{
     AnnounceEvent, GoneReason, GrantReason, HintCode, HostState, Kind, PageKind, RejectCode, Transport,
     UpdateMode,
 };
+
+use crate::opened;
 
 /// What a field's value is, as Wireshark names it, with the base in which an integer is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +118,15 @@ fn types() -> Vec<(u64, &'static str)> {
 }
 
 /// The types of datagrams between HMSs.
-pub(crate) const LINK_TYPES: [(u8, &str); 5] =
-    [(0x20, "HELLO"), (0x21, "COOKIE"), (0x22, "WELCOME"), (0x23, "DATA"), (0x24, "RESET")];
+pub(crate) const LINK_TYPES: [(u8, &str); 7] = [
+    (0x20, "HELLO"),
+    (0x21, "COOKIE"),
+    (0x22, "WELCOME"),
+    (0x23, "DATA"),
+    (0x24, "RESET"),
+    (opened::PACKET, "OPENED-PACKET"),
+    (opened::MESSAGE, "OPENED-MESSAGE"),
+];
 
 fn tlvs() -> Vec<(u64, &'static str)> {
     hms::wire::inspect::TLVS.iter().map(|(code, name)| (u64::from(*code), *name)).collect()
@@ -132,6 +142,72 @@ fn pulls() -> Vec<(u64, &'static str)> {
 
 fn patterns() -> Vec<(u64, &'static str)> {
     vec![(1, "user name"), (2, "prefix")]
+}
+
+fn streams() -> Vec<(u64, &'static str)> {
+    vec![(0, "control"), (1, "deltas"), (2, "bulk")]
+}
+
+fn frames() -> Vec<(u64, &'static str)> {
+    let known = [(0, "PADDING"), (1, "PING"), (2, "ACK"), (3, "MESSAGE"), (4, "CREDIT"), (5, "CLOSE")];
+    known.to_vec()
+}
+
+const CLOSES: [(u64, &str); 11] = [
+    (0, "done"),
+    (1, "replaced by another link"),
+    (2, "malformed"),
+    (3, "beyond the credit"),
+    (4, "ACK of what was not sent"),
+    (5, "numbers, offsets or tags used up"),
+    (6, "message too long"),
+    (7, "refused"),
+    (8, "silent"),
+    (0x100, "stopping"),
+    (0x101, "malformed message"),
+];
+
+fn closes() -> Vec<(u64, &'static str)> {
+    CLOSES.to_vec()
+}
+
+/// What a CLOSE code means.
+pub(crate) fn close_name(code: u16) -> Option<&'static str> {
+    CLOSES.iter().find(|(known, _)| *known == u64::from(code)).map(|(_, name)| *name)
+}
+
+fn results() -> Vec<(u64, &'static str)> {
+    vec![(0, "not on disk"), (1, "on disk")]
+}
+
+fn states() -> Vec<(u64, &'static str)> {
+    vec![(1, "there"), (2, "removed")]
+}
+
+fn statuses() -> Vec<(u64, &'static str)> {
+    vec![(1, "up"), (2, "late")]
+}
+
+fn endings() -> Vec<(u64, &'static str)> {
+    vec![(1, "leave"), (2, "expiry")]
+}
+
+fn peer_tlvs() -> Vec<(u64, &'static str)> {
+    vec![
+        (0x01, "NAME"),
+        (0x02, "REASON"),
+        (0x03, "OWN-ADDRESS"),
+        (0x04, "LEFT-LINE"),
+        (0x05, "NEIGHBOUR"),
+        (0x10, "MEMBER"),
+        (0x11, "ADDRESS"),
+        (0x12, "REALM"),
+        (0x13, "GENERATION"),
+        (0x20, "HOME"),
+        (0x21, "ROW"),
+        (0x22, "GONE"),
+        (0x23, "ROOT"),
+    ]
 }
 
 macro_rules! fields {
@@ -328,6 +404,94 @@ fields! {
     RESET_NUMBER "hms.reset.number" Uint64 "Number" "RESET: of the DATA that nobody knows (6 bytes)";
     DATA_NUMBER "hms.data.number" Uint64 "Packet number" "DATA: one rising count for each direction (6 bytes)";
     DATA_FRAMES "hms.data.frames" Bytes "Frames" "DATA: encrypted";
+
+    // Opened (9.4); the datagrams of an opened copy (11.3).
+    OPENED_MARK "hms.opened.mark" Bytes "Mark" "of an opened copy, in place of a tag: proves nothing";
+    OPENED_STREAM "hms.opened.stream" Uint8 "Stream" "on which the message came" {streams};
+    OPENED_OFFSET "hms.opened.offset" Uint64 "Offset" "of the message in its stream (6 bytes)";
+    FRAME "hms.frame" None "Frame" "one frame of an opened packet";
+    FRAME_TYPE "hms.frame.type" Uint8Hex "Type" "what the frame is (9.4)" {frames};
+    FRAME_PADDING "hms.frame.padding" Bytes "Padding" "frames of one byte each";
+    FRAME_ACK_LARGEST "hms.frame.ack.largest" Uint64 "Largest" "ACK: highest number that arrived (6 bytes)";
+    FRAME_ACK_DELAY "hms.frame.ack.delay" Uint32 "Delay" "ACK: µs from its arrival to the ACK";
+    FRAME_ACK_MORE "hms.frame.ack.more" Uint8 "More" "ACK: pairs of gap and length that follow";
+    FRAME_ACK_FIRST "hms.frame.ack.first" Uint32 "First" "ACK: so many below the largest arrived too";
+    FRAME_ACK_GAP "hms.frame.ack.gap" Uint32 "Gap" "ACK: one less than the numbers that did not arrive";
+    FRAME_ACK_LENGTH "hms.frame.ack.length" Uint32 "Length" "ACK: one less than the numbers below that arrived";
+    FRAME_STREAM "hms.frame.stream" Uint8 "Stream" "MESSAGE, CREDIT: which" {streams};
+    FRAME_OFFSET "hms.frame.offset" Uint64 "Offset" "MESSAGE: of its first byte in the stream (6 bytes)";
+    FRAME_LIMIT "hms.frame.limit" Uint64 "Limit" "CREDIT: the first byte that may not be sent (6 bytes)";
+    FRAME_LENGTH "hms.frame.length" Uint16 "Length" "MESSAGE, extensions: of the bytes; CLOSE: of the reason (1 byte)";
+    FRAME_BYTES "hms.frame.bytes" Bytes "Bytes" "MESSAGE: of the stream; extensions: unknown";
+    FRAME_CLOSE_CODE "hms.frame.close.code" Uint16 "Code" "CLOSE: why the link ends (9.8)" {closes};
+    FRAME_CLOSE_REASON "hms.frame.close.reason" Text "Reason" "CLOSE: for people";
+
+    // Messages between HMSs (10.2, 10.7).
+    MESSAGE "hms.peer" None "Message" "a message between HMSs, whole; its bytes are counted from its own first on";
+    PEER_TYPE "hms.peer.type" Uint8Hex "Type" "what the message is (10.2)" {values!(PeerKind)};
+    PEER_FLAGS "hms.peer.flags" Uint8Hex "Flags" "FACTS, BEGIN, DELTA, PAGE: bits of the message";
+    PEER_LAST "hms.peer.flags.last" Bool "Last" "FACTS, PAGE: nothing follows" [0x01];
+    PEER_RESUMED "hms.peer.flags.resumed" Bool "Resumed" "BEGIN: goes on where the last link ended" [0x01];
+    PEER_AT_ONCE "hms.peer.flags.at_once" Bool "Confirm at once" "DELTA: CONFIRM is waited for" [0x01];
+    PEER_ALL "hms.peer.flags.all" Bool "All" "DELTA: nothing else waits; a ROOT for every home" [0x02];
+    PEER_MIN_VERSION "hms.peer.min_version" Uint8 "Lowest version" "INTRO: that the HMS speaks";
+    PEER_MAX_VERSION "hms.peer.max_version" Uint8 "Highest version" "INTRO: that the HMS speaks";
+    PEER_PHASE "hms.peer.phase" Uint8 "Phase" "what an HMS is doing" {values!(Phase)};
+    PEER_LINE "hms.peer.line" Uint64Hex "Line" "line id, 0 none";
+    PEER_AGE "hms.peer.age" Uint64 "Age" "of the line";
+    PEER_JOINED "hms.peer.joined" Uint64 "Joined at" "age of the line when the HMS joined";
+    PEER_FOUNDED "hms.peer.founded" Uint64 "Founded" "Unix seconds; only shown";
+    PEER_CLOCK "hms.peer.clock" Uint64 "Stamp clock" "INTRO, PING";
+    PEER_FACTS_DIGEST "hms.peer.facts_digest" Uint64Hex "Facts digest" "INTRO, PING: sum over all facts";
+    PEER_CHECK_TIME "hms.peer.check_time" Uint32 "Check time" "ms between heartbeats";
+    PEER_EXCHANGE_TIME "hms.peer.exchange_time" Uint32 "Exchange time" "INTRO: ms between DELTAs";
+    PEER_EXPIRY "hms.peer.expiry" Uint32 "Expiry factor" "INTRO: thousandths";
+    PEER_HEARD "hms.peer.heard" Uint32 "Heard" "PING: ms since a packet of the receiver was accepted";
+    PEER_CODE "hms.peer.code" Uint8 "Code" "REFUSE: why" {values!(RefuseCode)};
+    PEER_INCARNATION "hms.peer.incarnation" Uint32Hex "Incarnation" "process of an HMS";
+    PEER_SERVER "hms.peer.server" Uint64Hex "Server" "an HMS";
+    PEER_NUMBER "hms.peer.number" Uint64 "Number" "FACTS: of the message; STORED: of that FACTS";
+    PEER_RESULT "hms.peer.result" Uint8 "Result" "STORED: whether it is on disk" {results};
+    PEER_REVISION "hms.peer.revision" Uint64 "Revision" "of the sender's or receiver's changes";
+    PEER_FETCH "hms.peer.fetch" Uint32 "Fetch" "FETCH, PAGE: number of the FETCH";
+    PEER_AFTER_REALM "hms.peer.after.realm" Uint32Hex "After realm" "FETCH, PAGE: rows above it";
+    PEER_AFTER_USER "hms.peer.after.user" Uint64Hex "After user" "FETCH, PAGE: rows above it";
+    PEER_UP_TO_REALM "hms.peer.up_to.realm" Uint32Hex "Up to realm" "PAGE: rows up to it";
+    PEER_UP_TO_USER "hms.peer.up_to.user" Uint64Hex "Up to user" "PAGE: rows up to it";
+    PEER_BUCKETS "hms.peer.buckets" Bytes "Buckets" "FETCH: bit map of the wanted buckets";
+    PEER_DIGESTS "hms.peer.digests" Bytes "Digests" "BUCKETS: 8 bytes for each of the 4096";
+    PEER_SECRET "hms.peer.secret" Bytes "Secret" "ADMIT: of the cluster; REALM: of the realm. Hosts' keys follow from it";
+    PEER_SEED "hms.peer.seed" Bytes "Seed" "ADMIT: of the cluster's Ed25519 key";
+    PEER_TLV "hms.peer.tlv" None "TLV" "one TLV of a message between HMSs";
+    PEER_TLV_CRITICAL "hms.peer.tlv.critical" Bool "Critical" "who does not know it drops the message" [0x80];
+    PEER_TLV_TYPE "hms.peer.tlv.type" Uint8Hex "Type" "what the value is, without the critical bit" [0x7f] {peer_tlvs};
+    PEER_TLV_LENGTH "hms.peer.tlv.length" Uint16 "Length" "of the value";
+    PEER_NAME "hms.peer.name" Text "Name" "of an HMS, a realm or a user";
+    PEER_REASON_TEXT "hms.peer.reason" Text "Reason" "REFUSE: for people";
+    PEER_USE "hms.peer.use" Uint8 "Use" "who is to use an address" {values!(AddressUse)};
+    PEER_STAMP "hms.peer.stamp" Uint64 "Stamp" "of a fact or a registration";
+    PEER_BY "hms.peer.by" Uint64Hex "By" "the HMS that decided or stamped";
+    PEER_STATE "hms.peer.state" Uint8 "State" "of a fact" {states};
+    PEER_REALM "hms.peer.realm" Uint32Hex "Realm" "realm id";
+    PEER_EPOCH "hms.peer.epoch" Uint8 "Key epoch" "of a realm's secret";
+    PEER_USER "hms.peer.user" Uint64Hex "User" "user id";
+    PEER_GENERATION "hms.peer.generation" Uint64 "Generation" "of a user's key";
+    PEER_PREVIOUS "hms.peer.previous" Uint64 "Previous" "GENERATION: the one before";
+    PEER_SESSION "hms.peer.session" Uint64Hex "Session" "of a row";
+    PEER_INSTANCE "hms.peer.instance" Uint64Hex "Instance" "the installation of the host program";
+    PEER_SINCE "hms.peer.since" Uint64 "Since" "registered since, Unix seconds";
+    PEER_CONTENT_VERSION "hms.peer.content_version" Uint32 "Content version" "of a row";
+    PEER_SEQUENCE "hms.peer.sequence" Uint64 "Sequence" "highest that the home had accepted";
+    PEER_STATUS "hms.peer.status" Uint8 "Status" "of a row" {statuses};
+    PEER_HOME_AGE "hms.peer.home_age" Uint32 "Age" "HOME: ms";
+    PEER_ENDING "hms.peer.ending" Uint8 "Ending" "GONE: why" {endings};
+    PEER_FORGOTTEN "hms.peer.forgotten" Uint32 "Forgotten in" "GONE: ms";
+    PEER_ROWS "hms.peer.rows" Uint32 "Rows" "ROOT: of the home";
+    PEER_ROOT_DIGEST "hms.peer.root" Uint64Hex "Root digest" "ROOT: sum over the home's rows";
+    PEER_FAMILY "hms.peer.family" Uint8 "Family" "4 or 6; 0 none";
+    PEER_IPV4 "hms.peer.ipv4" Ipv4 "Address" "of an HMS, or of a row";
+    PEER_IPV6 "hms.peer.ipv6" Ipv6 "Address" "of an HMS, or of a row";
+    PEER_PORT "hms.peer.port" Uint16 "Port" "of an HMS, or of a row";
 
     // Found out, not read.
     VERDICT "hms.verdict" Text "Verdict" "whether a receiver with these keys believes it; only with keys, of HINT and ANNOUNCE always";

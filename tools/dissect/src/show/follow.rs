@@ -1,8 +1,9 @@
-//! The ladder of one host's life: the host on the left, HMSs on the right, time downwards.
+//! The ladder of one host's life: the host on the left, HMSs on the right, time downwards. Of a link between HMSs: who
+//! began it on the left.
 
 use std::net::SocketAddr;
 
-use crate::datagram::Datagram;
+use crate::datagram::{Datagram, Family};
 use crate::tree::seconds;
 
 use super::{clock, line};
@@ -27,7 +28,7 @@ impl Ladder {
 
     pub(crate) fn datagram(&mut self, datagram: &Datagram) -> String {
         let captured = &datagram.captured;
-        let from_host = datagram.is_request();
+        let from_host = datagram.goes_right();
         let ends = if from_host {
             (captured.source, captured.destination)
         } else {
@@ -43,7 +44,8 @@ impl Ladder {
         }
         if self.ends != Some(ends) {
             let (host, hms) = ends;
-            text.push_str(&format!("{:>22} {:>w$} HMS {hms}\n", format!("host {host}"), "", w = ARROW));
+            let what = if datagram.family == Family::Link { "HMS" } else { "host" };
+            text.push_str(&format!("{:>22} {:>w$} HMS {hms}\n", format!("{what} {host}"), "", w = ARROW));
         }
         if let Some(session) = datagram.session().filter(|session| self.session != Some(session.0)) {
             text.push_str(&format!("{:>22}│{:^ARROW$}│\n", "", format!("session {session}")));

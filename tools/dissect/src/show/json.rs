@@ -21,6 +21,7 @@ pub(crate) fn datagram(datagram: &Datagram, tree: &Tree) -> Value {
                 "offset": node.at.map(|(at, _)| at),
                 "length": node.at.map(|(_, length)| length),
                 "parent": node.parent,
+                "message": node.message,
             })
         })
         .collect();

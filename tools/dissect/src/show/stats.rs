@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use hms::transport::LoggedEnd;
 use serde_json::{Value, json};
 
 use crate::bounded::Bounded;
 use crate::datagram::Datagram;
 use crate::dissector::Dissector;
 use crate::fields::names;
+use crate::links::{Link, Way};
 use crate::table::Session;
 use crate::tree::seconds;
 
@@ -163,6 +165,7 @@ impl Stats {
                 "!           two HMSs claimed to be primary between {from} and {to}: {one} and {two}\n"
             ));
         }
+        links_text(dissector, &mut text);
         self.sessions_text(dissector, &mut text);
         text
     }
@@ -259,6 +262,14 @@ impl Stats {
     }
 
     pub(crate) fn json(&self, dissector: &Dissector) -> Value {
+        let mut all = self.json_of_hosts(dissector);
+        if let Some(all) = all.as_object_mut() {
+            all.insert("links".into(), links_json(dissector));
+        }
+        all
+    }
+
+    fn json_of_hosts(&self, dissector: &Dissector) -> Value {
         let unanswered = self.unanswered(dissector);
         let types = self.types.iter().map(|(name, of)| {
             let times = &of.times;
@@ -324,4 +335,67 @@ fn missing(session: &Session) -> u64 {
 fn tenth(nanos: i128) -> String {
     let tenths = nanos / 100_000_000;
     format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// A line for each direction of each opened link.
+fn links_text(dissector: &Dissector, text: &mut String) {
+    let open = &dissector.links().open;
+    if open.len() == 0 {
+        return;
+    }
+    text.push_str(&format!("\n{} links between HMSs were opened:\n", open.len()));
+    text.push_str(
+        "FROM              TO                SESSION            PACKETS      BYTES  MESSAGES  LOST  AGAIN  NOT SEEN  \
+         ACK AFTER least, mean, most         MOST ON ITS WAY\n",
+    );
+    for (_, link) in open.iter() {
+        let (i, r) = (&link.logged.initiator, &link.logged.responder);
+        for ((from, to), way) in [(i, r), (r, i)].into_iter().zip(&link.ways) {
+            let time = |nanos: Option<i128>| nanos.map_or_else(|| "-".to_owned(), milliseconds);
+            let (least, mean, most) = (time(way.least), time(way.mean()), time(way.most));
+            text.push_str(&format!(
+                "{}  {}  {:016x} {:>8} {:>10} {:>9} {:>5} {:>6} {:>9}  {least:>10}, {mean:>10}, {most:>10} {:>10} bytes\n",
+                from.server,
+                to.server,
+                to.session,
+                way.packets,
+                way.bytes,
+                way.messages,
+                way.lost,
+                way.again,
+                way.missing,
+                way.most_in_flight
+            ));
+        }
+        if let Some(closed) = &link.closed {
+            text.push_str(&format!("    {closed}\n"));
+        }
+    }
+}
+
+fn links_json(dissector: &Dissector) -> Value {
+    let link = |link: &Link| {
+        let (i, r) = (&link.logged.initiator, &link.logged.responder);
+        let ways = [(i, r), (r, i)].into_iter().zip(&link.ways);
+        let ways: Vec<_> = ways.map(|((from, to), way)| way_json(from, to, way)).collect();
+        json!({"closed": link.closed, "directions": ways})
+    };
+    dissector.links().open.iter().map(|(_, opened)| link(opened)).collect()
+}
+
+fn way_json(from: &LoggedEnd, to: &LoggedEnd, way: &Way) -> Value {
+    let nanos = |nanos: Option<i128>| nanos.and_then(|nanos| i64::try_from(nanos).ok());
+    json!({
+        "from": from.server.to_string(),
+        "to": to.server.to_string(),
+        "session": format!("{:016x}", to.session),
+        "packets": way.packets,
+        "bytes": way.bytes,
+        "messages": way.messages,
+        "lost": way.lost,
+        "sent_again": way.again,
+        "not_seen": way.missing,
+        "most_in_flight": way.most_in_flight,
+        "ack_ns": {"least": nanos(way.least), "mean": nanos(way.mean()), "most": nanos(way.most)},
+    })
 }

@@ -17,9 +17,11 @@ pub(crate) fn verbose(datagram: &Datagram, tree: &Tree) -> String {
             Some((at, _)) => format!("{at}"),
             None => "=".into(),
         };
+        // Bytes of a message that is whole with this packet are counted from its own first one.
+        let range = if node.message.is_some() { format!("m {range}") } else { range };
         let indent = "  ".repeat(tree.depth(node));
         let title = node.field.title;
-        text.push_str(&format!("  {range:>9}  {indent}{title}: {}\n", node.show()));
+        text.push_str(&format!("  {range:>11}  {indent}{title}: {}\n", node.show()));
     }
     for expert in &datagram.experts {
         text.push_str(&format!("          {}: {}\n", expert.remark.severity.name(), expert.text));

@@ -1,8 +1,16 @@
 //! Whole captures, made here, through the whole tool.
 
+/// Names the rules that a test shows.
+macro_rules! shows {
+    ($($rule:literal),+) => {
+        $(const _: &str = $rule;)+
+    };
+}
+
 mod damage;
 mod keys;
 mod layers;
+mod links;
 mod made;
 mod vectors;
 

@@ -30,10 +30,30 @@ impl Keys {
         }
         let text = String::from_utf8(bytes).map_err(|_| fail(&WHAT))?;
         let mut words = text.split_whitespace().peekable();
+        // A key log is told by its lines, and may have lines of a later version.
+        if self.links.log(&text) > 0 {
+            return Ok(());
+        }
         if words.peek().is_none() {
             return Err(fail(&WHAT));
         }
         words.try_for_each(|word| self.word(word).map_err(|what| fail(&what)))
+    }
+
+    /// As the secrets of an HMS would.
+    #[cfg(test)]
+    pub(crate) fn cluster(&mut self, secret: &[u8; 32]) {
+        self.secrets.push(LinkSecret::cluster(secret));
+    }
+
+    /// Adds the links of a key log.
+    pub(crate) fn key_log(&mut self, path: &Path) -> Result<(), String> {
+        let fail = |what: &str| format!("{}: {what}", path.display());
+        let bytes = fs::read(path).map_err(|error| {
+            fail(&error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase())
+        })?;
+        let text = String::from_utf8(bytes).map_err(|_| fail(NO_LOG))?;
+        if self.links.log(&text) == 0 { Err(fail(NO_LOG)) } else { Ok(()) }
     }
 
     /// All keys that follow from the secrets of an HMS.
@@ -49,9 +69,9 @@ impl Keys {
             self.ring.set_realm(id, name, all);
         }
         secrets.revocations().iter().cloned().for_each(|revocation| self.ring.restore(revocation));
-        self.links.push(LinkSecret::cluster(&secrets.cluster_secret));
+        self.secrets.push(LinkSecret::cluster(&secrets.cluster_secret));
         for invitation in &secrets.invitations {
-            self.links.push(LinkSecret::invitation(KeyId(invitation.id.0), &invitation.secret));
+            self.secrets.push(LinkSecret::invitation(KeyId(invitation.id.0), &invitation.secret));
         }
     }
 
@@ -63,9 +83,11 @@ impl Keys {
             return Ok(());
         }
         let invitation = Invitation::parse(word).map_err(|_| WHAT.to_owned())?;
-        self.links.push(LinkSecret::invitation(KeyId(invitation.id.0), &invitation.secret));
+        self.secrets.push(LinkSecret::invitation(KeyId(invitation.id.0), &invitation.secret));
         Ok(())
     }
 }
 
 const WHAT: &str = "neither the secrets of an HMS nor join tokens; give the state directory of an HMS, its secrets.json, or a file of tokens";
+const NO_LOG: &str =
+    "no link in it: give the file that `hms serve --keylog FILE` writes, as long as links open";

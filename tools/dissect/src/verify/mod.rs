@@ -11,7 +11,10 @@ use hms::ident::{Epoch, RealmId, UserId};
 use hms::transport::{LinkSecret, inspect};
 use hms::wire::{Header, Kind, Unverified};
 
+use crate::datagram::Captured;
 use crate::expert::{self, Expert, Remark};
+use crate::links::{Links, Opened};
+use crate::opened;
 use sessions::Sessions;
 
 /// What was found of one datagram.
@@ -81,11 +84,11 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(verdict: Verdict) -> Self {
+    pub(crate) fn new(verdict: Verdict) -> Self {
         Self { verdict, why: None }
     }
 
-    fn because(verdict: Verdict, why: impl Into<String>) -> Self {
+    pub(crate) fn because(verdict: Verdict, why: impl Into<String>) -> Self {
         Self { verdict, why: Some(why.into()) }
     }
 
@@ -103,14 +106,16 @@ pub(crate) struct Keys {
     realms: BTreeMap<RealmId, (String, Vec<Epoch>)>,
     /// Keys of single users, from join tokens.
     users: BTreeMap<(RealmId, Epoch, UserId), UserKey>,
-    links: Vec<LinkSecret>,
+    secrets: Vec<LinkSecret>,
+    /// What opens links between HMSs.
+    pub(crate) links: Links,
     sessions: Sessions,
 }
 
 impl Keys {
     /// Whether any were given.
     pub(crate) fn any(&self) -> bool {
-        !self.realms.is_empty() || !self.users.is_empty() || !self.links.is_empty()
+        !self.realms.is_empty() || !self.users.is_empty() || !self.secrets.is_empty() || self.links.any()
     }
 
     /// Looks at a whole datagram between host and HMS. The window of its session moves.
@@ -195,34 +200,58 @@ impl Keys {
         }
     }
 
-    /// Looks at a whole datagram between HMSs.
-    pub(crate) fn between_hmss(&self, bytes: &[u8]) -> Option<Finding> {
+    /// Looks at a whole datagram between HMSs that is well formed.
+    pub(crate) fn between_hmss(
+        &mut self,
+        captured: &Captured,
+    ) -> (Option<Finding>, Option<(Opened, Vec<Expert>)>) {
+        let bytes = &captured.bytes;
+        if opened::is(bytes) {
+            let why = "of a copy that hms-dissect opened: nothing in it proves who sent it";
+            return (Some(Finding::because(Verdict::Unchecked, why)), None);
+        }
         if !self.any() {
-            return None;
+            return (None, None);
         }
         if bytes.get(1) == Some(&0x23) {
-            return Some(Finding::because(
-                Verdict::Unchecked,
-                "a packet of a link, which is not opened here",
-            ));
+            let cluster = self.secrets.iter().any(|secret| secret.id().0 == 0);
+            let (finding, opened) = self.links.data(captured, cluster);
+            return (Some(finding), opened);
         }
+        let (finding, secret) = self.handshake(bytes);
+        if finding.verdict == Verdict::Valid
+            && let Some(secret) = secret
+        {
+            self.links.handshake(&secret, bytes);
+        }
+        (Some(finding), None)
+    }
+
+    fn secret(&self, bytes: &[u8]) -> Result<&LinkSecret, Finding> {
         // RESET names no key: it is always the cluster's (R-TRN-25).
         let id = match bytes.get(1) {
             Some(0x24) => Some(0),
             _ => bytes.get(8..16).and_then(|id| id.first_chunk()).map(|id| u64::from_be_bytes(*id)),
         };
-        let Some(secret) = self.links.iter().find(|secret| Some(secret.id().0) == id) else {
+        self.secrets.iter().find(|secret| Some(secret.id().0) == id).ok_or_else(|| {
             let id = id.unwrap_or_default();
             let which =
                 if id == 0 { "the cluster secret".to_owned() } else { format!("invitation {id:016x}") };
-            return Some(Finding::because(Verdict::UnknownKey, format!("{which} was not given")));
-        };
-        Some(if inspect::tag_holds(secret, bytes) {
-            Finding::new(Verdict::Valid)
-        } else {
-            let why = "refused: the tag does not hold: the sender belongs to another cluster, or it was changed on its way";
-            Finding::because(Verdict::WrongTag, why)
+            Finding::because(Verdict::UnknownKey, format!("{which} was not given"))
         })
+    }
+
+    fn handshake(&self, bytes: &[u8]) -> (Finding, Option<LinkSecret>) {
+        match self.secret(bytes) {
+            Err(finding) => (finding, None),
+            Ok(secret) if inspect::tag_holds(secret, bytes) => {
+                (Finding::new(Verdict::Valid), Some(secret.clone()))
+            }
+            Ok(_) => {
+                let why = "refused: the tag does not hold: the sender belongs to another cluster, or it was changed on its way";
+                (Finding::because(Verdict::WrongTag, why), None)
+            }
+        }
     }
 }
 
