@@ -7,7 +7,7 @@ use crate::tree::Walk;
 pub(super) fn walk(walk: &mut Walk<'_, '_>) -> Option<()> {
     while let Some(&[code]) = walk.peek(1).and_then(|head| head.first_chunk()) {
         let name = n::FRAME_TYPE.meaning(u64::from(code));
-        let length = length(walk, code).unwrap_or(walk.left());
+        let length = length(walk, code).unwrap_or_else(|| walk.left());
         walk.sub(n::FRAME, length, |walk| {
             one(walk, code);
             Some(name.map_or_else(|| format!("type 0x{code:02x}"), str::to_owned))

@@ -32,59 +32,58 @@ fn steps(walk: &mut Walk<'_, '_>, steps: &[Step]) -> Option<()> {
     })
 }
 
+/// Fixed parts that are more than a field or two.
+const INTRO: &[Step] = &[
+    (n::PEER_MIN_VERSION, 1),
+    (n::PEER_MAX_VERSION, 1),
+    (n::PEER_PHASE, 1),
+    (n::RESERVED, 4),
+    (n::PEER_LINE, 8),
+    (n::PEER_AGE, 8),
+    (n::PEER_JOINED, 8),
+    (n::PEER_FOUNDED, 8),
+    (n::PEER_CLOCK, 8),
+    (n::PEER_FACTS_DIGEST, 8),
+    (n::PEER_CHECK_TIME, 4),
+    (n::PEER_EXCHANGE_TIME, 4),
+    (n::PEER_EXPIRY, 4),
+];
+const PING: &[Step] = &[
+    (n::PEER_PHASE, 1),
+    (n::RESERVED, 2),
+    (n::PEER_HEARD, 4),
+    (n::PEER_CLOCK, 8),
+    (n::PEER_FACTS_DIGEST, 8),
+];
+const REFUSE: &[Step] = &[
+    (n::PEER_CODE, 1),
+    (n::PEER_PHASE, 1),
+    (n::RESERVED, 1),
+    (n::PEER_INCARNATION, 4),
+    (n::PEER_LINE, 8),
+    (n::PEER_AGE, 8),
+    (n::PEER_JOINED, 8),
+];
+const SEAT: &[Step] =
+    &[(n::RESERVED, 7), (n::PEER_LINE, 8), (n::PEER_AGE, 8), (n::PEER_JOINED, 8), (n::PEER_FOUNDED, 8)];
+const FETCH: &[Step] =
+    &[(n::PEER_FETCH, 4), (n::PEER_AFTER_REALM, 4), (n::PEER_AFTER_USER, 8), (n::PEER_BUCKETS, 512)];
+const PAGE: &[Step] = &[
+    (n::RESERVED, 2),
+    (n::PEER_FETCH, 4),
+    (n::PEER_AFTER_REALM, 4),
+    (n::PEER_AFTER_USER, 8),
+    (n::PEER_UP_TO_REALM, 4),
+    (n::PEER_UP_TO_USER, 8),
+];
+
 fn body(walk: &mut Walk<'_, '_>, code: u64) -> Option<()> {
     match code {
-        0x01 => steps(
-            walk,
-            &[
-                (n::PEER_MIN_VERSION, 1),
-                (n::PEER_MAX_VERSION, 1),
-                (n::PEER_PHASE, 1),
-                (n::RESERVED, 4),
-                (n::PEER_LINE, 8),
-                (n::PEER_AGE, 8),
-                (n::PEER_JOINED, 8),
-                (n::PEER_FOUNDED, 8),
-                (n::PEER_CLOCK, 8),
-                (n::PEER_FACTS_DIGEST, 8),
-                (n::PEER_CHECK_TIME, 4),
-                (n::PEER_EXCHANGE_TIME, 4),
-                (n::PEER_EXPIRY, 4),
-            ],
-        )?,
-        0x02 => steps(
-            walk,
-            &[
-                (n::PEER_PHASE, 1),
-                (n::RESERVED, 2),
-                (n::PEER_HEARD, 4),
-                (n::PEER_CLOCK, 8),
-                (n::PEER_FACTS_DIGEST, 8),
-            ],
-        )?,
-        0x03 => steps(
-            walk,
-            &[
-                (n::PEER_CODE, 1),
-                (n::PEER_PHASE, 1),
-                (n::RESERVED, 1),
-                (n::PEER_INCARNATION, 4),
-                (n::PEER_LINE, 8),
-                (n::PEER_AGE, 8),
-                (n::PEER_JOINED, 8),
-            ],
-        )?,
+        0x01 => steps(walk, INTRO)?,
+        0x02 => steps(walk, PING)?,
+        0x03 => steps(walk, REFUSE)?,
         0x04 => steps(walk, &[(n::RESERVED, 7), (n::PEER_LINE, 8)])?,
-        0x05 => steps(
-            walk,
-            &[
-                (n::RESERVED, 7),
-                (n::PEER_LINE, 8),
-                (n::PEER_AGE, 8),
-                (n::PEER_JOINED, 8),
-                (n::PEER_FOUNDED, 8),
-            ],
-        )?,
+        0x05 => steps(walk, SEAT)?,
         0x06 => steps(walk, &[(n::RESERVED, 7), (n::PEER_SECRET, 32), (n::PEER_SEED, 32)])?,
         0x07 => flags(walk, n::PEER_LAST, &[(n::RESERVED, 6), (n::PEER_NUMBER, 8)])?,
         0x08 => steps(walk, &[(n::PEER_RESULT, 1), (n::RESERVED, 6), (n::PEER_NUMBER, 8)])?,
@@ -92,8 +91,7 @@ fn body(walk: &mut Walk<'_, '_>, code: u64) -> Option<()> {
         0x0b => steps(walk, &HOME)?,
         0x0c => {
             steps(walk, &HOME)?;
-            steps(walk, &[(n::PEER_FETCH, 4), (n::PEER_AFTER_REALM, 4), (n::PEER_AFTER_USER, 8)])?;
-            steps(walk, &[(n::PEER_BUCKETS, 512)])?;
+            steps(walk, FETCH)?;
         }
         0x0d | 0x0e => steps(walk, &[(n::RESERVED, 7)])?,
         0x20 => flags(walk, n::PEER_RESUMED, &[(n::RESERVED, 6), (n::PEER_REVISION, 8)])?,
@@ -106,18 +104,7 @@ fn body(walk: &mut Walk<'_, '_>, code: u64) -> Option<()> {
             // The fixed part of BUCKETS ends with its digests.
             walk.bytes(n::PEER_DIGESTS, 4096 * 8)?;
         }
-        0x31 => flags(
-            walk,
-            n::PEER_LAST,
-            &[
-                (n::RESERVED, 2),
-                (n::PEER_FETCH, 4),
-                (n::PEER_AFTER_REALM, 4),
-                (n::PEER_AFTER_USER, 8),
-                (n::PEER_UP_TO_REALM, 4),
-                (n::PEER_UP_TO_USER, 8),
-            ],
-        )?,
+        0x31 => flags(walk, n::PEER_LAST, PAGE)?,
         _ => return None,
     }
     tlvs(walk)
