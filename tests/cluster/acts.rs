@@ -121,7 +121,7 @@ impl World {
         self.net.reopen(device);
         let inside = self.net.address(Node::Host(device));
         let turn = self.devices[device].start(self.now, takeover, inside);
-        if self.devices[device].running() {
+        if self.devices[device].running() && !self.devices[device].stale {
             (self.users[user].silent, self.users[user].gone) = (None, None);
             self.users[user].taken_out.clear();
         }
@@ -169,6 +169,9 @@ impl World {
         self.tally.count("revoked");
         self.touch(user);
         (self.users[user].gone, self.users[user].leave_heard) = (Some(self.now), true);
+        for device in &self.users[user].devices {
+            self.devices[*device].stale = true;
+        }
         self.hms_turn(hms, sent)
     }
 

@@ -34,6 +34,8 @@ pub struct Device {
     pub troubled: Instant,
     /// Registrations of this process.
     pub registrations: usize,
+    /// Its user was revoked since it got its token: whoever has such a token asks for ever, or is refused.
+    pub stale: bool,
     /// The last answer to a heartbeat, and the last sequence that this process said to each HMS.
     pub acked: Option<Acked>,
     pub said: BTreeMap<usize, u64>,
@@ -69,6 +71,7 @@ impl Device {
             wanted: content,
             troubled: Instant::ZERO,
             registrations: 0,
+            stale: false,
             acked: None,
             said: BTreeMap::new(),
             clock: dice.secs(0, 100_000),
@@ -94,6 +97,7 @@ impl Device {
         store.token = token.clone();
         store.superseded = None;
         self.token = token;
+        self.stale = false;
         self.disk = store.to_bytes().to_vec();
     }
 

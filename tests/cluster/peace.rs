@@ -70,7 +70,7 @@ impl World {
         for (number, device) in self.devices.iter().enumerate() {
             let settled = !device.running() || device.registered();
             // Whose token counts no more may ask for ever.
-            let known = self.users[device.user].gone.is_none();
+            let known = self.users[device.user].gone.is_none() && !device.stale;
             Rule::Truth
                 .demand(settled || !known, || format!("device {number} runs, and is not registered"))?;
         }
