@@ -47,7 +47,7 @@ impl Registry {
         let count = self.wheel.due(now, &mut ids);
         let rows = || ids.iter().take(count).filter_map(|id| Some((*id, self.rows.get(*id)?)));
         ask(rows().map(|(_, row)| row.touch() ^ row.instance.0));
-        let silent = |row: &Row| self.silence(now, row.heard()) >= self.timing.expiry(row.check_ms);
+        let silent = |row: &Row| self.silence(now, row) >= self.timing.expiry(row.check_ms);
         let mut gone = [NIL; AHEAD];
         for (place, (id, _)) in gone.iter_mut().zip(rows().filter(|(_, row)| silent(row))) {
             *place = id;

@@ -1,6 +1,7 @@
 //! Silence: who is removed when, and the brake against mass expiry (R-REG-41, R-REG-43, R-REG-44).
 
-use super::rows::bit;
+use super::home::NOBODY;
+use super::rows::{Row, bit};
 use super::timing::Timing;
 use super::wheel::put_off;
 use super::{Registry, RowId};
@@ -122,15 +123,19 @@ impl Registry {
         None
     }
 
-    /// How long the host is silent, without what the HMS slept through.
-    pub(super) fn silence(&self, now: Instant, heard: Instant) -> Duration {
-        now.since(heard).saturating_sub(self.deferrals.since(heard))
+    /// How long a row is silent, without what the HMS slept through. Of a copy others say how old it is: while this HMS
+    /// stood still they did not, so what they heard meanwhile is as old as they say (R-PEE-64).
+    pub(super) fn silence(&self, now: Instant, row: &Row) -> Duration {
+        let since = self.silent_since(row);
+        let is_copy = !row.has(bit::CONFIRMED) && row.home > NOBODY;
+        let slept = if is_copy { self.deferrals.begun_since(since) } else { self.deferrals.since(since) };
+        now.since(since).saturating_sub(slept)
     }
 
     fn look(&mut self, now: Instant, id: u32) -> Option<Fate> {
         let row = self.rows.get(id)?;
         let (check, realm, late) = (row.check_ms, row.realm, row.has(bit::LATE));
-        let (silence, expiry) = (self.silence(now, self.silent_since(row)), self.timing.expiry(check));
+        let (silence, expiry) = (self.silence(now, row), self.timing.expiry(check));
         if self.is_vouched_copy(row) {
             return None;
         }
@@ -165,7 +170,7 @@ impl Registry {
     /// Puts a row that is in no slot into the wheel, if it ages.
     pub(super) fn schedule(&mut self, now: Instant, id: u32) {
         let Some(row) = self.rows.get(id) else { return };
-        let (check, silence) = (row.check_ms, self.silence(now, self.silent_since(row)));
+        let (check, silence) = (row.check_ms, self.silence(now, row));
         let (suspicion, expiry) = (self.timing.suspicion(check), self.timing.expiry(check));
         if self.is_vouched_copy(row) {
             return self.park(id);

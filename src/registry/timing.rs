@@ -75,6 +75,8 @@ const KEPT: usize = 512;
 
 /// Stalls close together, as one.
 struct Stall {
+    /// When the first began and ended, and the last ended.
+    begin: Instant,
     first: Instant,
     last: Instant,
     /// The sum of all stalls up to `last`.
@@ -99,7 +101,11 @@ impl Deferrals {
                 stall.last = now;
                 stall.sum = sum;
             }
-            _ => self.log.push_back(Stall { first: now, last: now, sum }),
+            before => {
+                let begin = before.map_or(Instant::ZERO, |stall| stall.last);
+                let begin = begin.max(Instant::ZERO + now.since(Instant::ZERO + by));
+                self.log.push_back(Stall { begin, first: now, last: now, sum });
+            }
         }
         if self.log.len() > KEPT
             && let Some(stall) = self.log.pop_front()
@@ -112,9 +118,18 @@ impl Deferrals {
         self.log.back().map_or(self.base, |stall| stall.sum)
     }
 
-    /// What came after `heard`.
+    /// What came after `heard`, or ended after it.
     pub(super) fn since(&self, heard: Instant) -> Duration {
-        let before = self.log.partition_point(|stall| stall.last <= heard);
+        self.behind(self.log.partition_point(|stall| stall.last <= heard))
+    }
+
+    /// What began after `heard`.
+    pub(super) fn begun_since(&self, heard: Instant) -> Duration {
+        self.behind(self.log.partition_point(|stall| stall.begin < heard))
+    }
+
+    /// All but the first so many.
+    fn behind(&self, before: usize) -> Duration {
         let last = before.checked_sub(1).and_then(|last| self.log.get(last));
         self.total().saturating_sub(last.map_or(self.base, |stall| stall.sum))
     }

@@ -261,6 +261,29 @@ fn what_a_third_party_tells_is_as_old_as_it_says() {
     assert!((5..=8).contains(&removed.expect("it ages")), "{removed:?}");
 }
 
+/// While this HMS stood still the others heard the home and did not: what they say of its age is so.
+#[test]
+fn a_standstill_makes_nothing_younger_than_a_third_party_says() {
+    crate::shows!("R-PEE-64", "R-REG-44");
+    let mut registry = table();
+    let asleep = Duration::from_secs(130);
+    registry.defer(NOW, asleep);
+    // Heard by somebody 10 s before this HMS woke.
+    let told = ToldRow { age: Duration::from_secs(10), ..told(10, 0) };
+    assert!(matches!(registry.merge_row(NOW, &told), Merged::Entered(..)));
+    let removed = runs_out(&mut registry, TEN_MINUTES).map(|at| at.since(NOW).as_secs());
+    assert!((65..=68).contains(&removed.expect("it ages")), "{removed:?}");
+    // What was heard before it slept is not lost for that: nobody could say anything.
+    let mut registry = table();
+    registry.home_reached(THERE);
+    assert!(matches!(registry.merge_row(NOW, &ToldRow { age: Duration::ZERO, ..told }), Merged::Entered(..)));
+    registry.home_lost(THERE, NOW);
+    let woke = NOW + asleep;
+    registry.defer(woke, asleep);
+    let removed = runs_out(&mut registry, TEN_MINUTES).map(|at| at.since(woke).as_secs());
+    assert!((75..=78).contains(&removed.expect("it ages")), "{removed:?}");
+}
+
 #[test]
 fn a_copy_takes_no_address_away() {
     crate::shows!("R-PEE-56", "R-REG-25");
