@@ -13,6 +13,7 @@ from collections import Counter
 
 import capture
 import expect
+import samples
 import shark
 from capture import Packet
 from seal import Keys
@@ -602,6 +603,21 @@ def opened_copies(place):
             (one["name"], one["offset"], one["length"]) for one in json.loads(line)["fields"]
             if one["offset"] is not None))
     return f"{count} datagrams, {len([name for name in seen if name.startswith(('hms.peer', 'hms.frame'))])} fields"
+
+
+@check
+def sample_captures(place):
+    """each field of the captures in tests/captures, opened copies too, is as hms-dissect says; in each is what is meant to be"""
+    program, count, names = dissect(place), 0, samples.names()
+    assert len(names) >= 10, names
+    for name in names:
+        sample = samples.Sample(name, place.directory)
+        found, expected = sample.contents(program), sample.expected()
+        same(f"{name}: ways to look at it", list(found), list(expected))
+        for way, contents in expected.items():
+            same(f"{name}, {way}", found[way], contents)
+            count += contents["datagrams"]
+    return f"{len(names)} captures, {count} datagrams"
 
 
 @check
