@@ -604,7 +604,7 @@ def sample_captures(place):
         assert size <= samples.LARGEST, f"{name}: {size} bytes"
         found, expected = sample.contents(program), sample.expected()
         way, counted, what = samples.SHOWS[name]
-        assert what in found[way][counted], f"{name}: no {what} in {found[way][counted]}"
+        assert any(what in key for key in found[way][counted]), f"{name}: no {what} in {found[way][counted]}"
         same(f"{name}: ways to look at it", list(found), list(expected))
         for way, contents in expected.items():
             same(f"{name}, {way}", found[way], contents)

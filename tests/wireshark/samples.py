@@ -16,8 +16,8 @@ CAPTURES = os.path.join(shark.ROOT, "tests", "captures")
 LARGEST = 30_000
 # What a capture is there for: a way to look at it, a count in that, and what must stand in it.
 SHOWS = {
-    "v4": ("with keys", "verdicts", "valid"), "v6": ("with keys", "layers", "eth/ip6/udp"),
-    "vlan": ("with keys", "layers", "eth/vlan 7/ip/udp"), "fragment": ("with keys", "types", "PAGE"),
+    "v4": ("with keys", "verdicts", "valid"), "v6": ("with keys", "layers", "eth/ipv6/udp"),
+    "vlan": ("with keys", "layers", "eth/vlan 7/ip/udp"), "fragment": ("with keys", "layers", "fragments of frames"),
     "truncated": ("with keys", "verdicts", "none"), "multicast": ("with keys", "layers", "sll2/ip/udp"),
     "wrong-tag": ("with keys", "verdicts", "wrong tag"), "replay": ("with keys", "verdicts", "replayed"),
     "revoked": ("with keys", "verdicts", "revoked"), "failover": ("opened", "types", "OPENED-MESSAGE"),
