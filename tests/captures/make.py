@@ -31,7 +31,6 @@ from harness.world import Behind, World, hosts_config  # noqa: E402
 import samples  # noqa: E402
 
 MAKERS = []
-LARGEST = 30_000
 
 
 def maker(function):
@@ -190,6 +189,18 @@ def replay(t):
     keep(world.hms, "replay")
 
 
+@maker
+def revoked(t):
+    world = World(t, config=hosts_config("2s"))
+    bob = t.host(world.net.node("bob", world.lan))
+    token = world.hms.token("bob", "--address", world.server.v4)
+    world.hms.cli("revoke", "bob")
+    told = Told(t, world.hms, "revoked")
+    bob.join(token, wait=False).process.wait_exit(4, 10)
+    told.end()
+    keep(world.hms, "revoked")
+
+
 def minis(t, node, hms, count):
     """Hosts in Python, from one machine: they register, and that is all."""
     made = []
@@ -282,7 +293,7 @@ def expect(name, program):
         sample = samples.Sample(name, directory)
         size = os.path.getsize(sample.capture)
         sample.write(sample.contents(program))
-    print(f"{name}: {size} bytes" + (f", above {LARGEST}" if size > LARGEST else ""), flush=True)
+    print(f"{name}: {size} bytes" + (f", above {samples.LARGEST}" if size > samples.LARGEST else ""), flush=True)
 
 
 def main():

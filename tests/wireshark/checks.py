@@ -609,10 +609,14 @@ def opened_copies(place):
 def sample_captures(place):
     """each field of the captures in tests/captures, opened copies too, is as hms-dissect says; in each is what is meant to be"""
     program, count, names = dissect(place), 0, samples.names()
-    assert len(names) >= 10, names
+    same("captures", names, sorted(samples.SHOWS))
     for name in names:
         sample = samples.Sample(name, place.directory)
+        size = os.path.getsize(sample.capture)
+        assert size <= samples.LARGEST, f"{name}: {size} bytes"
         found, expected = sample.contents(program), sample.expected()
+        way, counted, what = samples.SHOWS[name]
+        assert any(what in key for key in found[way][counted]), f"{name}: no {what} in {found[way][counted]}"
         same(f"{name}: ways to look at it", list(found), list(expected))
         for way, contents in expected.items():
             same(f"{name}, {way}", found[way], contents)

@@ -13,6 +13,17 @@ import shark
 
 CAPTURES = os.path.join(shark.ROOT, "tests", "captures")
 
+LARGEST = 30_000
+# What a capture is there for: a way to look at it, a count in that, and what must stand in it.
+SHOWS = {
+    "v4": ("with keys", "verdicts", "valid"), "v6": ("with keys", "layers", "eth/ipv6/udp"),
+    "vlan": ("with keys", "layers", "eth/vlan 7/ip/udp"), "fragment": ("with keys", "layers", "fragments of frames"),
+    "truncated": ("with keys", "verdicts", "none"), "multicast": ("with keys", "layers", "sll2/ip/udp"),
+    "wrong-tag": ("with keys", "verdicts", "wrong tag"), "replay": ("with keys", "verdicts", "replayed"),
+    "revoked": ("with keys", "verdicts", "revoked"), "failover": ("opened", "types", "OPENED-MESSAGE"),
+    "full-copy": ("opened", "messages", "PAGE (0x31)"),
+}
+
 
 class Sample:
     """NAME.pcap or NAME.pcapng, its keys, and NAME.json; copied to where everybody may read."""
@@ -85,7 +96,8 @@ def agreed(program, path, keys=None):
         verdicts.append(dict(fields).get("hms.verdict", "none"))
         remarks += [text for name, text in walk(layers["hms"]) if name == "_ws.expert.message"]
         # The line that says it; the number of a frame is not told twice.
-        comments += [re.sub(r"\d+", "N", text.split("\n")[0]) for name, text in said if name == "frame.comment"]
+        comments += [re.sub(r"\d+", "N", text.split("\n")[0]) for name, text in said
+                     if name == "frame.comment" and text]
     return {
         "frames": len(frames), "datagrams": len(theirs), "layers": count("/".join(one["layers"]) for one in theirs.values()),
         "types": count(one["type"] for one in theirs.values()),
