@@ -156,8 +156,8 @@ impl Cluster {
             line: one.line,
             joined_at_ms: one.joined_at_ms,
         });
-        let there = Duration::from_millis(u64::from(ping.head.heard_ms));
-        neighbour.pinged = Some(Pinged { there, neighbours: neighbours.collect() });
+        let heard_ours = now - Duration::from_millis(u64::from(ping.head.heard_ms));
+        neighbour.pinged = Some(Pinged { heard_ours, neighbours: neighbours.collect() });
         neighbour.digest = ping.head.facts;
         if let Some(said) = &mut neighbour.said {
             said.head.phase = ping.head.phase;

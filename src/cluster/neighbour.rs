@@ -56,8 +56,8 @@ impl Said {
 /// What its last PING said.
 #[derive(Clone, Debug)]
 pub(super) struct Pinged {
-    /// How long before it had accepted a packet of ours.
-    pub(super) there: Duration,
+    /// When it had accepted a packet of ours, as far as it says.
+    pub(super) heard_ours: Instant,
     pub(super) neighbours: Vec<Standing>,
 }
 
@@ -168,7 +168,12 @@ impl Neighbour {
     pub(super) fn judge(&self, now: Instant) -> Option<Health> {
         let pinged = self.pinged.as_ref()?;
         let taken = self.said.is_some() && self.leaves_at.is_none();
-        taken.then(|| health(now.since(self.heard), pinged.there))
+        taken.then(|| health(now.since(self.heard), now.since(pinged.heard_ours)))
+    }
+
+    /// Since when one of the two does not hear the other, as far as it is known.
+    pub(super) fn silent_since(&self) -> Instant {
+        self.pinged.as_ref().map_or(self.heard, |pinged| pinged.heard_ours.min(self.heard))
     }
 
     /// Both sides told each other over this link who they are, and it is not about to be closed.

@@ -18,8 +18,8 @@ pub enum Health {
     Down,
 }
 
-/// How well a member is heard whose last packet was accepted `here` ago, and whose last PING says that it accepted ours
-/// `there` before (R-PEE-40).
+/// How well a member is heard whose last packet was accepted `here` ago, and which accepted ours `there` ago, as far as
+/// its last PING says (R-PEE-40).
 pub fn health(here: Duration, there: Duration) -> Health {
     match here.max(there) {
         silent if silent >= PEER_DOWN => Health::Down,

@@ -102,8 +102,8 @@ impl Neighbour {
             return self.leaves_at;
         }
         let health = match self.health {
-            Some(Health::Up) => Some(self.heard + PEER_SUSPECT),
-            Some(Health::Suspect) => Some(self.heard + PEER_DOWN),
+            Some(Health::Up) => Some(self.silent_since() + PEER_SUSPECT),
+            Some(Health::Suspect) => Some(self.silent_since() + PEER_DOWN),
             _ => None,
         };
         let intro = self.intro_due.then(|| self.sent_at + PEER_NEWS);

@@ -468,15 +468,6 @@ def to_nul(pairs):
     return sorted((name, value.split("\0")[0]) for name, value in pairs)
 
 
-# Of a packet between HMSs Wireshark shows what stands outside; hms-dissect opens it if it can, and judges it. A copy that
-# it opened is compared whole.
-OUTSIDE = ("hms.version", "hms.type", "hms.data.number", "hms.session", "hms.tag")
-
-
-def is_data(data, keys):
-    return keys and data[:2] == b"\x01\x23"
-
-
 @check
 def equal_to_dissect(place):
     """each field of each datagram, and each remark on it, is as hms-dissect says; vectors and 2000 random ones"""
@@ -488,7 +479,7 @@ def equal_to_dissect(place):
                expect.load("datagrams.json")["datagrams"] + links["handshake"] + links["data_of_the_initiator"]]
     packets += random_datagrams(place.options.seed + 1, 2000)
     path = place.capture(both_ways(packets))
-    differ, left_out = Counter(), Counter()
+    differ, left_out, nothing = Counter(), Counter(), {"type": None, "fields": []}
     for keys in (None, place.path("secrets.json", Keys().secrets())):
         ours, run = shark.dissected(path, keys=keys)
         clean(run)
@@ -497,19 +488,17 @@ def equal_to_dissect(place):
         theirs = {one["frame"]: one for one in map(json.loads, said.stdout.splitlines())}
         assert len(theirs) > len(packets) / 2, said.stderr
         for number, own in enumerate(ours, 1):
-            fields = [(field["name"], field["value"]) for field in theirs.get(number, {"fields": []})["fields"]]
+            said_own, said_theirs = samples.fields_of(own or [], theirs.get(number, nothing))
             reason = disputed(packets[number - 1])
-            if is_data(packets[number - 1], keys):
-                fields, own = ([pair for pair in pairs or [] if pair[0] in OUTSIDE] for pairs in (fields, own))
             if reason:
                 left_out[reason] += 1
-            elif to_nul(fields) != to_nul(own or []):
+            elif to_nul(said_own) != to_nul(said_theirs):
                 differ[f"frame {number}: {packets[number - 1].hex()[:160]}"] += 1
         rows, _ = shark.columns(path, *remarks_of_both, keys=keys)
         for number, one in theirs.items():
             own = {name for name, there in zip(remarks_of_both, rows[number - 1]) if there}
-            left = disputed(packets[number - 1]) or is_data(packets[number - 1], keys)
-            if own ^ {expert["name"] for expert in one["expert"]} and not left:
+            said = {expert["name"] for expert in one["expert"]}
+            if own != said and not samples.opened(one) and not disputed(packets[number - 1]):
                 differ[f"remarks {sorted(own)}, frame {number}: {packets[number - 1].hex()[:160]}"] += 1
     assert not differ, f"{len(differ)} differ, such as\n" + "\n".join(list(differ)[:8])
     lines = [f"left out: {count} of {reason}" for reason, count in left_out.items()]

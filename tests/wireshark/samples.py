@@ -124,12 +124,12 @@ def walk(layer):
 
 
 def opened(one):
-    """hms-dissect opened it, by the cluster secret. hms.lua decrypts nothing: it is shown copies."""
-    return one["type"] == "DATA" and bool(one["verdict"]) and one["verdict"]["code"] == "valid"
+    """hms-dissect has its link's key, by the cluster secret. hms.lua decrypts nothing: it is shown copies."""
+    return one["type"] == "DATA" and bool(one["verdict"]) and one["verdict"]["code"] != "unchecked"
 
 
 def fields_of(own, one):
-    """What both must say, with what stands only inside of an opened packet left out."""
+    """What both must say; of an opened packet what stands outside."""
     wanted = [(field["name"], field["value"]) for field in one["fields"]]
     if not opened(one):
         return sorted(own), sorted(wanted)
