@@ -135,6 +135,8 @@ pub const ADDRESSES_MAX: usize = 64;
 pub const FACTS_MAX: usize = 4096;
 /// Users of whom an HMS knows that they were revoked (R-PEE-96).
 pub const GENERATIONS_MAX: usize = 1 << 20;
+/// What a PING says of the way to its sender may be so much older before that counts (R-PEE-40).
+pub const PING_SPARE: Duration = Duration::from_secs(1);
 /// How often PING is sent (R-PEE-40).
 pub const PEER_PING: Duration = Duration::from_secs(2);
 /// INTRO, and PING, of one neighbour that are taken in a second (R-PEE-96).

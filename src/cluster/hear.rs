@@ -7,6 +7,7 @@ use super::neighbour::{Neighbour, Pinged, Said};
 use super::own::Adopted;
 use super::seat::Standing;
 use crate::ident::{ServerId, Stamp};
+use crate::limits::PING_SPARE;
 use crate::time::{Duration, Instant};
 use crate::transport::{CloseCode, Priority};
 use crate::wire::Problem;
@@ -156,7 +157,8 @@ impl Cluster {
             line: one.line,
             joined_at_ms: one.joined_at_ms,
         });
-        let heard_ours = now - Duration::from_millis(u64::from(ping.head.heard_ms));
+        let there = Duration::from_millis(u64::from(ping.head.heard_ms));
+        let heard_ours = now - there.saturating_sub(PING_SPARE);
         neighbour.pinged = Some(Pinged { heard_ours, neighbours: neighbours.collect() });
         neighbour.digest = ping.head.facts;
         if let Some(said) = &mut neighbour.said {
