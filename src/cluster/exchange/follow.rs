@@ -55,7 +55,9 @@ impl Exchange {
             }
         }
         for (server, peer) in &mut self.peers {
-            let linked = cluster.links.get(server).is_some_and(Neighbour::is_linked);
+            let neighbour = cluster.links.get(server);
+            let linked = neighbour.is_some_and(Neighbour::is_linked);
+            peer.relinks = neighbour.is_some() && !linked;
             if !linked && peer.lost_at.is_none() {
                 (peer.link, peer.up, peer.lost_at) = (None, false, Some(now));
                 peer.stop_link(now);

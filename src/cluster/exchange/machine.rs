@@ -197,11 +197,12 @@ impl Exchange {
     /// Nothing is left to be copied, or nothing came for 30 s: a synchronising HMS may operate (R-PEE-15), and
     /// [`Cluster::copies_complete`](crate::cluster::Cluster::copies_complete) is to be called.
     pub fn is_complete(&self, now: Instant) -> bool {
-        let mut linked = self.peers.values().filter(|peer| peer.link.is_some() && !peer.down);
+        let mut there =
+            self.peers.values().filter(|peer| (peer.link.is_some() || peer.relinks) && !peer.down);
         let done = |peer: &Peer| {
             (peer.into.all_heard || peer.phase != Phase::Operating) && peer.asks.wants.is_empty()
         };
-        self.phase == Phase::Synchronising && (now >= self.progress + ASK_GIVEN_UP || linked.all(done))
+        self.phase == Phase::Synchronising && (now >= self.progress + ASK_GIVEN_UP || there.all(done))
     }
 
     /// What was told and not used.

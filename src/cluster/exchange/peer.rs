@@ -20,6 +20,8 @@ pub(super) struct Peer {
     pub(super) link: Option<LinkId>,
     /// Since when there is none.
     pub(super) lost_at: Option<Instant>,
+    /// Another link to it took the place of the one before, and they have not met over it yet.
+    pub(super) relinks: bool,
     /// It is a neighbour.
     pub(super) up: bool,
     pub(super) suspect: bool,
@@ -137,6 +139,7 @@ impl Peer {
             teller,
             link: None,
             lost_at: None,
+            relinks: false,
             up: false,
             suspect: false,
             down: false,

@@ -105,6 +105,24 @@ fn a_root_counts_from_who_may_say_it() {
     assert_eq!(asks(&mut world), 64);
 }
 
+/// Both dialled, and the second link takes the place of the first while the table is copied.
+#[test]
+fn a_copy_is_not_complete_between_two_links() {
+    crate::shows!("R-PEE-15");
+    let mut world = World::settled(35, 2);
+    let (home, now) = (world.process(0), world.now);
+    let complete = |world: &mut World| world.running(1).exchange.is_complete(now);
+    world.running(1).exchange.phase = Phase::Synchronising;
+    world.running(1).exchange.progress = now;
+    assert!(complete(&mut world));
+    world.fetch(1, 0, home);
+    assert!(!complete(&mut world));
+    (world.peer(1, 0).link, world.peer(1, 0).relinks) = (None, true);
+    assert!(!complete(&mut world));
+    world.peer(1, 0).relinks = false;
+    assert!(complete(&mut world), "gone");
+}
+
 #[test]
 fn a_page_takes_away_what_it_may() {
     crate::shows!("R-PEE-80");
