@@ -121,7 +121,9 @@ pub fn packet(buf: &mut Vec<u8>, packet: &Packet<'_>) {
             Direction::Outbound => 2,
         };
         let reception: u32 = if packet.multicast { 2 } else { 1 };
-        option(buf, COMMENT, packet.comment.as_bytes());
+        if !packet.comment.is_empty() {
+            option(buf, COMMENT, packet.comment.as_bytes());
+        }
         option(buf, FLAGS, &(direction | reception << 2).to_le_bytes());
         if packet.lost > 0 {
             option(buf, DROP_COUNT, &packet.lost.to_le_bytes());
