@@ -262,7 +262,7 @@ fn a_pull_of_another_kind_is_malformed() {
             b.extend_from_slice(&[kind, 0, 0, 0]);
         });
         let read = verified(&bytes).and_then(|v| v.request().map(|_| ())).map_err(|e| (e.problem, e.at));
-        let expected = if (1..=3).contains(&kind) { Ok(()) } else { Err((Problem::Value("kind"), 56)) };
+        let expected = if (1..=3).contains(&kind) { Ok(()) } else { Err((Problem::Value("kind"), 48)) };
         assert_eq!(read, expected, "kind {kind}");
     }
 }
