@@ -70,10 +70,6 @@ impl Pull {
     pub(super) fn parse(body: &[u8]) -> Result<Self, WireError> {
         let parser = (be_u32, be_u32, take(8usize), be_u8, take(3usize));
         let (tlvs, (incarnation, revision, cursor, kind, _)) = fixed(body, HEADER_LEN, "PULL", parser)?;
-        let kind = PullKind::from_code(kind);
-        if matches!(kind, PullKind::Unknown(_)) {
-            return Err(WireError::new(Problem::Value("kind"), HEADER_LEN + 16));
-        }
         let mut buckets = None;
         for tlv in Tlvs::new(tlvs, HEADER_LEN + 20) {
             let tlv = tlv?;
@@ -89,7 +85,7 @@ impl Pull {
             incarnation: Incarnation(incarnation),
             revision: Revision(revision),
             cursor: UserId(octets(cursor)),
-            kind,
+            kind: PullKind::from_code(kind),
             buckets,
         })
     }

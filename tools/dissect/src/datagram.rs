@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use hms::ident::{SessionId, UserId};
 use hms::transport::{DropReason, inspect as link};
-use hms::wire::{Header, Kind, Unverified, WireError, inspect};
+use hms::wire::{Header, Kind, Pull, PullKind, Request, Unverified, WireError, inspect};
 
 use crate::expert::Expert;
 use crate::fields::names;
@@ -189,16 +189,26 @@ fn malformed(family: &Family, bytes: &[u8]) -> Option<Malformed> {
         Family::Link if opened::is(bytes) => None,
         Family::Link => link::check(bytes).err().map(|reason| in_link(reason, bytes)),
         Family::Nothing => inspect::message(bytes).err().map(Malformed::from),
-        Family::Host(header) => inspect::message(bytes).err().map(Malformed::from).or_else(|| {
-            // R-FMT-04, which the HMS looks at and not the parser.
-            let first = matches!(header.kind, Kind::Init | Kind::Register | Kind::Discover);
-            (first && header.session != SessionId(0)).then(|| Malformed {
-                what: format!("{} with a session id", header.kind),
-                at: 16,
-                reason: "malformed",
-            })
-        }),
+        Family::Host(header) => inspect::message(bytes)
+            .map_or_else(|error| Some(error.into()), |message| of_no_kind(&message))
+            .or_else(|| {
+                // R-FMT-04, which the HMS looks at and not the parser.
+                let first = matches!(header.kind, Kind::Init | Kind::Register | Kind::Discover);
+                (first && header.session != SessionId(0)).then(|| Malformed {
+                    what: format!("{} with a session id", header.kind),
+                    at: 16,
+                    reason: "malformed",
+                })
+            }),
     }
+}
+
+/// R-FMT-19, which the HMS looks at when it knows who asks.
+fn of_no_kind(message: &inspect::Message<'_>) -> Option<Malformed> {
+    let inspect::Message::Request(Request::Pull(Pull { kind: PullKind::Unknown(kind), .. })) = message else {
+        return None;
+    };
+    Some(Malformed { what: format!("PULL of unknown kind {kind}"), at: 48, reason: "malformed" })
 }
 
 fn in_link(reason: DropReason, bytes: &[u8]) -> Malformed {
