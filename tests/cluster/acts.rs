@@ -255,8 +255,11 @@ impl World {
         if self.hmss[hms].is_awake() {
             self.tally.count(if asleep { "hms asleep" } else { "hms paused" });
             self.trouble();
-            self.hmss[hms].paused_until = Some(self.now + length);
-            self.hmss[hms].asleep = asleep;
+            let machine = &mut self.hmss[hms];
+            machine.paused_until = Some(self.now + length);
+            machine.asleep = asleep;
+            // Who does not run cannot stop: that time is not its own.
+            machine.stopping = machine.stopping.map(|since| since + length);
         }
     }
 
