@@ -40,6 +40,8 @@ pub struct Machine {
     pub disk_works: bool,
     pub stopping: Option<Instant>,
     stopped: bool,
+    /// What it told for people, if somebody wants to know.
+    pub log: Option<Vec<String>>,
 }
 
 impl Machine {
@@ -63,6 +65,7 @@ impl Machine {
             disk_works: true,
             stopping: None,
             stopped: false,
+            log: None,
         }
     }
 
@@ -235,6 +238,9 @@ impl Machine {
             while let Some(event) = server.poll_event() {
                 store |= event == Event::PersistSecrets;
                 self.stopped |= event == Event::Stopped;
+                if let (Some(log), Event::Log { text, .. }) = (&mut self.log, event) {
+                    log.push(text);
+                }
             }
             if !store {
                 return all;
