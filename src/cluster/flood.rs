@@ -52,12 +52,22 @@ impl Cluster {
     }
 
     /// Begins to tell a neighbour all facts, unless it has them.
-    pub(super) fn tell_all_facts(&mut self, server: ServerId) {
+    pub(super) fn tell_all_facts(&mut self, server: ServerId) -> bool {
         let digest = self.facts.digest();
-        let Some(neighbour) = self.links.get_mut(&server) else { return };
-        if neighbour.digest != digest {
+        let Some(neighbour) = self.links.get_mut(&server) else { return false };
+        let differ = neighbour.digest != digest;
+        if differ {
             neighbour.facts.told_at = Some((digest, neighbour.digest));
             neighbour.facts.all = Some(None);
+        }
+        differ
+    }
+
+    /// Tells a neighbour that has them all that these are all: by now it may have more, so its digest does not show that.
+    pub(super) fn tell_end_of_facts(&mut self, server: ServerId) {
+        let end = self.facts.last_key();
+        if let Some(neighbour) = self.links.get_mut(&server) {
+            neighbour.facts.all.get_or_insert(end);
         }
     }
 

@@ -189,7 +189,7 @@ fn a_seat_is_given_to_who_may_have_one() {
     one.say(&join(LineId(line.0 ^ 1)));
     assert_eq!(one.sent(), [""; 0], "of another line");
     one.say(&join(line));
-    assert_eq!(one.sent(), ["Seat"]);
+    assert_eq!(one.sent(), ["Seat", "Facts"]);
     // Of a line that stays: a smaller id, as young.
     one.say(&intro(Phase::Operating, Some(LineId(1))));
     assert_eq!(one.sent(), ["Ping", "Join"].map(String::from)[1..], "this one gives way itself");
@@ -199,7 +199,7 @@ fn a_seat_is_given_to_who_may_have_one() {
     one.say(&intro(Phase::Operating, Some(LineId(u64::MAX))));
     one.sent();
     one.say(&join(line));
-    assert_eq!(one.sent(), ["Seat"]);
+    assert_eq!(one.sent(), ["Seat"], "the FACTS before is not answered yet");
 }
 
 #[test]
