@@ -228,6 +228,15 @@ impl World {
                 self.hmss[hms].go_back();
             }
         }
+        self.forget_tokens();
+    }
+
+    /// Tokens that were made after a revocation of which no HMS knows any more: none can tell that they are good.
+    fn forget_tokens(&mut self) {
+        for device in &mut self.devices {
+            let known = self.hmss.iter().map(|hms| hms.generation(&device.token)).max();
+            device.stale |= known < Some(device.token.generation);
+        }
     }
 
     pub fn stop_hms(&mut self, hms: usize) -> Checked {

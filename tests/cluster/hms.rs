@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
+use hms::auth::user_id;
 use hms::cluster::Facts;
-use hms::ident::Name;
+use hms::ident::{Generation, Name};
 use hms::net::{Arrival, Interface, Transmit};
 use hms::server::{Event, Server, ServerSettings, Setup, StatusView};
 use hms::storage::{Secrets, Snapshot, SnapshotWriter};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::token::Token;
 use hms::transport::LinkSecret;
 
 use crate::dice::Dice;
@@ -149,6 +151,13 @@ impl Machine {
         if let Some((secrets, snapshot)) = self.backup.take() {
             (self.secrets, self.snapshot) = (secrets, snapshot);
         }
+    }
+
+    /// The generation of a token's user, as it knows it or will when it starts.
+    pub fn generation(&self, token: &Token) -> Generation {
+        let user = user_id(token.realm, token.user_name.as_str());
+        let in_force = self.server.as_ref().map(|server| server.keyring().generation(token.realm, user));
+        in_force.unwrap_or_else(|| self.secrets().generation(token.realm, user))
     }
 
     /// Writes the snapshot, in pages as the shell does.

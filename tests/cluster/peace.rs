@@ -187,7 +187,8 @@ impl World {
         if before != again {
             return Err(self.violation(Rule::Session.broken("a stop makes somebody register again")));
         }
-        let lost = self.devices.iter().position(|device| device.running() && !device.registered());
+        let lost =
+            self.devices.iter().position(|device| device.running() && !device.registered() && !device.stale);
         if let Some(device) = lost.filter(|device| self.users[self.devices[*device].user].gone.is_none()) {
             return Err(self.violation(Rule::Session.broken(format!("device {device} is not served on"))));
         }
