@@ -20,6 +20,10 @@ pub(super) enum Complaint {
     AbsurdClock,
     /// An address that cannot be registered.
     Address,
+    /// REFUSE to this HMS, which serves.
+    Refuses,
+    /// A twin of this HMS that has to go.
+    Twin,
 }
 
 /// Which lines were written of late.

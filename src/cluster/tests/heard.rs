@@ -352,6 +352,13 @@ fn no_member_fills_the_log() {
     }
     assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 600], "{lines:?}");
     assert!(lines.iter().all(|(_, text)| text.contains("stamps of 1 facts")));
+    // Nor does REFUSE, which is not believed of an HMS that serves.
+    let refuse = crate::wire::peer::Refuse { code: RefuseCode::Full, twin: None, reason: Some("go away") };
+    let mut message = Vec::new();
+    PeerMessage::Refuse(refuse).emit(&mut message);
+    (0..100).for_each(|_| one.say(&message));
+    let refusals = |action: &Action| matches!(action, Action::Log(text) if text.contains("go away"));
+    assert_eq!(one.actions().iter().filter(|action| refusals(action)).count(), 1);
 }
 
 #[test]
