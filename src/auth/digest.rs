@@ -5,10 +5,9 @@ use zeroize::Zeroizing;
 use super::hash;
 use crate::wire::peer::{Fact, Row};
 
-/// Digest of a row: the same at every HMS that has the row, whatever its check time (R-PEE-76).
+/// Digest of a row: the same at every HMS that has the row (R-PEE-76).
 pub fn row_digest(row: &Row<'_>) -> u64 {
-    let [before, check_time, behind] = row.hashed();
-    hash::first_u64(&hash::sha256(&[b"hms1 row", before, check_time, behind]))
+    hash::first_u64(&hash::sha256(&[b"hms1 row", row.as_bytes()]))
 }
 
 /// Digest of a fact (R-PEE-27).

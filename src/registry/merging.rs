@@ -137,7 +137,10 @@ impl Registry {
         let mut check = false;
         if current {
             self.heard_of(now, id, told.age);
-            check = told.age.is_zero() && self.set_check_time(now, id, told.row.check_time);
+            // Nobody but the home can make it shorter.
+            let told_time = told.row.check_time;
+            let counts = told.age.is_zero() || self.row(id).is_some_and(|row| told_time > row.check_time());
+            check = counts && self.set_check_time(now, id, told_time);
         }
         if !said && !place && !check {
             return Merged::Nothing;

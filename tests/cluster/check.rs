@@ -175,6 +175,11 @@ impl World {
             let Some(status) = self.hmss[hms].status(self.now).filter(|_| self.hmss[hms].is_awake()) else {
                 continue;
             };
+            // It has no line yet, or none any more: what it says is its own age.
+            if matches!(status.role, "starting" | "refused") {
+                self.hmss[hms].age = None;
+                continue;
+            }
             let age = status.cluster_elapsed_s;
             if let Some((at, before)) = self.hmss[hms].age.replace((self.now, age)) {
                 let least = before + self.now.since(at).as_secs();

@@ -14,17 +14,17 @@ const ROW: [&str; 4] = [
 ];
 
 #[test]
-fn a_row_has_its_digest_whatever_its_check_time() {
+fn a_row_has_its_digest() {
     shows!("R-PEE-76");
     let mut bytes = hex(&ROW.concat());
     let digest = |bytes: &[u8]| row_digest(&Row::parse(bytes, 0).expect("a row"));
     let expected = digest(&bytes);
-    assert_eq!(expected, 0x1610_c020_a4ef_b5f2);
+    assert_eq!(expected, 0x1ba8_4780_a8a5_eed2);
     for at in 0..bytes.len() {
         bytes[at] ^= 1;
         // The lowest bit of status and family makes it no row.
         if Row::parse(&bytes, 0).is_ok() {
-            assert_eq!(digest(&bytes) == expected, (74..78).contains(&at), "byte {at}");
+            assert_ne!(digest(&bytes), expected, "byte {at}");
         }
         bytes[at] ^= 1;
     }

@@ -51,7 +51,7 @@ pub(super) fn row_digest(row: &RowView<'_>) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     (row.realm(), row.user(), row.order(), row.instance(), row.since(), row.epoch()).hash(&mut hasher);
     (row.content_version(), row.content(), format!("{:?}", row.view_spec())).hash(&mut hasher);
-    (row.wants_push(), place.sequence, row.is_late(), place.address).hash(&mut hasher);
+    (row.wants_push(), place.sequence, row.is_late(), row.check_time(), place.address).hash(&mut hasher);
     hasher.finish()
 }
 

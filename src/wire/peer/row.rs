@@ -15,11 +15,6 @@ use crate::wire::error::{Problem, WireError};
 use crate::wire::tlv::{first_tlv, fixed, tlv_code};
 use crate::wire::view::View;
 
-/// Where the digest leaves out the check time.
-const BEFORE_CHECK_TIME: usize = 74;
-/// Where it goes on.
-const BEHIND_CHECK_TIME: usize = 78;
-
 /// Where a session is; who says so is its home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -169,13 +164,6 @@ impl<'a> Row<'a> {
         let (content, rest) = split_content(self.bytes.split_at(self.said).1, at)?;
         let (view, push) = view(rest, at + content.len())?;
         Ok(Said { content: ContentRef::parse(content, at)?, view, push })
-    }
-
-    /// What the row's digest is made of, one behind the other: the row with check time 0 (R-PEE-76).
-    pub fn hashed(&self) -> [&'a [u8]; 3] {
-        let (before, rest) = self.bytes.split_at(BEFORE_CHECK_TIME);
-        let behind = rest.split_at(BEHIND_CHECK_TIME - BEFORE_CHECK_TIME).1;
-        [before, &[0; BEHIND_CHECK_TIME - BEFORE_CHECK_TIME], behind]
     }
 }
 

@@ -28,7 +28,7 @@ fn message(name: &str, bytes: &[u8]) -> Value {
 
 fn row(home: &str, row: &Row<'_>) -> Value {
     json!({
-        "home": home, "row": fields::row(row), "bytes": hex(row.as_bytes()), "hashed": hex(row.hashed().concat()),
+        "home": home, "row": fields::row(row), "bytes": hex(row.as_bytes()),
         "bucket": row.head.user.sum_bucket(), "digest": row_digest(row).to_string(),
     })
 }

@@ -112,17 +112,6 @@ fn a_view_has_one_form() {
 }
 
 #[test]
-fn only_the_check_time_is_left_out_of_what_is_hashed() {
-    shows!("R-PEE-76");
-    for bytes in rows() {
-        let hashed = Row::parse(&bytes, 0).expect("a row").hashed().concat();
-        let mut expected = bytes.clone();
-        expected[74..78].fill(0);
-        assert_eq!(hashed, expected);
-    }
-}
-
-#[test]
 fn a_fact_is_hashed_with_its_type_and_without_its_length() {
     shows!("R-PEE-27");
     for fact in facts() {
