@@ -114,11 +114,10 @@ def hashes(place):
     lines = ["\t".join([name, what, ",".join(one.hex() for one in given), wanted.hex()])
              for name, what, given, wanted in cases]
     env = {"HMS_LUA": shark.LUA, "HMS_CASES": place.path("cases", "\n".join(lines) + "\n")}
-    lesser = {"user": shark.NOBODY, "group": shark.NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     run = subprocess.run(
         ["tshark", "-X", f"lua_script:{os.path.join(shark.HERE, 'pure.lua')}", "-r", place.capture([])],
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **env}, capture_output=True, text=True,
-        check=False, timeout=120, **lesser)
+        check=False, timeout=120, **shark.lesser())
     said = run.stdout.splitlines()
     same("lines", (len([line for line in said if line.startswith("ok ")]), run.stderr), (len(cases), ""))
 

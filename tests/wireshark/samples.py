@@ -68,16 +68,18 @@ def names():
                   if not path.endswith(".secrets.json"))
 
 
-def told(command):
-    """What hms-dissect says, by frame. One that cannot be read to its end is said on stderr, with code 1."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def told(command, lesser=False):
+    """What hms-dissect says, by frame. One that cannot be read to its end is said on stderr, with code 1. `lesser`: as
+    a user without rights."""
+    rights = shark.lesser() if lesser else {}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **rights)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return {one["frame"]: one for one in map(json.loads, done.stdout.splitlines())}
 
 
 def agreed(program, path, keys=None):
     """What is in it, if both say the same of each field of each datagram, and make the same remarks."""
-    theirs = told([program, "--json", *(["--keys", keys] if keys else []), path])
+    theirs = told([program, "--json", *(["--keys", keys] if keys else []), path], lesser=True)
     # One run of tshark for all: most of its time it starts.
     run = shark.tshark("-r", path, "-T", "json", "-J", "hms pkt_comment", keys=keys)
     assert not run.faults() and run.code == 0, run.faults() or run.err

@@ -32,11 +32,15 @@ def tshark(*arguments, keys=None, env=None, home="/nonexistent", timeout=300):
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": home, "LC_ALL": "C.UTF-8", **(env or {})}
     if keys:
         environment["HMS_KEYS"] = keys
-    lesser = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     done = subprocess.run(["tshark", *arguments, "-X", f"lua_script:{LUA}"], env=environment, timeout=timeout,
                           capture_output=True, text=True, encoding="utf-8", errors="replace", check=False,
-                          **lesser)
+                          **lesser())
     return Run(done)
+
+
+def lesser():
+    """For subprocess: without root's rights, if we have them."""
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def obstacle():
