@@ -469,9 +469,9 @@ impl Net {
                 let membership = Membership { group, interface: interface.index };
                 let sent = socket.send_to_group(membership, own_v4, bytes);
                 if let Some(tap) = &mut tap {
-                    let own = interface.addresses.iter().find(|ip| ip.is_ipv4() == group.is_ipv4());
                     let bound = socket.local();
-                    let from = SocketAddr::new(own.copied().unwrap_or_else(|| bound.ip()), bound.port());
+                    let own = groups::source_on(interface, group.ip()).unwrap_or_else(|| bound.ip());
+                    let from = SocketAddr::new(own, bound.port());
                     let failed = sent.is_err().then_some("multicast");
                     tap(&Went { from, to: group, interface: Some(interface.index), failed });
                 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, RawFd};
 
 use mio::{Interest, Registry, Token, event, net};
@@ -180,9 +180,9 @@ impl UdpSocket {
                 options.set_multicast_if_v4(&from.unwrap_or(Ipv4Addr::UNSPECIFIED))?;
                 options.set_multicast_ttl_v4(HOPS)?;
             }
-            IpAddr::V6(v6) => {
+            IpAddr::V6(_) => {
                 options.set_multicast_if_v6(interface)?;
-                options.set_multicast_hops_v6(if is_link_scope(v6) { HOPS } else { HOPS_SITE })?;
+                options.set_multicast_hops_v6(if on_link(group.ip()) { HOPS } else { HOPS_SITE })?;
             }
         }
         self.send(on_interface(group, interface), None, bytes)
@@ -205,16 +205,19 @@ fn arrival_of(meta: &RecvMeta) -> Arrival {
 /// A link-local address names its interface.
 pub(super) fn on_interface(address: SocketAddr, interface: u32) -> SocketAddr {
     match address {
-        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() || is_link_scope(*v6.ip()) => {
+        SocketAddr::V6(v6) if on_link(address.ip()) => {
             SocketAddr::V6(SocketAddrV6::new(*v6.ip(), v6.port(), 0, interface))
         }
         other => other,
     }
 }
 
-/// A group that never leaves its link.
-const fn is_link_scope(ip: Ipv6Addr) -> bool {
-    ip.is_multicast() && ip.octets()[1] & 0x0f == 2
+/// An IPv6 address or group that never leaves its link.
+pub(super) const fn on_link(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || (ip.is_multicast() && ip.octets()[1] & 0x0f == 2),
+    }
 }
 
 impl AsRawFd for UdpSocket {

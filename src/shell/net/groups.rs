@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use mio::{Interest, Registry, Token};
 
-use super::super::udp::{Membership, UdpSocket};
+use super::super::udp::{Membership, UdpSocket, on_link};
 use crate::limits::PORT;
 use crate::net::Interface;
 
@@ -91,4 +91,32 @@ pub(super) fn usable_on(interface: &Interface) -> impl Iterator<Item = SocketAdd
     let loopback = interface.addresses.iter().all(IpAddr::is_loopback);
     let (v4, v6) = (has(true), has(false) && !(loopback && has(true)));
     GROUPS.into_iter().filter(move |group| if group.is_ipv4() { v4 } else { v6 })
+}
+
+/// The address of an interface from which the system sends to a group: one of the same scope before others (RFC 6724,
+/// section 5, rule 2).
+pub(super) fn source_on(interface: &Interface, group: IpAddr) -> Option<IpAddr> {
+    let of_family = interface.addresses.iter().filter(|ip| ip.is_ipv4() == group.is_ipv4());
+    of_family.min_by_key(|ip| on_link(**ip) != on_link(group)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_of_the_link_is_sent_to_from_an_address_of_the_link() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let mut interface = Interface {
+            index: 2,
+            name: "eth0".into(),
+            addresses: ["10.1.0.5", "2001:db8::5", "fe80::5"].map(ip).to_vec(),
+        };
+        let sources = GROUPS.map(|group| source_on(&interface, group.ip()));
+        assert_eq!(sources, ["10.1.0.5", "fe80::5", "2001:db8::5"].map(|text| Some(ip(text))));
+        interface.addresses.truncate(2);
+        assert_eq!(source_on(&interface, GROUPS[1].ip()), Some(ip("2001:db8::5")));
+        interface.addresses.truncate(1);
+        assert_eq!(source_on(&interface, GROUPS[1].ip()), None);
+    }
 }

@@ -17,16 +17,32 @@ pub(super) fn pcap(link: u32, frames: &[Vec<u8>]) -> Vec<u8> {
 
 /// The same, with the length of each on the wire.
 pub(super) fn pcap_cut(link: u32, frames: &[(Vec<u8>, usize)]) -> Vec<u8> {
-    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
-    file.extend_from_slice(&link.to_le_bytes());
+    let mut file = pcap_head(link);
     for (index, (frame, original)) in frames.iter().enumerate() {
-        let micros = index as u32 * 10_000;
-        for word in [BEGIN + micros / 1_000_000, micros % 1_000_000, frame.len() as u32, *original as u32] {
-            file.extend_from_slice(&word.to_le_bytes());
-        }
-        file.extend_from_slice(frame);
+        packet(&mut file, index as u32 * 10, frame, *original);
     }
     file
+}
+
+/// Ethernet frames, each at so many milliseconds after the begin.
+pub(super) fn pcap_at(frames: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut file = pcap_head(ETHERNET);
+    frames.iter().for_each(|(millis, frame)| packet(&mut file, *millis, frame, frame.len()));
+    file
+}
+
+fn pcap_head(link: u32) -> Vec<u8> {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
+    file.extend_from_slice(&link.to_le_bytes());
+    file
+}
+
+fn packet(file: &mut Vec<u8>, millis: u32, frame: &[u8], original: usize) {
+    let micros = millis % 1000 * 1000;
+    for word in [BEGIN + millis / 1000, micros, frame.len() as u32, original as u32] {
+        file.extend_from_slice(&word.to_le_bytes());
+    }
+    file.extend_from_slice(frame);
 }
 
 /// A pcapng file of the same frames, with times in nanoseconds.

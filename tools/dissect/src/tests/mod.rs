@@ -12,6 +12,10 @@ mod keys;
 mod layers;
 mod links;
 mod made;
+mod primaries;
+mod silence;
+mod stats;
+mod told;
 mod vectors;
 
 use crate::capture::Reader;
