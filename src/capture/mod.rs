@@ -8,8 +8,8 @@ mod pcapng;
 pub use note::{Note, NoteError, Verdict};
 pub use packet::Headers;
 pub use pcapng::{
-    Block, BlockError, BlockKind, Blocks, Direction, LINKTYPE_RAW, Packet, Statistics, interface, packet,
-    section, statistics,
+    Block, BlockError, BlockKind, Blocks, Direction, Flags, LINKTYPE_RAW, Packet, Statistics, interface,
+    packet, section, statistics,
 };
 
 #[cfg(test)]

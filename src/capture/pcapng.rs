@@ -42,6 +42,33 @@ pub enum Direction {
     Outbound,
 }
 
+/// Which way a packet went, and whether to a group: the lowest bits of epb_flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(u32);
+
+impl Flags {
+    /// Direction and kind of reception; what stands above them tells of a frame on the wire.
+    const KEPT: u32 = 0b1_1111;
+
+    /// Those of a packet of which both are known.
+    pub const fn new(direction: Direction, multicast: bool) -> Self {
+        let direction = match direction {
+            Direction::Inbound => 1,
+            Direction::Outbound => 2,
+        };
+        let reception = if multicast { 2 } else { 1 };
+        Self(direction | reception << 2)
+    }
+
+    /// Those that another file says, unless it says nothing.
+    pub const fn read(word: u32) -> Option<Self> {
+        match word & Self::KEPT {
+            0 => None,
+            kept => Some(Self(kept)),
+        }
+    }
+}
+
 /// One packet with all that is said of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
@@ -49,10 +76,8 @@ pub struct Packet<'a> {
     pub interface: u32,
     /// Nanoseconds since 1970.
     pub time: u64,
-    /// Which way.
-    pub direction: Direction,
-    /// To a group.
-    pub multicast: bool,
+    /// Which way, and whether to a group, if that is known.
+    pub flags: Option<Flags>,
     /// Headers and payload, one behind the other.
     pub parts: [&'a [u8]; 2],
     /// What a person or a tool is to read with it.
@@ -116,15 +141,12 @@ pub fn packet(buf: &mut Vec<u8>, packet: &Packet<'_>) {
         u32(buf, length);
         packet.parts.iter().for_each(|part| buf.extend_from_slice(part));
         pad(buf);
-        let direction = match packet.direction {
-            Direction::Inbound => 1,
-            Direction::Outbound => 2,
-        };
-        let reception: u32 = if packet.multicast { 2 } else { 1 };
         if !packet.comment.is_empty() {
             option(buf, COMMENT, packet.comment.as_bytes());
         }
-        option(buf, FLAGS, &(direction | reception << 2).to_le_bytes());
+        if let Some(Flags(word)) = packet.flags {
+            option(buf, FLAGS, &word.to_le_bytes());
+        }
         if packet.lost > 0 {
             option(buf, DROP_COUNT, &packet.lost.to_le_bytes());
         }

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::clock;
 use super::control::{ConnectionId, ControlError, ControlServer, EXIT_NO, RawState};
 use super::net::Went;
-use crate::capture::{self, Direction, Headers, Note, Packet, Statistics, Verdict};
+use crate::capture::{self, Direction, Flags, Headers, Note, Packet, Statistics, Verdict};
 use crate::net::Arrival;
 use crate::time::Instant;
 pub(super) use filter::Filter;
@@ -194,8 +194,7 @@ impl Capture {
         let packet = Packet {
             interface: 0,
             time,
-            direction: seen.direction,
-            multicast: seen.to.ip().is_multicast(),
+            flags: Some(Flags::new(seen.direction, seen.to.ip().is_multicast())),
             parts: [headers.as_bytes(), seen.bytes],
             comment,
             lost: std::mem::take(&mut self.lost_before),

@@ -2870,7 +2870,10 @@ local function dissect(tvb, pinfo, tree, on_port)
     root:add(fields.response_in.field, cache.answered[frame]):set_generated()
   end
   for _, one in ipairs(cache.remarks[frame] or {}) do
-    say(root, one[1], one[2])
+    -- A REJECT that says that a key was revoked is sealed with it: that is told once.
+    if one[2] ~= refused then
+      say(root, one[1], one[2])
+    end
   end
 end
 

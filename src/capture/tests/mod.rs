@@ -24,8 +24,7 @@ fn file() -> Vec<u8> {
         let about = Packet {
             interface: 1,
             time: 1_763_917_522_123_456_789,
-            direction: Direction::Inbound,
-            multicast: length == 0,
+            flags: Some(Flags::new(Direction::Inbound, length == 0)),
             parts: [headers.as_bytes(), &payload],
             comment: "verdict: dropped: tag",
             lost,

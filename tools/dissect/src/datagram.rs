@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use hms::capture::Flags;
 use hms::ident::{SessionId, UserId};
 use hms::transport::{DropReason, inspect as link};
 use hms::wire::{Header, Kind, Pull, PullKind, Request, Unverified, WireError, inspect};
@@ -26,6 +27,8 @@ pub(crate) struct Captured {
     pub(crate) bytes: Vec<u8>,
     /// Length on the wire.
     pub(crate) length: usize,
+    /// Which way it went, if the capture says.
+    pub(crate) flags: Option<Flags>,
 }
 
 impl Captured {

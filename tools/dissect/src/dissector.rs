@@ -80,10 +80,16 @@ impl Dissector {
         match ip::read(bytes, frame.number, &mut self.fragments, &mut layers) {
             Read::Udp(udp) => {
                 let Udp { source, destination, payload, length } = udp;
-                let (number, time) = (frame.number, frame.time);
-                let captured =
-                    Captured { frame: number, time, layers, source, destination, bytes: payload, length };
-                self.datagram(captured)
+                self.datagram(Captured {
+                    frame: frame.number,
+                    time: frame.time,
+                    layers,
+                    source,
+                    destination,
+                    bytes: payload,
+                    length,
+                    flags: frame.flags,
+                })
             }
             Read::Fragment => {
                 self.frames.fragments += 1;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use hms::capture::{self, Direction, Headers, Packet};
+use hms::capture::{self, Headers, Packet};
 
 use crate::datagram::{Captured, Datagram};
 use crate::fields::names;
@@ -108,7 +108,7 @@ impl Copy {
 
     /// Writes a datagram, opened or as it was.
     pub(crate) fn datagram(&mut self, datagram: &Datagram) -> Result<(), String> {
-        let Captured { source, destination, frame, time, .. } = &datagram.captured;
+        let Captured { source, destination, frame, time, flags, .. } = &datagram.captured;
         for bytes in datagrams(datagram) {
             let Some(headers) = Headers::new(*source, *destination, &bytes) else {
                 self.left_out += 1;
@@ -123,8 +123,7 @@ impl Copy {
                 &Packet {
                     interface: 0,
                     time: time.and_then(|time| u64::try_from(time).ok()).unwrap_or(0),
-                    direction: Direction::Inbound,
-                    multicast: false,
+                    flags: *flags,
                     parts: [headers.as_bytes(), &bytes],
                     comment: &comment,
                     lost: 0,

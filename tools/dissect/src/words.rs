@@ -17,6 +17,8 @@ use crate::tree::{hex, plural};
 pub(crate) fn describe(datagram: &mut Datagram, table: &Table) {
     let (words, refused) = sentence(datagram, table);
     if refused {
+        // A REJECT that says that a key was revoked is sealed with it: that is told once.
+        datagram.experts.retain(|expert| expert.text != words);
         datagram.experts.push(Expert::new(expert::REFUSED, words.clone()));
     }
     datagram.words = words;

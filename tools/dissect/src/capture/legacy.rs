@@ -78,6 +78,7 @@ impl Legacy {
             // The upper bits tell how long a checksum the frames end in.
             link: self.header.network.0 & 0x0fff_ffff,
             original: block.origlen as usize,
+            flags: None,
             from,
             to: from + block.data.len(),
         }

@@ -12,6 +12,7 @@ use std::fmt;
 use std::io;
 
 use buffer::Buffer;
+use hms::capture::Flags;
 pub(crate) use open::open;
 
 /// Longest packet and longest block that are read.
@@ -29,6 +30,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) bytes: &'a [u8],
     /// Length on the wire.
     pub(crate) original: usize,
+    /// Which way it went, if the file says.
+    pub(crate) flags: Option<Flags>,
 }
 
 /// Why reading ended before the end.
@@ -79,6 +82,7 @@ struct Packet {
     time: Option<i128>,
     link: i32,
     original: usize,
+    flags: Option<Flags>,
     /// Where it lies in the block.
     from: usize,
     to: usize,
@@ -123,7 +127,7 @@ impl<R: io::Read> Reader<R> {
         let block = self.buffer.take(length);
         let bytes = block.get(packet.from..packet.to).unwrap_or_default();
         let original = packet.original.max(bytes.len());
-        Ok(Some(Frame { number, time: packet.time, link: packet.link, bytes, original }))
+        Ok(Some(Frame { number, time: packet.time, link: packet.link, bytes, original, flags: packet.flags }))
     }
 
     /// The next block; none at the end of the file.

@@ -1,15 +1,18 @@
 //! The pcapng format.
 
+use hms::capture::Flags;
 use pcap_parser::nom::Err as NomErr;
 use pcap_parser::pcapng::{parse_block_be, parse_block_le};
 use pcap_parser::traits::PcapNGPacketBlock as _;
-use pcap_parser::{Block, EnhancedPacketBlock, InterfaceDescriptionBlock};
+use pcap_parser::{Block, EnhancedPacketBlock, InterfaceDescriptionBlock, OptionCode};
 
 use super::{Found, Packet, Stop};
 
 const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 /// Type, length, and length again.
 const BLOCK_MIN: usize = 12;
+/// The option of an Enhanced Packet Block.
+const FLAGS: OptionCode = OptionCode(2);
 /// Where the data of an Enhanced and of a Simple Packet Block begins.
 const ENHANCED_HEAD: usize = 28;
 const SIMPLE_HEAD: usize = 12;
@@ -114,7 +117,8 @@ impl Ng {
                 let snap = if first.snap == 0 { u32::MAX } else { first.snap };
                 let length = block.data.len().min(block.origlen.min(snap) as usize);
                 let (from, to) = (SIMPLE_HEAD, SIMPLE_HEAD + length);
-                Ok(Some(Packet { time: None, link: first.link, original: block.origlen as usize, from, to }))
+                let original = block.origlen as usize;
+                Ok(Some(Packet { time: None, link: first.link, original, flags: None, from, to }))
             }
             _ => Ok(None),
         }
@@ -127,9 +131,16 @@ impl Ng {
             time: interface.time(block.ts_high, block.ts_low),
             link: interface.link,
             original: block.origlen as usize,
+            flags: self.flags(block),
             from: ENHANCED_HEAD,
             to: ENHANCED_HEAD + length,
         })
+    }
+
+    fn flags(&self, block: &EnhancedPacketBlock<'_>) -> Option<Flags> {
+        let option = block.options.iter().find(|option| option.code == FLAGS)?;
+        let word = *option.as_bytes().ok()?.first_chunk()?;
+        Flags::read(if self.big { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) })
     }
 
     fn interface(&self, index: usize) -> Result<&Interface, Stop> {

@@ -103,6 +103,24 @@ fn a_key_that_was_revoked_is_called_so() {
     assert_eq!(verdicts(&read(keys(&secrets), &[bytes])), ["revoked"]);
 }
 
+/// It is sealed with the key that was revoked: the verdict says no more than the message.
+#[test]
+fn a_reject_that_says_that_the_key_was_revoked_is_remarked_on_once() {
+    let remarks = |datagrams: &[Datagram]| -> Vec<Vec<&str>> {
+        let of = |one: &Datagram| one.experts.iter().map(|expert| expert.remark.name).collect();
+        datagrams.iter().map(of).collect()
+    };
+    let file = include_bytes!("../../../../tests/captures/revoked.pcapng");
+    let mut keys = Keys::default();
+    let secrets = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/captures/revoked.secrets.json");
+    keys.read(secrets.as_ref()).expect("read");
+    let (datagrams, ..) = dissect(file, keys);
+    assert_eq!(verdicts(&datagrams), ["revoked", "revoked"]);
+    assert_eq!(remarks(&datagrams), [["hms.expert.revoked"], ["hms.expert.refused"]]);
+    let (datagrams, ..) = dissect(file, Keys::default());
+    assert_eq!(remarks(&datagrams), [vec![], vec!["hms.expert.refused"]]);
+}
+
 #[test]
 fn keys_come_from_a_state_directory_or_from_tokens() {
     let secrets = secrets();

@@ -8,6 +8,7 @@ macro_rules! shows {
 }
 
 mod damage;
+mod flags;
 mod keys;
 mod layers;
 mod links;
