@@ -217,6 +217,8 @@ pub const ASK_GIVEN_UP: Duration = Duration::from_secs(30);
 pub const POSITIONS_KEPT: Duration = Duration::from_secs(3600);
 /// ROW and GONE that are applied in one turn of the loop (R-PEE-98).
 pub const EXCHANGED_ITEMS: usize = 256;
+/// How long no second line of a kind is logged about what an HMS says (R-PEE-96).
+pub const COMPLAINT_AGAIN: Duration = Duration::from_secs(60);
 /// Bytes of DELTAs and PAGEs that are made in one turn of the loop (R-PEE-98).
 pub const EXCHANGED_BYTES: usize = 64 << 10;
 /// BUCKETS in bytes.

@@ -1,6 +1,7 @@
 //! Facts on their way: each new one to all, all of them to whom they are missing (R-PEE-26, R-PEE-27).
 
 use super::action::Action;
+use super::complaints::Complaint;
 use super::facts::{FactKey, Merged};
 use super::machine::Cluster;
 use crate::ident::{ServerId, Stamp};
@@ -26,6 +27,7 @@ impl Cluster {
         if new.is_empty() {
             return;
         }
+        self.unstored = true;
         self.actions.push_back(Action::Learned(new.to_vec()));
         match from {
             None => self.persist(now),
@@ -50,12 +52,22 @@ impl Cluster {
     }
 
     /// Begins to tell a neighbour all facts, unless it has them.
-    pub(super) fn tell_all_facts(&mut self, server: ServerId) {
+    pub(super) fn tell_all_facts(&mut self, server: ServerId) -> bool {
         let digest = self.facts.digest();
-        let Some(neighbour) = self.links.get_mut(&server) else { return };
-        if neighbour.digest != digest {
+        let Some(neighbour) = self.links.get_mut(&server) else { return false };
+        let differ = neighbour.digest != digest;
+        if differ {
             neighbour.facts.told_at = Some((digest, neighbour.digest));
             neighbour.facts.all = Some(None);
+        }
+        differ
+    }
+
+    /// Tells a neighbour that has them all that these are all: by now it may have more, so its digest does not show that.
+    pub(super) fn tell_end_of_facts(&mut self, server: ServerId) {
+        let end = self.facts.last_key();
+        if let Some(neighbour) = self.links.get_mut(&server) {
+            neighbour.facts.all.get_or_insert(end);
         }
     }
 
@@ -101,17 +113,19 @@ impl Cluster {
             }
         }
         if full > 0 {
-            self.log(format!("HMS {server}: no room for {full} facts"));
+            let text = format!("HMS {server}: no room for {full} facts");
+            self.complain(now, server, Complaint::NoRoom, text);
         }
         if absurd > 0 {
-            self.log(format!("HMS {server}: the stamps of {absurd} facts are absurd"));
+            let text = format!("HMS {server}: the stamps of {absurd} facts are absurd");
+            self.complain(now, server, Complaint::AbsurdFacts, text);
         }
         if told.last {
             self.awaits_facts = false;
         }
         let Some(neighbour) = self.links.get_mut(&server) else { return };
         let link = neighbour.link;
-        if new.is_empty() && self.store_at.is_none() && neighbour.facts.unstored.is_empty() {
+        if new.is_empty() && !self.unstored && neighbour.facts.unstored.is_empty() {
             return self.say_stored(link, told.number, true);
         }
         if neighbour.facts.unstored.len() < UNSTORED_MAX {

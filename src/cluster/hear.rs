@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::complaints::Complaint;
 use super::machine::Cluster;
 use super::neighbour::{Neighbour, Pinged, Said};
 use super::own::Adopted;
@@ -142,7 +143,8 @@ impl Cluster {
             let register =
                 self.decide(now, |facts, decision| facts.register_address(decision, address, Some(server)));
             if let Err(problem) = register {
-                self.log(format!("address of HMS {server}: {problem}"));
+                let text = format!("address of HMS {server}: {problem}");
+                self.complain(now, server, Complaint::Address, text);
             }
         }
     }
@@ -168,10 +170,13 @@ impl Cluster {
     }
 
     fn adopt(&mut self, now: Instant, server: ServerId, told: Stamp) {
-        match self.own.clock.adopt(now, told) {
-            Adopted::Plainly => {}
-            Adopted::Leapt => self.log(format!("HMS {server}: the stamp clock leaps to {told}")),
-            Adopted::Absurd => self.log(format!("HMS {server}: the stamp clock {told} is absurd")),
-        }
+        let (what, text) = match self.own.clock.adopt(now, told) {
+            Adopted::Plainly => return,
+            Adopted::Leapt => (Complaint::Leap, format!("HMS {server}: the stamp clock leaps to {told}")),
+            Adopted::Absurd => {
+                (Complaint::AbsurdClock, format!("HMS {server}: the stamp clock {told} is absurd"))
+            }
+        };
+        self.complain(now, server, what, text);
     }
 }

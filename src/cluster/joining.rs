@@ -170,7 +170,8 @@ impl Joining {
         }
     }
 
-    /// A link has opened; if there was one before, this takes its place.
+    /// A link has opened; if there was one before, this takes its place. The other attempts go on: the inviter may have let
+    /// go of this link for one of them, before it opened there (R-TRN-21).
     pub fn connected(&mut self, now: Instant, link: LinkId, peer: Peer) {
         if peer.server != self.setup.invitation.inviter || peer.key != self.key() {
             return self.close(link, CloseCode::REFUSED);
@@ -180,9 +181,6 @@ impl Joining {
         }
         self.heard = now;
         self.state = State::Met(link);
-        let others = self.dials.values().filter_map(|dial| dial.ok()).filter(|other| *other != link);
-        let others: Vec<_> = others.collect();
-        others.into_iter().for_each(|other| self.close(other, CloseCode::REPLACED));
         let message = self.intro();
         self.actions.push_back(JoinAction::Send { link, message });
     }
@@ -235,8 +233,16 @@ impl Joining {
         }
     }
 
+    /// The inviter has answered over this link, so no other is needed.
+    fn close_others(&mut self, link: LinkId) {
+        let others = self.dials.values().filter_map(|dial| dial.ok()).filter(|other| *other != link);
+        let others: Vec<_> = others.collect();
+        others.into_iter().for_each(|other| self.close(other, CloseCode::REPLACED));
+    }
+
     fn refused(&mut self, link: LinkId, code: RefuseCode, reason: Option<&str>) {
         let reason = reason.unwrap_or_default().escape_debug().to_string();
+        self.close_others(link);
         self.close(link, CloseCode::DONE);
         self.done(Err(JoinError::Refused { code, reason }));
     }
@@ -245,6 +251,7 @@ impl Joining {
         if !matches!(self.state, State::Met(_)) {
             return;
         }
+        self.close_others(link);
         let admitted = Admitted {
             cluster_secret: Zeroizing::new(*admit.cluster_secret),
             key_seed: Zeroizing::new(*admit.key_seed),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::complaints::Complaint;
 use super::lines::Side;
 use super::machine::Cluster;
 use super::neighbour::{Neighbour, Said};
@@ -134,7 +135,8 @@ impl Cluster {
         if has_to_go(&self.own.standing(), own_age, &other, age) == Some(Side::Own) {
             self.go(now, refusal);
         } else {
-            self.log(format!("HMS {} tells of a twin, which has to go and not this one", refusal.by));
+            let text = format!("HMS {} tells of a twin, which has to go and not this one", refusal.by);
+            self.complain(now, refusal.by, Complaint::Twin, text);
         }
     }
 

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
 use super::action::{Action, Setup};
+use super::complaints::Complaints;
 use super::dial::{Dials, no_key};
 use super::facts::{Decision, FactKey, Facts, NotMade};
 use super::guests::Guest;
@@ -68,8 +69,11 @@ pub struct Cluster {
     pub(super) number: u64,
     /// Facts are to be stored again then.
     pub(super) store_at: Option<Instant>,
+    /// There are facts that may not be on disk.
+    pub(super) unstored: bool,
     /// What others tell is not stored before this.
     pub(super) stores_told_from: Instant,
+    pub(super) complaints: Complaints,
     pub(super) actions: VecDeque<Action>,
 }
 
@@ -114,7 +118,9 @@ impl Cluster {
             again: now,
             number: 0,
             store_at: None,
+            unstored: false,
             stores_told_from: now,
+            complaints: Complaints::default(),
             actions: VecDeque::new(),
         };
         this.enter_itself(now);
@@ -235,6 +241,7 @@ impl Cluster {
 
     /// The facts that were there when [`Action::Persist`] was taken are on disk, or cannot be (R-PEE-26).
     pub fn stored(&mut self, now: Instant, on_disk: bool) {
+        self.unstored &= !on_disk;
         self.answer_stored(on_disk);
         if on_disk {
             self.admit_guests();

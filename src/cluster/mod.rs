@@ -5,6 +5,7 @@
 
 mod action;
 mod allowance;
+mod complaints;
 mod dial;
 pub mod exchange;
 mod facts;

@@ -162,7 +162,9 @@ impl Cluster {
         let seat = Seat { line: line.id(), age_ms, joined_at_ms, founded: self.own.founded };
         PeerMessage::Seat(seat).emit(&mut message);
         self.send(link, message);
-        self.tell_all_facts(server);
+        if !self.tell_all_facts(server) {
+            self.tell_end_of_facts(server);
+        }
     }
 
     /// Takes the seat that was asked for (R-PEE-11, R-PEE-46).

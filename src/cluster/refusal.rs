@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use super::complaints::Complaint;
 use super::facts::{Decision, Facts, Taken};
 use super::machine::Cluster;
 use super::view::{Known, PeerState};
@@ -147,10 +148,9 @@ impl Cluster {
         if counts {
             self.refusal.get_or_insert(refusal);
         } else if self.own.has_seat() {
-            self.log(format!(
-                "HMS {server} at {remote} refuses this one: {:?}, {}",
-                refuse.code, refusal.reason
-            ));
+            let Refusal { code, reason, .. } = &refusal;
+            let text = format!("HMS {server} at {remote} refuses this one: {code:?}, {reason}");
+            self.complain(now, server, Complaint::Refuses, text);
             self.hold_dials(now, remote);
         }
     }

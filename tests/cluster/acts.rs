@@ -228,6 +228,15 @@ impl World {
                 self.hmss[hms].go_back();
             }
         }
+        self.forget_tokens();
+    }
+
+    /// Tokens that were made after a revocation of which no HMS knows any more: none can tell that they are good.
+    fn forget_tokens(&mut self) {
+        for device in &mut self.devices {
+            let known = self.hmss.iter().map(|hms| hms.generation(&device.token)).max();
+            device.stale |= known < Some(device.token.generation);
+        }
     }
 
     pub fn stop_hms(&mut self, hms: usize) -> Checked {
@@ -255,8 +264,11 @@ impl World {
         if self.hmss[hms].is_awake() {
             self.tally.count(if asleep { "hms asleep" } else { "hms paused" });
             self.trouble();
-            self.hmss[hms].paused_until = Some(self.now + length);
-            self.hmss[hms].asleep = asleep;
+            let machine = &mut self.hmss[hms];
+            machine.paused_until = Some(self.now + length);
+            machine.asleep = asleep;
+            // Who does not run cannot stop: that time is not its own.
+            machine.stopping = machine.stopping.map(|since| since + length);
         }
     }
 

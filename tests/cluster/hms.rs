@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
+use hms::auth::user_id;
 use hms::cluster::Facts;
-use hms::ident::Name;
+use hms::ident::{Generation, Name};
 use hms::net::{Arrival, Interface, Transmit};
 use hms::server::{Event, Server, ServerSettings, Setup, StatusView};
 use hms::storage::{Secrets, Snapshot, SnapshotWriter};
 use hms::time::{Duration, Instant, UnixMillis};
+use hms::token::Token;
 use hms::transport::LinkSecret;
 
 use crate::dice::Dice;
@@ -40,6 +42,8 @@ pub struct Machine {
     pub disk_works: bool,
     pub stopping: Option<Instant>,
     stopped: bool,
+    /// What it told for people, if somebody wants to know.
+    pub log: Option<Vec<String>>,
 }
 
 impl Machine {
@@ -63,6 +67,7 @@ impl Machine {
             disk_works: true,
             stopping: None,
             stopped: false,
+            log: None,
         }
     }
 
@@ -146,6 +151,13 @@ impl Machine {
         if let Some((secrets, snapshot)) = self.backup.take() {
             (self.secrets, self.snapshot) = (secrets, snapshot);
         }
+    }
+
+    /// The generation of a token's user, as it knows it or will when it starts.
+    pub fn generation(&self, token: &Token) -> Generation {
+        let user = user_id(token.realm, token.user_name.as_str());
+        let in_force = self.server.as_ref().map(|server| server.keyring().generation(token.realm, user));
+        in_force.unwrap_or_else(|| self.secrets().generation(token.realm, user))
     }
 
     /// Writes the snapshot, in pages as the shell does.
@@ -235,6 +247,9 @@ impl Machine {
             while let Some(event) = server.poll_event() {
                 store |= event == Event::PersistSecrets;
                 self.stopped |= event == Event::Stopped;
+                if let (Some(log), Event::Log { text, .. }) = (&mut self.log, event) {
+                    log.push(text);
+                }
             }
             if !store {
                 return all;

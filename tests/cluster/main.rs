@@ -11,6 +11,7 @@ mod check;
 mod device;
 #[path = "../sim/dice.rs"]
 mod dice;
+mod disks;
 mod fault;
 mod hms;
 #[cfg(feature = "planted")]

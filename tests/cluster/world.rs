@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use hms::cluster::{Decision, Facts};
-use hms::ident::{Name, SessionId, Stamp};
+use hms::ident::{Name, SessionId};
 use hms::net::Destination;
 use hms::relay::Chance;
 use hms::server::{AckWhen, PeerSettings, ServerSettings};
-use hms::storage::Secrets;
 use hms::time::{Duration, Instant};
 use hms::token::Token;
 use hms::wire::{Content, Header, Kind, Unverified};
 
 use crate::device::{self, Acked, Device};
 use crate::dice::Dice;
+use crate::disks::disks;
 use crate::hms::{Machine, Sent};
 use crate::net::{Flight, Net, Node, hms_address};
 use crate::plan::{Action, Plan};
@@ -112,28 +111,6 @@ impl Trace {
             self.last.pop_front();
         }
     }
-}
-
-/// What each of the HMSs has on its disk: one cluster, of which all are members.
-fn disks(dice: &mut Dice, hmss: usize) -> Vec<Secrets> {
-    let mut random = |bytes: &mut [u8]| bytes.copy_from_slice(&dice.bytes()[..bytes.len()]);
-    let first = Secrets::create(&mut random, Name::new("blue").expect("a name"));
-    let mut all = vec![first.clone()];
-    for _ in 1..hmss {
-        let server = Secrets::newcomer(&mut random).server;
-        let mut disk = first.clone();
-        disk.server = server;
-        all.push(disk);
-    }
-    let mut facts = Facts::restore(&first);
-    let decision = Decision { clock: Stamp(1), by: first.server };
-    for (number, disk) in all.iter().enumerate() {
-        let name = Name::new(&format!("hms{number}")).expect("a name");
-        facts.enter_member(decision, disk.server, &name).expect("a member");
-        facts.register_address(decision, hms_address(number), Some(disk.server)).expect("an address");
-    }
-    all.iter_mut().for_each(|disk| facts.store(disk));
-    all
 }
 
 impl World {

@@ -112,6 +112,17 @@ impl Facts {
             .chain(generations.map(|((realm, user), known)| Fact::Generation(known.fact(*realm, *user))))
     }
 
+    /// Of the fact behind which there is none.
+    pub(super) fn last_key(&self) -> Option<FactKey> {
+        let members = || self.members.last_key_value().map(|(server, _)| FactKey::Member(*server));
+        let addresses = || self.addresses.last_key_value().map(|(address, _)| FactKey::Address(*address));
+        let realms =
+            || self.realms.last_key_value().map(|((realm, epoch), _)| FactKey::Realm(*realm, *epoch));
+        let generations = self.generations.last_key_value();
+        let last = generations.map(|((realm, user), _)| FactKey::Generation(*realm, *user));
+        last.or_else(realms).or_else(addresses).or_else(members)
+    }
+
     /// The sum by which HMSs see whether they know the same (R-PEE-27).
     pub const fn digest(&self) -> u64 {
         self.digest

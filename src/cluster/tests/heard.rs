@@ -88,6 +88,18 @@ impl One {
         };
         self.actions().into_iter().filter_map(name).collect()
     }
+
+    /// Which FACTS it has answered, and whether they are on disk.
+    fn stored(&mut self) -> Vec<(bool, u64)> {
+        let answer = |action| match action {
+            Action::Send { message, .. } => match PeerMessage::parse(Stream::Control, &message).unwrap() {
+                PeerMessage::Stored(Stored { on_disk, number }) => Some((on_disk, number)),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.actions().into_iter().filter_map(answer).collect()
+    }
 }
 
 fn intro_head(phase: Phase, line: Option<LineId>) -> IntroHead {
@@ -177,7 +189,7 @@ fn a_seat_is_given_to_who_may_have_one() {
     one.say(&join(LineId(line.0 ^ 1)));
     assert_eq!(one.sent(), [""; 0], "of another line");
     one.say(&join(line));
-    assert_eq!(one.sent(), ["Seat"]);
+    assert_eq!(one.sent(), ["Seat", "Facts"]);
     // Of a line that stays: a smaller id, as young.
     one.say(&intro(Phase::Operating, Some(LineId(1))));
     assert_eq!(one.sent(), ["Ping", "Join"].map(String::from)[1..], "this one gives way itself");
@@ -187,7 +199,7 @@ fn a_seat_is_given_to_who_may_have_one() {
     one.say(&intro(Phase::Operating, Some(LineId(u64::MAX))));
     one.sent();
     one.say(&join(line));
-    assert_eq!(one.sent(), ["Seat"]);
+    assert_eq!(one.sent(), ["Seat"], "the FACTS before is not answered yet");
 }
 
 #[test]
@@ -286,26 +298,67 @@ fn facts_are_stored_before_they_are_said_to_be() {
     one.say(&message);
     assert_eq!(one.cluster.facts().digest(), other.digest(), "in force at once");
     assert_eq!(one.actions().iter().filter(|action| **action == Action::Persist).count(), 1);
-    let stored = |one: &mut One| {
-        let answers = one.actions().into_iter().filter_map(|action| match action {
-            Action::Send { message, .. } => match PeerMessage::parse(Stream::Control, &message).unwrap() {
-                PeerMessage::Stored(Stored { on_disk, number }) => Some((on_disk, number)),
-                _ => None,
-            },
-            _ => None,
-        });
-        answers.collect::<Vec<_>>()
-    };
     one.cluster.stored(one.now, false);
-    assert_eq!(stored(&mut one), [(false, 5)]);
+    assert_eq!(one.stored(), [(false, 5)]);
     one.pass(secs(9));
     assert!(!one.actions().contains(&Action::Persist));
     one.pass(secs(1));
     assert!(one.actions().contains(&Action::Persist), "once more");
     one.cluster.stored(one.now, true);
-    assert_eq!(stored(&mut one), [(true, 5)]);
+    assert_eq!(one.stored(), [(true, 5)]);
     one.cluster.stored(one.now, true);
-    assert_eq!(stored(&mut one), []);
+    assert_eq!(one.stored(), []);
+}
+
+/// What is decided here, and told by another before it is on disk, is not said to be.
+#[test]
+fn a_known_fact_is_said_to_be_stored_when_it_is() {
+    crate::shows!("R-PEE-26");
+    let mut one = One::founded();
+    one.say(&intro(Phase::Starting, None));
+    one.sent();
+    let register =
+        |facts: &mut Facts, how: Decision| facts.register_address(how, "10.7.7.7:1".parse().unwrap(), None);
+    one.cluster.decide(one.now, register).unwrap();
+    let mut same = Vec::new();
+    one.cluster.facts().clone().write_all(None, 6, &mut same);
+    one.say(&same);
+    assert_eq!(one.stored(), [], "the disk is not through");
+    one.cluster.stored(one.now, true);
+    assert_eq!(one.stored(), [(true, 6)]);
+    one.say(&same);
+    assert_eq!(one.stored(), [(true, 6)], "at once");
+}
+
+#[test]
+fn no_member_fills_the_log() {
+    crate::shows!("R-PEE-96");
+    let mut one = One::founded();
+    one.say(&intro(Phase::Starting, None));
+    one.actions();
+    let mut other = members(3);
+    let how = Decision { clock: Stamp(u64::MAX - 1), by: id(1) };
+    let keys = other.register_address(how, "10.7.7.7:1".parse().unwrap(), None).unwrap();
+    let mut lines = Vec::new();
+    for number in 0..900_u64 {
+        let mut message = Vec::new();
+        other.write_some(&mut keys.iter().copied().collect(), number, &mut message);
+        one.say(&message);
+        one.pass(Duration::from_millis(100));
+        lines.extend(one.actions().into_iter().filter_map(|action| match action {
+            Action::Log(text) if text.contains("absurd") => Some((number, text)),
+            _ => None,
+        }));
+    }
+    assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0, 600], "{lines:?}");
+    assert!(lines.iter().all(|(_, text)| text.contains("stamps of 1 facts")));
+    // Nor does REFUSE, which is not believed of an HMS that serves.
+    let refuse = crate::wire::peer::Refuse { code: RefuseCode::Full, twin: None, reason: Some("go away") };
+    let mut message = Vec::new();
+    PeerMessage::Refuse(refuse).emit(&mut message);
+    (0..100).for_each(|_| one.say(&message));
+    let refusals = |action: &Action| matches!(action, Action::Log(text) if text.contains("go away"));
+    assert_eq!(one.actions().iter().filter(|action| refusals(action)).count(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::world::{SECRET, SEED, World, address, id, members, timing};
+use super::world::{SECRET, SEED, World, address, id, members, second, timing};
 use super::*;
 use crate::ident::Name;
 use crate::storage::Secrets;
@@ -101,7 +101,7 @@ impl Newcomer {
             }
             world.run(Duration::from_millis(3));
             for (from, mut bytes) in world.strays.drain(..) {
-                self.endpoint.handle_datagram(world.now, address(from), &mut bytes);
+                self.endpoint.handle_datagram(world.now, from, &mut bytes);
             }
         }
         self.result.take()
@@ -144,6 +144,23 @@ fn who_redeems_an_invitation_is_a_member_and_starts_as_any_other() {
         world.run(secs(8));
         world.assert_agree();
         assert_eq!(world.running().len(), 3);
+    }
+}
+
+/// Both attempts are under way at once, and the inviter keeps one half-open link for an invitation.
+#[test]
+fn an_inviter_with_two_addresses_is_joined_at_once() {
+    crate::shows!("R-PEE-33", "R-TRN-21");
+    for seed in 0..60 {
+        let (mut world, mut invitation) = invited(seed);
+        invitation.addresses = vec![address(0), second(0)];
+        let delay = [1, 5, 150, 400][seed as usize % 4];
+        world.paths().for_each(|path| path.delay = Duration::from_millis(delay));
+        let began = world.now;
+        let mut newcomer = Newcomer::new(began, id(NEW), invitation);
+        assert_eq!(newcomer.run(&mut world, secs(25)), Some(Ok(())), "seed {seed}: {}", world.tell());
+        let took = world.now.since(began);
+        assert!(took < Duration::from_millis(100 + 16 * delay), "seed {seed}: {took:?}");
     }
 }
 

@@ -86,6 +86,26 @@ fn a_newcomer_has_the_facts_and_the_settings_before_hosts_are_answered() {
     assert!(ages[0].abs_diff(ages[1]) < Duration::from_millis(50), "{ages:?}");
 }
 
+/// What it decides itself while it starts, its own addresses to begin with, makes its digest another one.
+#[test]
+fn a_newcomer_that_knows_more_does_not_wait_for_the_next_ping() {
+    crate::shows!("R-PEE-14", "R-PEE-15");
+    for after in 0..50 {
+        let mut world = World::new(after, 2);
+        world.start(0);
+        world.run(secs(4));
+        world.start(1);
+        world.run(Duration::from_millis(after));
+        let now = world.now;
+        let register = |facts: &mut Facts, how: Decision| {
+            facts.register_address(how, "10.9.9.9:6710".parse().unwrap(), Some(id(1)))
+        };
+        world.cluster(1).decide(now, register).unwrap();
+        let opens = world.run_until(Duration::from_millis(250), |world| world.status(1).hosts_open);
+        assert!(opens, "decided after {after} ms: {}", world.tell());
+    }
+}
+
 fn decision_at() -> crate::time::Instant {
     crate::time::Instant::from_secs(1004)
 }

@@ -59,18 +59,24 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) nodes: Vec<Node>,
     paths: BTreeMap<(usize, usize), Path>,
-    flying: BTreeMap<(Instant, u64), (usize, usize, Vec<u8>)>,
+    /// From where, to which node, what.
+    flying: BTreeMap<(Instant, u64), (SocketAddr, usize, Vec<u8>)>,
     count: u64,
     seed: u64,
     dice: u64,
     /// What came for an HMS that does not run.
-    pub(super) strays: Vec<(usize, Vec<u8>)>,
+    pub(super) strays: Vec<(SocketAddr, Vec<u8>)>,
     /// Processes run only at multiples of this: what came until then comes at once.
     pub(super) grain: Duration,
 }
 
 pub(super) fn address(node: usize) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, node as u8 + 1], 6710))
+}
+
+/// Its other address; what goes to that of another comes from there.
+pub(super) fn second(node: usize) -> SocketAddr {
+    SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 0, node as u16 + 1], 6710))
 }
 
 pub(super) const fn id(node: usize) -> ServerId {
@@ -253,7 +259,7 @@ impl World {
             match node.running.as_mut() {
                 Some(_) if node.stands_still => {}
                 Some(running) => {
-                    running.endpoint.handle_datagram(self.now, address(from), &mut bytes);
+                    running.endpoint.handle_datagram(self.now, from, &mut bytes);
                 }
                 None => self.strays.push((from, bytes)),
             }
@@ -287,14 +293,16 @@ impl World {
     }
 
     pub(super) fn put(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
-        let Some(to) = (0..self.nodes.len()).find(|node| address(*node) == to) else { return };
+        let source = if to.is_ipv6() { second(from) } else { address(from) };
+        let at = |node: &usize| [address(*node), second(*node)].contains(&to);
+        let Some(to) = (0..self.nodes.len()).find(at) else { return };
         let path = self.paths[&(from, to)];
         if path.cut || self.roll(100) < path.loss {
             return;
         }
         let jitter = Duration::from_micros(self.roll(1000));
         self.count += 1;
-        self.flying.insert((self.now + path.delay + jitter, self.count), (from, to, bytes));
+        self.flying.insert((self.now + path.delay + jitter, self.count), (source, to, bytes));
     }
 
     /// What holds at every moment.

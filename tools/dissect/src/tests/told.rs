@@ -41,9 +41,9 @@ fn datagram(
     emit(&mut bytes);
     // Nobody verifies it here.
     if bare {
-        seal_checksum(&mut bytes)
+        seal_checksum(&mut bytes);
     } else {
-        seal(&ReadyKey::new(&[9; 32]), &mut bytes)
+        seal(&ReadyKey::new(&[9; 32]), &mut bytes);
     };
     bytes
 }
