@@ -31,8 +31,8 @@ SAME = (
 
 
 class Difference(NamedTuple):
-    """Where they may differ: nowhere else. What an HMS drops for a reason of its own (`phase`, `budget`), though the
-    datagram is valid, would be a difference too: nothing is, of what is said here."""
+    """Where they may differ: nowhere else. Here no HMS drops a valid datagram for a reason of its own (`phase`,
+    `budget`)."""
 
     hms: str
     dissector: str
