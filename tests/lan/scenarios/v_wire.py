@@ -70,6 +70,8 @@ class Scene:
         self.borealis.serve("--join", self.invitation, within=15)
         until("a pair", lambda: all(rows and rows[0]["status"] == "up" for rows in
                                     (taped.hms.json("peers") for taped in self.both)), 20)
+        until("both operate", lambda: {taped.hms.json("status")["role"] for taped in self.both}
+              == {"primary", "secondary"}, 10)
 
     def come(self):
         """20 hosts: over IPv4 and IPv6 at either HMS, by multicast, and some whose every datagram is made here."""
