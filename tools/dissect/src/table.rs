@@ -32,7 +32,7 @@ struct Asked {
     time: Option<i128>,
     /// The first frame with these bytes.
     first: u64,
-    tag: Vec<u8>,
+    tag: [u8; 16],
     kind: u8,
     answered: bool,
 }
@@ -93,7 +93,7 @@ impl Default for Table {
 
 impl Table {
     /// What the datagrams before this one say of it; and takes note of it.
-    pub(crate) fn take(&mut self, datagram: &mut Datagram) {
+    pub(crate) fn take(&mut self, datagram: &mut Datagram, message: Option<&Message<'_>>) {
         let related = self.relate(datagram);
         if let Some(first) = related.retransmission_of {
             let text = format!("the same bytes as in frame {first}: sent again, or captured twice");
@@ -101,8 +101,8 @@ impl Table {
         }
         datagram.related = related;
         let mut experts = Vec::new();
-        self.learn(datagram, &mut experts);
-        self.follow(datagram, &mut experts);
+        self.learn(datagram, message, &mut experts);
+        self.follow(datagram, message, &mut experts);
         datagram.experts.append(&mut experts);
         if let Some(header) = datagram.header() {
             datagram.name = self.names.get(&(header.realm, header.user)).cloned();
@@ -134,7 +134,7 @@ impl Table {
     fn relate(&mut self, datagram: &Datagram) -> Related {
         let (frame, time) = (datagram.captured.frame, datagram.captured.time);
         let Some((id, asks)) = request_id(datagram) else { return Related::default() };
-        let tag = datagram.captured.bytes.rchunks(16).next().unwrap_or_default();
+        let tag = datagram.captured.bytes.last_chunk().copied().unwrap_or_default();
         let known = self.requests.get_mut(&id).filter(|asked| match (asked.time, time) {
             (Some(asked), Some(now)) => now - asked <= OUTSTANDING,
             _ => true,
@@ -146,7 +146,7 @@ impl Table {
             }
             (true, _) => {
                 let kind = datagram.code().unwrap_or_default();
-                let asked = Asked { frame, time, first: frame, tag: tag.to_vec(), kind, answered: false };
+                let asked = Asked { frame, time, first: frame, tag, kind, answered: false };
                 self.requests.insert(id, asked);
                 Related::default()
             }
@@ -160,12 +160,12 @@ impl Table {
     }
 
     /// Names and claims that a message carries.
-    fn learn(&mut self, datagram: &Datagram, experts: &mut Vec<Expert>) {
-        let (Some(header), Some(message)) = (datagram.header().copied(), datagram.message()) else { return };
+    fn learn(&mut self, datagram: &Datagram, message: Option<&Message<'_>>, experts: &mut Vec<Expert>) {
+        let Some((header, message)) = datagram.header().copied().zip(message) else { return };
         let mut name = |user: UserId, content: &ContentRef<'_>| {
             self.names.insert((header.realm, user), content.user_name().to_owned());
         };
-        match &message {
+        match message {
             Message::Request(Request::Register(register)) => name(header.user, &register.content),
             Message::Request(Request::Heartbeat(heartbeat)) => {
                 if let Some((content, _, _)) = &heartbeat.content {
@@ -186,7 +186,7 @@ impl Table {
             }
             _ => {}
         }
-        for (server, says) in claims(&message) {
+        for (server, says) in claims(message) {
             if let Some(says) = says {
                 self.servers.insert(server.0, says);
             }
@@ -228,14 +228,14 @@ impl Table {
     }
 
     /// The sequences and heartbeats of a session.
-    fn follow(&mut self, datagram: &Datagram, experts: &mut Vec<Expert>) {
+    fn follow(&mut self, datagram: &Datagram, message: Option<&Message<'_>>, experts: &mut Vec<Expert>) {
         let (Some(header), Some(id)) = (datagram.header().copied(), datagram.session()) else { return };
         let (source, destination) = (datagram.captured.source, datagram.captured.destination);
         let new = || Session { user: header.user, ..Session::default() };
-        let Some(session) = self.sessions.entry((header.realm, id), new) else { return };
+        let session = self.sessions.entry((header.realm, id), new);
         if header.kind.is_response() {
             session.host.get_or_insert(destination);
-            session.told(datagram);
+            session.told(message);
             return;
         }
         session.host = Some(source);
@@ -269,9 +269,9 @@ impl Session {
     }
 
     /// What an HMS tells the host of its session.
-    fn told(&mut self, datagram: &Datagram) {
-        let Some(Message::Answer(answer)) = datagram.message() else { return };
-        let settings = match &answer {
+    fn told(&mut self, message: Option<&Message<'_>>) {
+        let Some(Message::Answer(answer)) = message else { return };
+        let settings = match answer {
             Answer::Registered(registered) => {
                 self.check_time = Some(i128::from(registered.check_time_ms) * 1_000_000);
                 &registered.settings

@@ -288,7 +288,7 @@ pub(crate) fn colons(bytes: &[u8]) -> String {
         if !text.is_empty() {
             text.push(':');
         }
-        text.push_str(&format!("{byte:02x}"));
+        add_hex(&mut text, &[*byte]);
     }
     text
 }
@@ -312,7 +312,15 @@ fn shortened(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    add_hex(&mut text, bytes);
+    text
+}
+
+/// Adds bytes to a text, in hexadecimal.
+pub(crate) fn add_hex(text: &mut String, bytes: &[u8]) {
+    let digit = |value: u8| char::from(value + if value < 10 { b'0' } else { b'a' - 10 });
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]));
 }
 
 /// `0.012345000`.

@@ -14,15 +14,15 @@ use crate::table::Table;
 use crate::tree::{hex, plural};
 
 /// The sentence; remarks on what an HMS refuses are added.
-pub(crate) fn describe(datagram: &mut Datagram, table: &Table) {
-    let (words, refused) = sentence(datagram, table);
+pub(crate) fn describe(datagram: &mut Datagram, message: Option<&Message<'_>>, table: &Table) {
+    let (words, refused) = sentence(datagram, message, table);
     if refused {
         datagram.experts.push(Expert::new(expert::REFUSED, words.clone()));
     }
     datagram.words = words;
 }
 
-fn sentence(datagram: &Datagram, table: &Table) -> (String, bool) {
+fn sentence(datagram: &Datagram, message: Option<&Message<'_>>, table: &Table) -> (String, bool) {
     let captured = &datagram.captured;
     if datagram.foreign {
         let head = hex(captured.bytes.get(..captured.bytes.len().min(8)).unwrap_or_default());
@@ -50,11 +50,11 @@ fn sentence(datagram: &Datagram, table: &Table) -> (String, bool) {
         return (link(&captured.bytes), false);
     }
     let realm = datagram.header().map_or(RealmId(0), |header| header.realm);
-    match datagram.message() {
-        Some(Message::Request(request)) => (self::request(&request), false),
+    match message {
+        Some(Message::Request(request)) => (self::request(request), false),
         Some(Message::Answer(answer)) => {
             let refused = matches!(answer, Answer::Reject(_));
-            (self::answer(&answer, realm, table), refused)
+            (self::answer(answer, realm, table), refused)
         }
         Some(Message::Hint(hint)) => {
             let text = match hint.code.code() {

@@ -7,12 +7,13 @@ mod buffer;
 mod legacy;
 mod ng;
 mod open;
+mod zstd;
 
 use std::fmt;
 use std::io;
 
 use buffer::Buffer;
-pub(crate) use open::open;
+pub(crate) use open::{Source, open, unpack};
 
 /// Longest packet and longest block that are read.
 const BLOCK_MAX: usize = 16 * 1024 * 1024;

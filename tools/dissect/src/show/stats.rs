@@ -96,7 +96,7 @@ impl Default for Requests {
 
 impl Stats {
     pub(crate) fn datagram(&mut self, datagram: &Datagram) {
-        let kind = datagram.type_text();
+        let kind = datagram.type_text().into_owned();
         let captured = &datagram.captured;
         self.count += 1;
         self.foreign += u64::from(datagram.foreign);

@@ -1,0 +1,89 @@
+//! Columns of a line, written one behind the other: a capture has millions of lines.
+
+use std::net::{IpAddr, SocketAddr};
+
+use jiff::Timestamp;
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+/// Nothing needs more to be filled up.
+const SPACES: &str = "                                ";
+
+pub(super) fn number(text: &mut String, number: u64) {
+    text.push_str(itoa::Buffer::new().format(number));
+}
+
+/// A number of at least so many digits.
+fn digits(text: &mut String, value: u64, width: u32) {
+    let mut unit = 10_u64.pow(width - 1);
+    while unit > 1 && value < unit {
+        text.push('0');
+        unit /= 10;
+    }
+    number(text, value);
+}
+
+/// `10.0.4.7:6710`, `[fe80::1]:6710`.
+pub(super) fn address(text: &mut String, address: SocketAddr) {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            for (octet, behind) in [(a, '.'), (b, '.'), (c, '.'), (d, ':')] {
+                number(text, octet.into());
+                text.push(behind);
+            }
+            number(text, address.port().into());
+        }
+        IpAddr::V6(_) => text.push_str(&address.to_string()),
+    }
+}
+
+/// Time of day in UTC with microseconds.
+pub(super) fn clock(text: &mut String, nanos: Option<i128>) {
+    let years = Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond();
+    let Some(nanos) = nanos.filter(|nanos| years.contains(nanos)) else {
+        return text.push_str("--:--:--.------");
+    };
+    let micros = (nanos.rem_euclid(DAY) / 1000) as u64;
+    let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
+    for (value, width, behind) in
+        [(seconds / 3600, 2, ":"), (seconds / 60 % 60, 2, ":"), (seconds % 60, 2, "."), (micros, 6, "")]
+    {
+        digits(text, value, width);
+        text.push_str(behind);
+    }
+}
+
+/// `0.290 ms`.
+pub(super) fn milliseconds(text: &mut String, nanos: i128) {
+    if nanos < 0 {
+        text.push('-');
+    }
+    let micros = (nanos.unsigned_abs() / 1000) as u64;
+    number(text, micros / 1000);
+    text.push('.');
+    digits(text, micros % 1000, 3);
+    text.push_str(" ms");
+}
+
+/// A column that ends at its right, then a space.
+pub(super) fn right(text: &mut String, width: usize, write: impl FnOnce(&mut String)) {
+    let begin = text.len();
+    write(text);
+    text.insert_str(begin, missing(text, begin, width));
+    text.push(' ');
+}
+
+/// A column that begins at its left, then a space.
+pub(super) fn left(text: &mut String, width: usize, write: impl FnOnce(&mut String)) {
+    let begin = text.len();
+    write(text);
+    text.push_str(missing(text, begin, width));
+    text.push(' ');
+}
+
+/// What fills a column up.
+fn missing(text: &str, begin: usize, width: usize) -> &'static str {
+    let has = text.get(begin..).map_or(0, |column| column.chars().count());
+    SPACES.get(..width.saturating_sub(has)).unwrap_or(SPACES)
+}
