@@ -45,6 +45,17 @@ impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
         }
     }
 
+    /// Forgets the oldest if it is no longer of use.
+    pub(crate) fn forget_oldest_if(&mut self, useless: impl FnOnce(&V) -> bool) -> Option<V> {
+        let oldest = self.order.front()?;
+        if !self.map.get(oldest).is_some_and(useless) {
+            return None;
+        }
+        let value = self.map.remove(oldest);
+        self.order.pop_front();
+        value
+    }
+
     /// The oldest that are too many.
     fn forget(&mut self) {
         if self.order.len() > self.most

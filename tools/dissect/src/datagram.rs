@@ -86,7 +86,7 @@ pub(crate) struct Datagram {
     pub(crate) malformed: Option<Malformed>,
     pub(crate) finding: Option<Finding>,
     /// Its frames, of a DATA that was opened.
-    pub(crate) opened: Option<Opened>,
+    pub(crate) opened: Option<Box<Opened>>,
     pub(crate) related: Related,
     pub(crate) experts: Vec<Expert>,
     /// The user's name, if it was ever said.

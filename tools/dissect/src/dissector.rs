@@ -107,8 +107,11 @@ impl Dissector {
         // Read once: a message refers to its bytes, so to those of the frame and not to their copy in the datagram.
         let read = captured.is_whole() && !foreign && family != Family::Link;
         let message = read.then(|| inspect::message(&payload));
-        let mut datagram = Datagram::new(captured, family, foreign, message.as_ref());
-        let message = message.and_then(Result::ok).filter(|_| family != Family::Nothing);
+        let mut datagram = Box::new(Datagram::new(captured, family, foreign, message.as_ref()));
+        let message = match &message {
+            Some(Ok(message)) if family != Family::Nothing => Some(message),
+            _ => None,
+        };
         if foreign {
             datagram.experts.push(Expert::new(expert::FOREIGN, expert::FOREIGN.about));
         }
@@ -118,7 +121,7 @@ impl Dissector {
         }
         if datagram.captured.is_whole() {
             self.verify(&mut datagram);
-            self.table.take(&mut datagram, message.as_ref());
+            self.table.take(&mut datagram, message);
         } else {
             let text = format!(
                 "{} of {} captured",
@@ -127,8 +130,8 @@ impl Dissector {
             );
             datagram.experts.push(Expert::new(expert::CUT, text));
         }
-        words::describe(&mut datagram, message.as_ref(), &self.table);
-        Outcome::Datagram(Box::new(datagram))
+        words::describe(&mut datagram, message, &self.table);
+        Outcome::Datagram(datagram)
     }
 
     fn verify(&mut self, datagram: &mut Datagram) {
@@ -140,7 +143,7 @@ impl Dissector {
             Family::Link => {
                 let (finding, opened) = self.keys.between_hmss(&datagram.captured);
                 if let Some((opened, experts)) = opened {
-                    datagram.opened = Some(opened);
+                    datagram.opened = Some(Box::new(opened));
                     datagram.experts.extend(experts);
                 }
                 finding

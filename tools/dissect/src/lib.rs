@@ -16,6 +16,7 @@ mod links;
 mod opened;
 mod progress;
 mod recognise;
+mod requests;
 mod run;
 mod show;
 mod table;

@@ -320,7 +320,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 /// Adds bytes to a text, in hexadecimal.
 pub(crate) fn add_hex(text: &mut String, bytes: &[u8]) {
     let digit = |value: u8| char::from(value + if value < 10 { b'0' } else { b'a' - 10 });
-    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]));
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0x0f));
+    }
 }
 
 /// `0.012345000`.

@@ -9,18 +9,24 @@ const DAY: i128 = 86_400 * SECOND;
 /// Nothing needs more to be filled up.
 const SPACES: &str = "                                ";
 
-pub(super) fn number(text: &mut String, number: u64) {
-    text.push_str(itoa::Buffer::new().format(number));
+/// A number in decimal digits.
+pub(super) fn number(text: &mut String, value: u64) {
+    if value >= 10 {
+        number(text, value / 10);
+    }
+    text.push(digit(value));
 }
 
-/// A number of at least so many digits.
+/// The last digits of a number.
 fn digits(text: &mut String, value: u64, width: u32) {
-    let mut unit = 10_u64.pow(width - 1);
-    while unit > 1 && value < unit {
-        text.push('0');
-        unit /= 10;
+    if width > 1 {
+        digits(text, value / 10, width - 1);
     }
-    number(text, value);
+    text.push(digit(value));
+}
+
+const fn digit(value: u64) -> char {
+    (b'0' + (value % 10) as u8) as char
 }
 
 /// `10.0.4.7:6710`, `[fe80::1]:6710`.

@@ -12,6 +12,8 @@ mod keys;
 mod layers;
 mod links;
 mod made;
+mod packed;
+mod progress;
 mod vectors;
 
 use crate::capture::Reader;
