@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Four small allocations a datagram.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match hms_dissect::run(&hms_dissect::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -317,6 +317,19 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// Adds a number in decimal digits, of which a line has dozens.
+pub(crate) fn add_number(text: &mut String, value: u64) {
+    if value >= 10 {
+        add_number(text, value / 10);
+    }
+    text.push(digit(value));
+}
+
+/// The last digit of a number.
+pub(crate) const fn digit(value: u64) -> char {
+    (b'0' + (value % 10) as u8) as char
+}
+
 /// Adds bytes to a text, in hexadecimal.
 pub(crate) fn add_hex(text: &mut String, bytes: &[u8]) {
     let digit = |value: u8| char::from(value + if value < 10 { b'0' } else { b'a' - 10 });

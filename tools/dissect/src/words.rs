@@ -11,7 +11,7 @@ use crate::datagram::{Datagram, Family};
 use crate::expert::{self, Expert};
 use crate::opened;
 use crate::table::Table;
-use crate::tree::{hex, plural};
+use crate::tree::{add_number, hex, plural};
 
 /// The sentence; remarks on what an HMS refuses are added.
 pub(crate) fn describe(datagram: &mut Datagram, message: Option<&Message<'_>>, table: &Table) {
@@ -102,7 +102,10 @@ fn versions(min: u8, max: u8) -> String {
 }
 
 fn heartbeat(heartbeat: &Heartbeat<'_>) -> String {
-    let mut text = format!("is there; its list is at revision {}", heartbeat.revision);
+    // Most of what is in a capture are heartbeats and what is answered to them.
+    let mut text = String::with_capacity(64);
+    text.push_str("is there; its list is at revision ");
+    add_number(&mut text, heartbeat.revision.0.into());
     if heartbeat.cookie.is_some() {
         text.push_str(", echoes a cookie");
     }
@@ -213,10 +216,12 @@ fn reject(short: &Short) -> String {
 }
 
 fn ack(ack: &Ack<'_>, realm: RealmId, table: &Table) -> String {
-    let mut text = match ack.revision.0 {
-        0 => "taken".to_owned(),
-        revision => format!("taken; the list is at revision {revision}"),
-    };
+    let mut text = String::with_capacity(64);
+    text.push_str("taken");
+    if ack.revision.0 != 0 {
+        text.push_str("; the list is at revision ");
+        add_number(&mut text, ack.revision.0.into());
+    }
     if ack.want_content {
         text.push_str(", say all of yourself");
     }

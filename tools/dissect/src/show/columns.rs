@@ -4,18 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use jiff::Timestamp;
 
-const SECOND: i128 = 1_000_000_000;
-const DAY: i128 = 86_400 * SECOND;
+pub(super) use crate::tree::add_number as number;
+use crate::tree::digit;
+
+/// In nanoseconds.
+const DAY: i64 = 86_400 * 1_000_000_000;
 /// Nothing needs more to be filled up.
 const SPACES: &str = "                                ";
-
-/// A number in decimal digits.
-pub(super) fn number(text: &mut String, value: u64) {
-    if value >= 10 {
-        number(text, value / 10);
-    }
-    text.push(digit(value));
-}
 
 /// The last digits of a number.
 fn digits(text: &mut String, value: u64, width: u32) {
@@ -23,10 +18,6 @@ fn digits(text: &mut String, value: u64, width: u32) {
         digits(text, value / 10, width - 1);
     }
     text.push(digit(value));
-}
-
-const fn digit(value: u64) -> char {
-    (b'0' + (value % 10) as u8) as char
 }
 
 /// `10.0.4.7:6710`, `[fe80::1]:6710`.
@@ -50,7 +41,10 @@ pub(super) fn clock(text: &mut String, nanos: Option<i128>) {
     let Some(nanos) = nanos.filter(|nanos| years.contains(nanos)) else {
         return text.push_str("--:--:--.------");
     };
-    let micros = (nanos.rem_euclid(DAY) / 1000) as u64;
+    // All times of this age fit 64 bits, whose division takes a fraction of the other.
+    let in_day = i64::try_from(nanos)
+        .map_or_else(|_| nanos.rem_euclid(DAY.into()) as i64, |nanos| nanos.rem_euclid(DAY));
+    let micros = in_day as u64 / 1000;
     let (seconds, micros) = (micros / 1_000_000, micros % 1_000_000);
     for (value, width, behind) in
         [(seconds / 3600, 2, ":"), (seconds / 60 % 60, 2, ":"), (seconds % 60, 2, "."), (micros, 6, "")]
@@ -65,7 +59,8 @@ pub(super) fn milliseconds(text: &mut String, nanos: i128) {
     if nanos < 0 {
         text.push('-');
     }
-    let micros = (nanos.unsigned_abs() / 1000) as u64;
+    let nanos = nanos.unsigned_abs();
+    let micros = u64::try_from(nanos).map_or_else(|_| (nanos / 1000) as u64, |nanos| nanos / 1000);
     number(text, micros / 1000);
     text.push('.');
     digits(text, micros % 1000, 3);
@@ -90,6 +85,8 @@ pub(super) fn left(text: &mut String, width: usize, write: impl FnOnce(&mut Stri
 
 /// What fills a column up.
 fn missing(text: &str, begin: usize, width: usize) -> &'static str {
-    let has = text.get(begin..).map_or(0, |column| column.chars().count());
+    let column = text.get(begin..).unwrap_or_default();
+    // Names of people alone may be of other letters.
+    let has = if column.is_ascii() { column.len() } else { column.chars().count() };
     SPACES.get(..width.saturating_sub(has)).unwrap_or(SPACES)
 }
