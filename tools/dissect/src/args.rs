@@ -29,7 +29,7 @@ end, 2 the command line is wrong.";
 #[derive(Debug, Parser)]
 #[command(name = "hms-dissect", version, after_help = EXAMPLES)]
 pub struct Args {
-    /// A pcap or pcapng file, packed with gzip or not; - is stdin
+    /// A pcap or pcapng file, as it is or packed with gzip or zstd; - is stdin
     #[arg(required_unless_present = "fields", value_name = "FILE")]
     pub(crate) file: Option<String>,
     /// Show each datagram's fields with the bytes that they stand in

@@ -1,7 +1,9 @@
 //! `hms-dissect`: reads packet captures and tells what HMSs and hosts said, and whether it could be believed.
 //!
 //! `capture` gives frames, `link` and `ip` take the layers off, `recognise` says what is ours; `datagram` asks the
-//! library's parsers, `verify` its keys, `links` opens what HMSs say to each other and `opened` writes it down, `table` what was seen before; `fields` walks the bytes, `show` prints.
+//! library's parsers, `verify` its keys, `links` opens what HMSs say to each other and `opened` writes it down, `table` and
+//! `requests` what was seen before; `fields` walks the bytes, `show` prints,
+//! `progress` tells what is beside the data.
 
 mod args;
 mod bounded;

@@ -1,5 +1,7 @@
 //! What a datagram says, in one sentence.
 
+use std::fmt::Write as _;
+
 use hms::ident::{RealmId, UserId};
 use hms::wire::inspect::Message;
 use hms::wire::{
@@ -11,7 +13,7 @@ use crate::datagram::{Datagram, Family};
 use crate::expert::{self, Expert};
 use crate::opened;
 use crate::table::Table;
-use crate::tree::{add_number, hex, plural};
+use crate::tree::{hex, plural};
 
 /// The sentence; remarks on what an HMS refuses are added.
 pub(crate) fn describe(datagram: &mut Datagram, message: Option<&Message<'_>>, table: &Table) {
@@ -104,8 +106,7 @@ fn versions(min: u8, max: u8) -> String {
 fn heartbeat(heartbeat: &Heartbeat<'_>) -> String {
     // Most of what is in a capture are heartbeats and what is answered to them.
     let mut text = String::with_capacity(64);
-    text.push_str("is there; its list is at revision ");
-    add_number(&mut text, heartbeat.revision.0.into());
+    let _ = write!(text, "is there; its list is at revision {}", heartbeat.revision);
     if heartbeat.cookie.is_some() {
         text.push_str(", echoes a cookie");
     }
@@ -219,8 +220,7 @@ fn ack(ack: &Ack<'_>, realm: RealmId, table: &Table) -> String {
     let mut text = String::with_capacity(64);
     text.push_str("taken");
     if ack.revision.0 != 0 {
-        text.push_str("; the list is at revision ");
-        add_number(&mut text, ack.revision.0.into());
+        let _ = write!(text, "; the list is at revision {}", ack.revision);
     }
     if ack.want_content {
         text.push_str(", say all of yourself");
