@@ -277,17 +277,25 @@ impl World {
         if machine.server.is_none() {
             return Ok(());
         }
-        self.remember(hms, &flight);
+        let kept = self.is_kept(hms, &flight);
         let before = flight.replay.then(|| self.table(hms)).transpose()?;
         let sent = self.hmss[hms].take(self.now, &flight);
+        if kept {
+            self.remember(hms, &flight, !sent.is_empty());
+        }
         self.hms_turn(hms, sent)?;
         before.map_or(Ok(()), |before| self.check_unchanged(hms, &before, &flight))
     }
 
     /// Some of what arrives is kept, for who says it again.
-    fn remember(&mut self, hms: usize, flight: &Flight) {
+    fn is_kept(&mut self, hms: usize, flight: &Flight) -> bool {
+        !flight.replay && !flight.multicast && self.dice.one_in(20) && self.serves(hms)
+    }
+
+    /// What a host said and got no answer to was not heard: who says it later has delayed it.
+    fn remember(&mut self, hms: usize, flight: &Flight, answered: bool) {
         let between = matches!(self.net.node_at(flight.from), Some(Node::Hms(_)));
-        if flight.replay || flight.multicast || !self.dice.one_in(20) || !self.serves(hms) {
+        if !between && !answered {
             return;
         }
         let heard = Heard { from: flight.from, to: hms, bytes: flight.bytes.clone() };

@@ -16,7 +16,7 @@ pub(crate) struct Entry {
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
+    PathBuf::from(crate::ROOT).join("tests/fuzz")
 }
 
 /// All inputs of a target.

@@ -26,6 +26,7 @@ pub(crate) fn seeds(target: &str) -> Vec<Vec<u8>> {
         "relay" => relay(),
         "transport" => transport(),
         "packets" => packets(),
+        "note" => notes(),
         _ => Vec::new(),
     }
 }
@@ -252,4 +253,22 @@ fn packets() -> Vec<Vec<u8>> {
     let close = "0 0 0 8 3 98 121 101 0 7 5 3 4 1 2 3 4 3 5 2 0 0 0";
     let initiator = "3 6 4 1 48 0 0 0 2 0 0 0 0 0 0 0 0 0 0 0 9 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 0 4 2 9 1 0 0 0 0 0 0 2 9 0 7 8";
     [frames, close, initiator].map(ops).to_vec()
+}
+
+fn notes() -> Vec<Vec<u8>> {
+    let verdicts = [
+        "accepted heartbeat",
+        "answered register: challenge",
+        "refused init: revoked",
+        "opened data",
+        "ignored ack: sequence",
+        "dropped: tag",
+        "sent ack: heartbeat",
+        "unsent page: queue",
+    ];
+    let note = |verdict: &str| {
+        format!("verdict: {verdict}\nuser: anna\nrealm: 7q2m\nhms: atlas\nlater: unknown\ninterface: eth0")
+            .into_bytes()
+    };
+    verdicts.into_iter().map(note).collect()
 }

@@ -6,6 +6,7 @@ mod control;
 mod host;
 mod input;
 mod keys;
+mod note;
 mod packets;
 mod peer;
 mod relay;
@@ -35,6 +36,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("relay", relay::run),
     ("transport", transport::run),
     ("packets", packets::run),
+    ("note", note::run),
 ];
 
 /// The target of this name.

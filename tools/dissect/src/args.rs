@@ -28,8 +28,8 @@ end, 2 the command line is wrong.";
 /// Reads packet captures and tells what HMSs and hosts said, and whether it could be believed.
 #[derive(Debug, Parser)]
 #[command(name = "hms-dissect", version, after_help = EXAMPLES)]
-pub(crate) struct Args {
-    /// A pcap or pcapng file, packed with gzip or not; - is stdin
+pub struct Args {
+    /// A pcap or pcapng file, as it is or packed with gzip or zstd; - is stdin
     #[arg(required_unless_present = "fields", value_name = "FILE")]
     pub(crate) file: Option<String>,
     /// Show each datagram's fields with the bytes that they stand in

@@ -1,5 +1,6 @@
 //! One datagram of ours with all that was found out about it.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use hms::capture::Flags;
@@ -56,6 +57,9 @@ impl From<WireError> for Malformed {
     }
 }
 
+/// What the library reads in a datagram between host and HMS.
+pub(crate) type Read<'a> = Result<inspect::Message<'a>, WireError>;
+
 /// What the datagram is, by its first two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
@@ -85,7 +89,7 @@ pub(crate) struct Datagram {
     pub(crate) malformed: Option<Malformed>,
     pub(crate) finding: Option<Finding>,
     /// Its frames, of a DATA that was opened.
-    pub(crate) opened: Option<Opened>,
+    pub(crate) opened: Option<Box<Opened>>,
     pub(crate) related: Related,
     pub(crate) experts: Vec<Expert>,
     /// The user's name, if it was ever said.
@@ -95,10 +99,13 @@ pub(crate) struct Datagram {
 }
 
 impl Datagram {
-    pub(crate) fn new(captured: Captured, foreign: bool) -> Self {
-        let family = if foreign { Family::Nothing } else { family(&captured.bytes) };
-        let whole = captured.is_whole();
-        let malformed = (whole && !foreign).then(|| malformed(&family, &captured.bytes)).flatten();
+    /// `message`: what it says between host and HMS, if the capture has all of it.
+    pub(crate) fn new(captured: Captured, family: Family, foreign: bool, message: Option<&Read<'_>>) -> Self {
+        let malformed = match message {
+            Some(message) => unread(&family, message),
+            None if captured.is_whole() && !foreign => of_a_link(&captured.bytes),
+            None => None,
+        };
         Self {
             captured,
             family,
@@ -110,14 +117,6 @@ impl Datagram {
             experts: Vec::new(),
             name: None,
             words: String::new(),
-        }
-    }
-
-    /// The message, if it is one between host and HMS.
-    pub(crate) fn message(&self) -> Option<inspect::Message<'_>> {
-        match self.family {
-            Family::Host(_) if self.captured.is_whole() => inspect::message(&self.captured.bytes).ok(),
-            _ => None,
         }
     }
 
@@ -133,9 +132,11 @@ impl Datagram {
     }
 
     /// `HEARTBEAT`, `type 0x42`, or `foreign`.
-    pub(crate) fn type_text(&self) -> String {
+    pub(crate) fn type_text(&self) -> Cow<'static, str> {
         match self.code() {
-            Some(code) => names::type_name(code).map_or_else(|| format!("type 0x{code:02x}"), str::to_owned),
+            Some(code) => {
+                names::type_name(code).map_or_else(|| format!("type 0x{code:02x}").into(), Cow::Borrowed)
+            }
             None if self.foreign => "foreign".into(),
             None => "no type".into(),
         }
@@ -178,7 +179,7 @@ impl Datagram {
     }
 }
 
-fn family(bytes: &[u8]) -> Family {
+pub(crate) fn family(bytes: &[u8]) -> Family {
     match bytes {
         [1, 0x20..=0x24, ..] => Family::Link,
         _ if opened::is(bytes) => Family::Link,
@@ -187,23 +188,25 @@ fn family(bytes: &[u8]) -> Family {
     }
 }
 
-fn malformed(family: &Family, bytes: &[u8]) -> Option<Malformed> {
-    match family {
-        Family::Link if opened::is(bytes) => None,
-        Family::Link => link::check(bytes).err().map(|reason| in_link(reason, bytes)),
-        Family::Nothing => inspect::message(bytes).err().map(Malformed::from),
-        Family::Host(header) => inspect::message(bytes)
-            .map_or_else(|error| Some(error.into()), |message| of_no_kind(&message))
-            .or_else(|| {
-                // R-FMT-04, which the HMS looks at and not the parser.
-                let first = matches!(header.kind, Kind::Init | Kind::Register | Kind::Discover);
-                (first && header.session != SessionId(0)).then(|| Malformed {
-                    what: format!("{} with a session id", header.kind),
-                    at: 16,
-                    reason: "malformed",
-                })
-            }),
-    }
+fn of_a_link(bytes: &[u8]) -> Option<Malformed> {
+    if opened::is(bytes) { None } else { link::check(bytes).err().map(|reason| in_link(reason, bytes)) }
+}
+
+fn unread(family: &Family, message: &Read<'_>) -> Option<Malformed> {
+    let message = match message {
+        Ok(message) => message,
+        Err(error) => return Some((*error).into()),
+    };
+    let Family::Host(header) = family else { return None };
+    of_no_kind(message).or_else(|| {
+        // R-FMT-04, which the HMS looks at and not the parser.
+        let first = matches!(header.kind, Kind::Init | Kind::Register | Kind::Discover);
+        (first && header.session != SessionId(0)).then(|| Malformed {
+            what: format!("{} with a session id", header.kind),
+            at: 16,
+            reason: "malformed",
+        })
+    })
 }
 
 /// R-FMT-19, which the HMS looks at when it knows who asks.

@@ -1,12 +1,14 @@
 //! From captured frames to datagrams of which everything is known.
 
+use hms::wire::inspect;
+
 use crate::bounded::Bounded;
 use crate::capture::Frame;
-use crate::datagram::{Captured, Datagram, Family};
+use crate::datagram::{Captured, Datagram, Family, family};
 use crate::expert::{self, Expert};
 use crate::fields::{self, names};
 use crate::ip::{self, Fragments, Incomplete, Read, Udp};
-use crate::link::{self, Carried};
+use crate::link::{self, Carried, Layer};
 use crate::links::Links;
 use crate::recognise::{self, Protocol};
 use crate::table::Table;
@@ -16,6 +18,9 @@ use crate::words;
 
 /// Link types that are not read and were named.
 const NAMED_MAX: usize = 16;
+
+/// Of nearly all frames: no VLAN, no fragments.
+const LAYERS: usize = 3;
 
 /// Frames by what became of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +75,7 @@ impl Dissector {
 
     pub(crate) fn frame(&mut self, frame: &Frame<'_>) -> Outcome {
         self.frames.all += 1;
-        let mut layers = Vec::new();
+        let mut layers = Vec::with_capacity(LAYERS);
         let bytes = match link::strip(frame.link, frame.bytes, &mut layers) {
             Carried::Ip(bytes) => bytes,
             Carried::Other => return self.other(),
@@ -78,19 +83,7 @@ impl Dissector {
             Carried::UnknownLink(link) => return self.unknown_link(link, frame),
         };
         match ip::read(bytes, frame.number, &mut self.fragments, &mut layers) {
-            Read::Udp(udp) => {
-                let Udp { source, destination, payload, length } = udp;
-                self.datagram(Captured {
-                    frame: frame.number,
-                    time: frame.time,
-                    layers,
-                    source,
-                    destination,
-                    bytes: payload,
-                    length,
-                    flags: frame.flags,
-                })
-            }
+            Read::Udp(udp) => self.datagram(frame, layers, udp),
             Read::Fragment => {
                 self.frames.fragments += 1;
                 Outcome::Nothing
@@ -100,15 +93,26 @@ impl Dissector {
         }
     }
 
-    fn datagram(&mut self, captured: Captured) -> Outcome {
-        let on_port =
-            [captured.source, captured.destination].iter().any(|end| self.ports.contains(&end.port()));
-        let foreign = match recognise::protocol(&captured.bytes, captured.length, on_port) {
+    fn datagram(&mut self, frame: &Frame<'_>, layers: Vec<Layer>, udp: Udp<'_>) -> Outcome {
+        let Udp { source, destination, payload, length } = udp;
+        let on_port = [source, destination].iter().any(|end| self.ports.contains(&end.port()));
+        let foreign = match recognise::protocol(&payload, length, on_port) {
             Protocol::Hms => false,
             Protocol::Foreign => true,
             Protocol::Other => return self.other(),
         };
-        let mut datagram = Datagram::new(captured, foreign);
+        let bytes = payload.to_vec();
+        let Frame { number, time, flags, .. } = *frame;
+        let captured = Captured { frame: number, time, layers, source, destination, bytes, length, flags };
+        let family = if foreign { Family::Nothing } else { family(&payload) };
+        // Read once: a message refers to its bytes, so to those of the frame and not to their copy in the datagram.
+        let read = captured.is_whole() && !foreign && family != Family::Link;
+        let message = read.then(|| inspect::message(&payload));
+        let mut datagram = Box::new(Datagram::new(captured, family, foreign, message.as_ref()));
+        let message = match &message {
+            Some(Ok(message)) if family != Family::Nothing => Some(message),
+            _ => None,
+        };
         if foreign {
             datagram.experts.push(Expert::new(expert::FOREIGN, expert::FOREIGN.about));
         }
@@ -118,7 +122,7 @@ impl Dissector {
         }
         if datagram.captured.is_whole() {
             self.verify(&mut datagram);
-            self.table.take(&mut datagram);
+            self.table.take(&mut datagram, message);
         } else {
             let text = format!(
                 "{} of {} captured",
@@ -127,8 +131,8 @@ impl Dissector {
             );
             datagram.experts.push(Expert::new(expert::CUT, text));
         }
-        words::describe(&mut datagram, &self.table);
-        Outcome::Datagram(Box::new(datagram))
+        words::describe(&mut datagram, message, &self.table);
+        Outcome::Datagram(datagram)
     }
 
     fn verify(&mut self, datagram: &mut Datagram) {
@@ -140,7 +144,7 @@ impl Dissector {
             Family::Link => {
                 let (finding, opened) = self.keys.between_hmss(&datagram.captured);
                 if let Some((opened, experts)) = opened {
-                    datagram.opened = Some(opened);
+                    datagram.opened = Some(Box::new(opened));
                     datagram.experts.extend(experts);
                 }
                 finding

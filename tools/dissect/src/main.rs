@@ -1,35 +1,15 @@
-//! `hms-dissect`: reads packet captures and tells what HMSs and hosts said, and whether it could be believed.
-//!
-//! `capture` gives frames, `link` and `ip` take the layers off, `recognise` says what is ours; `datagram` asks the
-//! library's parsers, `verify` its keys, `links` opens what HMSs say to each other and `opened` writes it down, `table` what was seen before; `fields` walks the bytes, `show` prints.
-
-mod args;
-mod bounded;
-mod capture;
-mod datagram;
-mod dissector;
-mod expert;
-mod fields;
-mod ip;
-mod link;
-mod links;
-mod opened;
-mod recognise;
-mod run;
-mod show;
-mod table;
-#[cfg(test)]
-mod tests;
-mod tree;
-mod verify;
-mod words;
+//! The program around the library.
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Four small allocations a datagram.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
-    match run::run(&args::Args::parse()) {
+    match hms_dissect::run(&hms_dissect::Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hms-dissect: {error}");

@@ -8,34 +8,18 @@ use hms::wire::inspect::Message;
 use hms::wire::{AnnounceEvent, Answer, ContentRef, Item, Kind, Request};
 
 use crate::bounded::Bounded;
-use crate::datagram::{Datagram, Family, Related};
+use crate::datagram::Datagram;
 use crate::expert::{self, Expert};
+use crate::requests::Requests;
 use crate::tree::seconds;
 
 const NAMES_MAX: usize = 262_144;
-const REQUESTS_MAX: usize = 65_536;
 const SESSIONS_MAX: usize = 262_144;
 const SERVERS_MAX: usize = 256;
-/// A request is outstanding for so long at most (R-AUT-22).
-const OUTSTANDING: i128 = 60_000_000_000;
 /// Two HMSs that claim to be primary in turn within this time do so at once: a hand-over goes one way.
 const CONFLICT: i128 = 10_000_000_000;
 /// Check times without a heartbeat that are worth a remark.
 const GAP: i128 = 2;
-
-/// What an answer echoes (realm, user, session, sequence; between HMSs key id and attempt), and who asked from where: a
-/// relay or NAT on the way makes another request of it.
-type RequestId = (SocketAddr, u32, u64, u64, u64);
-
-struct Asked {
-    frame: u64,
-    time: Option<i128>,
-    /// The first frame with these bytes.
-    first: u64,
-    tag: Vec<u8>,
-    kind: u8,
-    answered: bool,
-}
 
 /// One session as far as the capture shows it.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +55,7 @@ pub(crate) struct Conflict {
 
 pub(crate) struct Table {
     names: Bounded<(RealmId, UserId), String>,
-    requests: Bounded<RequestId, Asked>,
+    pub(crate) requests: Requests,
     pub(crate) sessions: Bounded<(RealmId, SessionId), Session>,
     claims: Bounded<(RealmId, ServerId), Claim>,
     pub(crate) servers: Bounded<ServerId, String>,
@@ -82,7 +66,7 @@ impl Default for Table {
     fn default() -> Self {
         Self {
             names: Bounded::new(NAMES_MAX),
-            requests: Bounded::new(REQUESTS_MAX),
+            requests: Requests::default(),
             sessions: Bounded::new(SESSIONS_MAX),
             claims: Bounded::new(SERVERS_MAX),
             servers: Bounded::new(SERVERS_MAX),
@@ -93,16 +77,16 @@ impl Default for Table {
 
 impl Table {
     /// What the datagrams before this one say of it; and takes note of it.
-    pub(crate) fn take(&mut self, datagram: &mut Datagram) {
-        let related = self.relate(datagram);
+    pub(crate) fn take(&mut self, datagram: &mut Datagram, message: Option<&Message<'_>>) {
+        let related = self.requests.relate(datagram);
         if let Some(first) = related.retransmission_of {
             let text = format!("the same bytes as in frame {first}: sent again, or captured twice");
             datagram.experts.push(Expert::new(expert::RETRANSMISSION, text));
         }
         datagram.related = related;
         let mut experts = Vec::new();
-        self.learn(datagram, &mut experts);
-        self.follow(datagram, &mut experts);
+        self.learn(datagram, message, &mut experts);
+        self.follow(datagram, message, &mut experts);
         datagram.experts.append(&mut experts);
         if let Some(header) = datagram.header() {
             datagram.name = self.names.get(&(header.realm, header.user)).cloned();
@@ -118,54 +102,13 @@ impl Table {
         self.servers.get(&server).cloned().unwrap_or_else(|| server.to_string())
     }
 
-    /// Requests without an answer, by type; those younger than a second at the end are left out.
-    pub(crate) fn unanswered(&self, end: Option<i128>) -> impl Iterator<Item = u8> {
-        const GRACE: i128 = 1_000_000_000;
-        let old = move |asked: &Asked| match (asked.time, end) {
-            (Some(time), Some(end)) => end - time > GRACE,
-            _ => true,
-        };
-        self.requests
-            .iter()
-            .filter(move |(_, asked)| !asked.answered && old(asked))
-            .map(|(_, asked)| asked.kind)
-    }
-
-    fn relate(&mut self, datagram: &Datagram) -> Related {
-        let (frame, time) = (datagram.captured.frame, datagram.captured.time);
-        let Some((id, asks)) = request_id(datagram) else { return Related::default() };
-        let tag = datagram.captured.bytes.rchunks(16).next().unwrap_or_default();
-        let known = self.requests.get_mut(&id).filter(|asked| match (asked.time, time) {
-            (Some(asked), Some(now)) => now - asked <= OUTSTANDING,
-            _ => true,
-        });
-        match (asks, known) {
-            (true, Some(asked)) if asked.tag == tag => {
-                (asked.frame, asked.time) = (frame, time);
-                Related { retransmission_of: Some(asked.first), response_to: None }
-            }
-            (true, _) => {
-                let kind = datagram.code().unwrap_or_default();
-                let asked = Asked { frame, time, first: frame, tag: tag.to_vec(), kind, answered: false };
-                self.requests.insert(id, asked);
-                Related::default()
-            }
-            (false, Some(asked)) => {
-                asked.answered = true;
-                let took = time.zip(asked.time).map(|(now, asked)| now - asked);
-                Related { response_to: Some((asked.frame, took)), retransmission_of: None }
-            }
-            (false, None) => Related::default(),
-        }
-    }
-
     /// Names and claims that a message carries.
-    fn learn(&mut self, datagram: &Datagram, experts: &mut Vec<Expert>) {
-        let (Some(header), Some(message)) = (datagram.header().copied(), datagram.message()) else { return };
+    fn learn(&mut self, datagram: &Datagram, message: Option<&Message<'_>>, experts: &mut Vec<Expert>) {
+        let Some((header, message)) = datagram.header().copied().zip(message) else { return };
         let mut name = |user: UserId, content: &ContentRef<'_>| {
             self.names.insert((header.realm, user), content.user_name().to_owned());
         };
-        match &message {
+        match message {
             Message::Request(Request::Register(register)) => name(header.user, &register.content),
             Message::Request(Request::Heartbeat(heartbeat)) => {
                 if let Some((content, _, _)) = &heartbeat.content {
@@ -186,7 +129,7 @@ impl Table {
             }
             _ => {}
         }
-        for (server, says) in claims(&message) {
+        for (server, says) in claims(message) {
             if let Some(says) = says {
                 self.servers.insert(server.0, says);
             }
@@ -228,14 +171,14 @@ impl Table {
     }
 
     /// The sequences and heartbeats of a session.
-    fn follow(&mut self, datagram: &Datagram, experts: &mut Vec<Expert>) {
+    fn follow(&mut self, datagram: &Datagram, message: Option<&Message<'_>>, experts: &mut Vec<Expert>) {
         let (Some(header), Some(id)) = (datagram.header().copied(), datagram.session()) else { return };
         let (source, destination) = (datagram.captured.source, datagram.captured.destination);
         let new = || Session { user: header.user, ..Session::default() };
-        let Some(session) = self.sessions.entry((header.realm, id), new) else { return };
+        let session = self.sessions.entry((header.realm, id), new);
         if header.kind.is_response() {
             session.host.get_or_insert(destination);
-            session.told(datagram);
+            session.told(message);
             return;
         }
         session.host = Some(source);
@@ -269,9 +212,9 @@ impl Session {
     }
 
     /// What an HMS tells the host of its session.
-    fn told(&mut self, datagram: &Datagram) {
-        let Some(Message::Answer(answer)) = datagram.message() else { return };
-        let settings = match &answer {
+    fn told(&mut self, message: Option<&Message<'_>>) {
+        let Some(Message::Answer(answer)) = message else { return };
+        let settings = match answer {
             Answer::Registered(registered) => {
                 self.check_time = Some(i128::from(registered.check_time_ms) * 1_000_000);
                 &registered.settings
@@ -301,39 +244,4 @@ fn claims(message: &Message<'_>) -> Vec<((ServerId, bool), Option<String>)> {
         _ => return Vec::new(),
     };
     list.iter().map(|hms| ((hms.server, hms.primary && hms.sender), Some(hms.name.to_string()))).collect()
-}
-
-/// What ties an answer to a request, and whether this is the request.
-fn request_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
-    let header = match datagram.family {
-        Family::Host(header) => header,
-        Family::Link => return handshake_id(datagram),
-        Family::Nothing => return None,
-    };
-    // Of what nobody asked for the sequence is 0.
-    if header.sequence == 0 || matches!(header.kind, Kind::Unknown(_) | Kind::Announce) {
-        return None;
-    }
-    let session = if header.kind == Kind::Registered { 0 } else { header.session.0 };
-    let asks = !header.kind.is_response();
-    let id =
-        (asker(datagram, asks), header.realm.0, u64::from_be_bytes(header.user.0), session, header.sequence);
-    Some((id, asks))
-}
-
-/// HELLO asks, COOKIE and WELCOME answer; the attempt is echoed.
-fn handshake_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
-    let bytes = &datagram.captured.bytes;
-    let asks = match bytes.get(1)? {
-        0x20 => true,
-        0x21 | 0x22 => false,
-        _ => return None,
-    };
-    let number = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-    Some(((asker(datagram, asks), 0, number(8)?, 0, number(24)?), asks))
-}
-
-/// Where a request comes from and its answer goes to.
-const fn asker(datagram: &Datagram, asks: bool) -> SocketAddr {
-    if asks { datagram.captured.source } else { datagram.captured.destination }
 }

@@ -288,7 +288,7 @@ pub(crate) fn colons(bytes: &[u8]) -> String {
         if !text.is_empty() {
             text.push(':');
         }
-        text.push_str(&format!("{byte:02x}"));
+        add_hex(&mut text, &[*byte]);
     }
     text
 }
@@ -312,7 +312,31 @@ fn shortened(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    add_hex(&mut text, bytes);
+    text
+}
+
+/// Adds a number in decimal digits, of which a line has dozens.
+pub(crate) fn add_number(text: &mut String, value: u64) {
+    if value >= 10 {
+        add_number(text, value / 10);
+    }
+    text.push(digit(value));
+}
+
+/// The last digit of a number.
+pub(crate) const fn digit(value: u64) -> char {
+    (b'0' + (value % 10) as u8) as char
+}
+
+/// Adds bytes to a text, in hexadecimal.
+pub(crate) fn add_hex(text: &mut String, bytes: &[u8]) {
+    let digit = |value: u8| char::from(value + if value < 10 { b'0' } else { b'a' - 10 });
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0x0f));
+    }
 }
 
 /// `0.012345000`.

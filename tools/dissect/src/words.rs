@@ -1,5 +1,7 @@
 //! What a datagram says, in one sentence.
 
+use std::fmt::Write as _;
+
 use hms::ident::{RealmId, UserId};
 use hms::wire::inspect::Message;
 use hms::wire::{
@@ -14,8 +16,8 @@ use crate::table::Table;
 use crate::tree::{hex, plural};
 
 /// The sentence; remarks on what an HMS refuses are added.
-pub(crate) fn describe(datagram: &mut Datagram, table: &Table) {
-    let (words, refused) = sentence(datagram, table);
+pub(crate) fn describe(datagram: &mut Datagram, message: Option<&Message<'_>>, table: &Table) {
+    let (words, refused) = sentence(datagram, message, table);
     if refused {
         // A REJECT that says that a key was revoked is sealed with it: that is told once.
         datagram.experts.retain(|expert| expert.text != words);
@@ -24,7 +26,7 @@ pub(crate) fn describe(datagram: &mut Datagram, table: &Table) {
     datagram.words = words;
 }
 
-fn sentence(datagram: &Datagram, table: &Table) -> (String, bool) {
+fn sentence(datagram: &Datagram, message: Option<&Message<'_>>, table: &Table) -> (String, bool) {
     let captured = &datagram.captured;
     if datagram.foreign {
         let head = hex(captured.bytes.get(..captured.bytes.len().min(8)).unwrap_or_default());
@@ -52,11 +54,11 @@ fn sentence(datagram: &Datagram, table: &Table) -> (String, bool) {
         return (link(&captured.bytes), false);
     }
     let realm = datagram.header().map_or(RealmId(0), |header| header.realm);
-    match datagram.message() {
-        Some(Message::Request(request)) => (self::request(&request), false),
+    match message {
+        Some(Message::Request(request)) => (self::request(request), false),
         Some(Message::Answer(answer)) => {
             let refused = matches!(answer, Answer::Reject(_));
-            (self::answer(&answer, realm, table), refused)
+            (self::answer(answer, realm, table), refused)
         }
         Some(Message::Hint(hint)) => {
             let text = match hint.code.code() {
@@ -104,7 +106,9 @@ fn versions(min: u8, max: u8) -> String {
 }
 
 fn heartbeat(heartbeat: &Heartbeat<'_>) -> String {
-    let mut text = format!("is there; its list is at revision {}", heartbeat.revision);
+    // Most of what is in a capture are heartbeats and what is answered to them.
+    let mut text = String::with_capacity(64);
+    let _ = write!(text, "is there; its list is at revision {}", heartbeat.revision);
     if heartbeat.cookie.is_some() {
         text.push_str(", echoes a cookie");
     }
@@ -215,10 +219,11 @@ fn reject(short: &Short) -> String {
 }
 
 fn ack(ack: &Ack<'_>, realm: RealmId, table: &Table) -> String {
-    let mut text = match ack.revision.0 {
-        0 => "taken".to_owned(),
-        revision => format!("taken; the list is at revision {revision}"),
-    };
+    let mut text = String::with_capacity(64);
+    text.push_str("taken");
+    if ack.revision.0 != 0 {
+        let _ = write!(text, "; the list is at revision {}", ack.revision);
+    }
     if ack.want_content {
         text.push_str(", say all of yourself");
     }

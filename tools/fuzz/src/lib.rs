@@ -3,8 +3,12 @@
 #[path = "../../../tests/fuzz/bodies/mod.rs"]
 #[allow(dead_code)]
 mod bodies;
+#[path = "../../dissect/tests/fuzz/bodies.rs"]
+#[allow(dead_code)]
+mod dissect;
 
 /// The target of this name.
 pub fn target(name: &str) -> fn(&[u8]) {
-    bodies::target(name)
+    let dissect = dissect::TARGETS.iter().find(|(known, _)| *known == name);
+    dissect.map_or_else(|| bodies::target(name), |(_, run)| *run)
 }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-/// How much is asked for at once.
-const CHUNK: usize = 256 * 1024;
+/// How much is asked for at once: what is read stays in the cache until it is looked at.
+const CHUNK: usize = 64 * 1024;
 
 pub(super) struct Buffer<R> {
     from: R,

@@ -7,13 +7,14 @@ mod buffer;
 mod legacy;
 mod ng;
 mod open;
+mod zstd;
 
 use std::fmt;
 use std::io;
 
 use buffer::Buffer;
 use hms::capture::Flags;
-pub(crate) use open::open;
+pub(crate) use open::{Source, open, unpack};
 
 /// Longest packet and longest block that are read.
 const BLOCK_MAX: usize = 16 * 1024 * 1024;

@@ -4,6 +4,7 @@ mod fragments;
 mod v4;
 mod v6;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
@@ -37,18 +38,18 @@ pub(super) struct Piece {
 
 /// A UDP datagram.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Udp {
+pub(crate) struct Udp<'a> {
     pub(crate) source: SocketAddr,
     pub(crate) destination: SocketAddr,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Cow<'a, [u8]>,
     /// How long the payload was on the wire.
     pub(crate) length: usize,
 }
 
 /// What an IP packet gave.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Read {
-    Udp(Udp),
+pub(crate) enum Read<'a> {
+    Udp(Udp<'a>),
     /// A part of a packet, the rest of which is awaited.
     Fragment,
     /// Another protocol.
@@ -58,7 +59,12 @@ pub(crate) enum Read {
 }
 
 /// Reads a packet; layers are added as they are found.
-pub(crate) fn read(bytes: &[u8], frame: u64, fragments: &mut Fragments, layers: &mut Vec<Layer>) -> Read {
+pub(crate) fn read<'a>(
+    bytes: &'a [u8],
+    frame: u64,
+    fragments: &mut Fragments,
+    layers: &mut Vec<Layer>,
+) -> Read<'a> {
     let packet = match bytes.first().map(|byte| byte >> 4) {
         Some(4) => v4::parse(bytes),
         Some(6) => v6::parse(bytes),
@@ -73,19 +79,20 @@ pub(crate) fn read(bytes: &[u8], frame: u64, fragments: &mut Fragments, layers: 
     if packet.protocol != UDP {
         return Read::Other;
     }
-    if packet.fragment.is_none() {
-        return udp(&packet, packet.payload, packet.whole, layers);
-    }
-    match fragments.add(&packet, frame) {
-        Some((payload, frames)) => {
-            layers.push(Layer::Fragments(frames));
-            udp(&packet, &payload, true, layers)
-        }
-        None => Read::Fragment,
-    }
+    let (bytes, whole) = match packet.fragment {
+        None => (Cow::Borrowed(packet.payload), packet.whole),
+        Some(_) => match fragments.add(&packet, frame) {
+            Some((payload, frames)) => {
+                layers.push(Layer::Fragments(frames));
+                (Cow::Owned(payload), true)
+            }
+            None => return Read::Fragment,
+        },
+    };
+    udp(&packet, bytes, whole, layers)
 }
 
-fn udp(packet: &Packet<'_>, bytes: &[u8], whole: bool, layers: &mut Vec<Layer>) -> Read {
+fn udp<'a>(packet: &Packet<'_>, bytes: Cow<'a, [u8]>, whole: bool, layers: &mut Vec<Layer>) -> Read<'a> {
     let Some((head, rest)) = bytes.split_first_chunk::<UDP_HEADER>() else {
         return Read::Wrong("a packet that ends inside its UDP header");
     };
@@ -103,11 +110,20 @@ fn udp(packet: &Packet<'_>, bytes: &[u8], whole: bool, layers: &mut Vec<Layer>) 
     if whole && length > rest.len() {
         return Read::Wrong("a UDP length beyond the end of the packet");
     }
+    let end = UDP_HEADER + length.min(rest.len());
+    let payload = match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(UDP_HEADER..end).unwrap_or_default()),
+        Cow::Owned(mut bytes) => {
+            bytes.truncate(end);
+            bytes.drain(..UDP_HEADER);
+            Cow::Owned(bytes)
+        }
+    };
     layers.push(Layer::Udp);
     Read::Udp(Udp {
         source: SocketAddr::new(packet.source, u16::from_be_bytes([s0, s1])),
         destination: SocketAddr::new(packet.destination, u16::from_be_bytes([d0, d1])),
-        payload: rest.get(..length.min(rest.len())).unwrap_or_default().to_vec(),
+        payload,
         length,
     })
 }

@@ -148,9 +148,7 @@ impl Links {
             return (Finding::because(Verdict::WrongTag, why), None);
         };
         let id = (logged.initiator.session, logged.responder.session);
-        let Some(link) = self.open.entry(id, || Link::new(logged)) else {
-            return (Finding::because(Verdict::Unchecked, "too many links"), None);
-        };
+        let link = self.open.entry(id, || Link::new(logged));
         let from = usize::from(side == Side::Responder);
         let mut experts = Vec::new();
         let (finding, fresh) = match link.ways[from].before(number, captured.frame) {

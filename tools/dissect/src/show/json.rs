@@ -54,3 +54,24 @@ pub(crate) fn datagram(datagram: &Datagram, tree: &Tree) -> Value {
         "fields": fields,
     })
 }
+
+/// The text of a value on one line. JSON lets DEL and the controls of U+0080 to U+009F stand as they are; some terminals
+/// act on them.
+pub(crate) fn line(value: &Value) -> String {
+    let text = value.to_string();
+    if !text.contains(is_left) {
+        return text;
+    }
+    text.chars().fold(String::with_capacity(text.len() + 16), |mut line, c| {
+        if is_left(c) {
+            line.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+        line
+    })
+}
+
+const fn is_left(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}')
+}

@@ -1,77 +1,104 @@
 //! One line a datagram.
 
+use hms::wire::Kind;
+
 use crate::datagram::Datagram;
 use crate::expert::{self, Severity};
+use crate::tree::add_hex;
 use crate::verify::Verdict;
 
-use super::clock;
+use super::columns::{self, left, right};
 
 /// Time, source, destination, type, user, sequence, what it means, what is remarkable.
 pub(crate) fn line(datagram: &Datagram) -> String {
+    let mut text = String::new();
+    add(&mut text, datagram);
+    text
+}
+
+/// Adds the line to a text.
+pub(crate) fn add(text: &mut String, datagram: &Datagram) {
     let captured = &datagram.captured;
-    let mut line = format!(
-        "{:>5} {} {:>21} → {:<21} {:<10} {:<16} {:<8} {}",
-        captured.frame,
-        clock(captured.time),
-        captured.source.to_string(),
-        captured.destination.to_string(),
-        datagram.type_text(),
-        who(datagram),
-        sequence(datagram),
-        datagram.words
-    );
+    right(text, 5, |text| columns::number(text, captured.frame));
+    columns::clock(text, captured.time);
+    text.push(' ');
+    right(text, 21, |text| columns::address(text, captured.source));
+    text.push_str("→ ");
+    left(text, 21, |text| columns::address(text, captured.destination));
+    left(text, 10, |text| text.push_str(&datagram.type_text()));
+    left(text, 16, |text| add_who(text, datagram));
+    left(text, 8, |text| add_sequence(text, datagram));
+    text.push_str(&datagram.words);
     if let Some((frame, took)) = datagram.related.response_to {
-        match took {
-            Some(took) => line.push_str(&format!("  ← {frame}, {}", milliseconds(took))),
-            None => line.push_str(&format!("  ← {frame}")),
+        text.push_str("  ← ");
+        columns::number(text, frame);
+        if let Some(took) = took {
+            text.push_str(", ");
+            columns::milliseconds(text, took);
         }
     }
-    line.push_str(&remarks(datagram));
-    line
+    add_remarks(text, datagram);
 }
 
 /// What is remarkable, and the verdict.
 pub(crate) fn remarks(datagram: &Datagram) -> String {
     let mut text = String::new();
+    add_remarks(&mut text, datagram);
+    text
+}
+
+fn add_remarks(text: &mut String, datagram: &Datagram) {
     if let Some(finding) = &datagram.finding {
-        let mark = if finding.verdict == Verdict::Valid { "✓" } else { "✗" };
         match finding.verdict {
             Verdict::Valid => text.push_str("  [✓]"),
             Verdict::Unauthenticated => text.push_str("  [no proof]"),
             Verdict::Unchecked => text.push_str("  [unchecked]"),
-            other => text.push_str(&format!("  [{mark} {}]", other.name())),
+            other => ["  [✗ ", other.name(), "]"].iter().for_each(|part| text.push_str(part)),
         }
     }
     // What the words say already is not said twice.
     let said = [expert::MALFORMED.name, expert::FOREIGN.name, expert::CUT.name, expert::REFUSED.name];
     for expert in datagram.experts.iter().filter(|expert| !said.contains(&expert.remark.name)) {
-        let mark = if expert.remark.severity >= Severity::Warn { "!" } else { "·" };
-        text.push_str(&format!("  {mark} {}", expert.text));
+        text.push_str(if expert.remark.severity >= Severity::Warn { "  ! " } else { "  · " });
+        text.push_str(&expert.text);
     }
-    text
 }
 
 /// The user's name, else the id.
-pub(crate) fn who(datagram: &Datagram) -> String {
+fn add_who(text: &mut String, datagram: &Datagram) {
     match (&datagram.name, datagram.user()) {
-        (Some(name), _) => name.escape_debug().to_string(),
-        (None, Some(user)) => user.to_string(),
-        (None, None) => "-".into(),
+        (Some(name), _) => text.extend(name.escape_debug()),
+        (None, Some(user)) => add_hex(text, &user.0),
+        (None, None) => text.push('-'),
     }
 }
 
 /// A sequence; a nonce is too long to tell anything.
 pub(crate) fn sequence(datagram: &Datagram) -> String {
+    let mut text = String::new();
+    add_sequence(&mut text, datagram);
+    text
+}
+
+fn add_sequence(text: &mut String, datagram: &Datagram) {
     match datagram.header() {
-        Some(header) if header.session.0 == 0 || header.kind == hms::wire::Kind::Registered => {
-            if header.sequence == 0 { "-".into() } else { format!("n {:06x}", header.sequence & 0xff_ffff) }
+        Some(header) if header.session.0 == 0 || header.kind == Kind::Registered => {
+            if header.sequence == 0 {
+                text.push('-');
+            } else {
+                text.push_str(&format!("n {:06x}", header.sequence & 0xff_ffff));
+            }
         }
-        Some(header) => format!("#{}", header.sequence),
-        None => "-".into(),
+        Some(header) => {
+            text.push('#');
+            columns::number(text, header.sequence);
+        }
+        None => text.push('-'),
     }
 }
 
 pub(crate) fn milliseconds(nanos: i128) -> String {
-    let micros = nanos.unsigned_abs() / 1000;
-    format!("{}{}.{:03} ms", if nanos < 0 { "-" } else { "" }, micros / 1000, micros % 1000)
+    let mut text = String::new();
+    columns::milliseconds(&mut text, nanos);
+    text
 }

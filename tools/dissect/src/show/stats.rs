@@ -1,5 +1,6 @@
 //! The whole capture in numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hms::transport::LoggedEnd;
@@ -73,7 +74,7 @@ struct OfType {
 /// Counts over the datagrams that pass the filter.
 #[derive(Default)]
 pub(crate) struct Stats {
-    types: BTreeMap<String, OfType>,
+    types: BTreeMap<Cow<'static, str>, OfType>,
     verdicts: BTreeMap<&'static str, u64>,
     experts: BTreeMap<&'static str, u64>,
     count: u64,
@@ -86,7 +87,7 @@ pub(crate) struct Stats {
 }
 
 /// Of recent requests their types, so that an answer's time counts for the request.
-struct Requests(Bounded<u64, String>);
+struct Requests(Bounded<u64, Cow<'static, str>>);
 
 impl Default for Requests {
     fn default() -> Self {
@@ -132,11 +133,11 @@ impl Stats {
         self.last.zip(self.first).map(|(last, first)| last - first)
     }
 
-    fn unanswered(&self, dissector: &Dissector) -> BTreeMap<String, u64> {
+    fn unanswered(&self, dissector: &Dissector) -> BTreeMap<Cow<'static, str>, u64> {
         let mut unanswered = BTreeMap::new();
-        for code in dissector.table.unanswered(self.last) {
-            let name = names::type_name(code).unwrap_or("unknown").to_owned();
-            *unanswered.entry(name).or_default() += 1;
+        for (code, count) in dissector.table.requests.unanswered(self.last) {
+            let name = names::type_name(code).unwrap_or("unknown");
+            *unanswered.entry(Cow::Borrowed(name)).or_default() += count;
         }
         unanswered
     }
@@ -286,7 +287,7 @@ impl Stats {
                     "most": times.most.map(|nanos| nanos as u64),
                 },
             });
-            (name.clone(), value)
+            (name.to_string(), value)
         });
         let sessions: Vec<_> = dissector
             .table

@@ -55,7 +55,7 @@ fn every_link_type_gives_the_datagram() {
             };
             assert_eq!(datagram.captured.layers.split_at(layers.len()).0, layers, "link type {link}");
             assert_eq!(
-                (datagram.captured.bytes.as_slice(), datagram.type_text().as_str()),
+                (datagram.captured.bytes.as_slice(), &*datagram.type_text()),
                 (&*heartbeat(5), "HEARTBEAT")
             );
             let begin = 1_767_225_600_i128 * 1_000_000_000;

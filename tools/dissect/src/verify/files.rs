@@ -23,21 +23,29 @@ impl Keys {
             let text = error.to_string();
             fail(&text.split(" (os error").next().unwrap_or_default().to_lowercase())
         })?;
+        self.add(&bytes).map_err(|what| fail(&what))
+    }
+
+    /// Adds the keys that such a file holds.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
         if bytes.trim_ascii_start().first() == Some(&b'{') {
-            let secrets = Secrets::from_bytes(&bytes).map_err(|error| fail(&error))?;
+            let secrets = Secrets::from_bytes(bytes).map_err(|error| error.to_string())?;
             self.take(&secrets);
             return Ok(());
         }
-        let text = String::from_utf8(bytes).map_err(|_| fail(&WHAT))?;
+        let text = str::from_utf8(bytes).map_err(|_| WHAT)?;
         let mut words = text.split_whitespace().peekable();
         // A key log is told by its lines, and may have lines of a later version.
-        if self.links.log(&text) > 0 {
+        if self.links.log(text) > 0 {
             return Ok(());
         }
         if words.peek().is_none() {
-            return Err(fail(&WHAT));
+            return Err(WHAT.into());
         }
-        words.try_for_each(|word| self.word(word).map_err(|what| fail(&what)))
+        words.try_for_each(|word| self.word(word))
     }
 
     /// As the secrets of an HMS would.

@@ -100,7 +100,7 @@ impl Finding {
 
 /// The keys that were given.
 #[derive(Default)]
-pub(crate) struct Keys {
+pub struct Keys {
     ring: Keyring,
     /// Of each realm its name and the epochs of which there are secrets.
     realms: BTreeMap<RealmId, (String, Vec<Epoch>)>,
