@@ -1,5 +1,7 @@
 //! How far a long run is, on a terminal; and what cannot be read, told beside the data.
 
+#![expect(clippy::disallowed_methods, reason = "how often people are told is a matter of the clock")]
+
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;

@@ -1,5 +1,7 @@
 //! The line that says how far a long run is.
 
+#![expect(clippy::disallowed_methods, reason = "any time will do")]
+
 use std::time::{Duration, Instant};
 
 use crate::capture::Source;
