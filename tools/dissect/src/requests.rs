@@ -1,7 +1,8 @@
 //! Requests and their answers. Bounded, and short: what is no longer outstanding is only counted.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
 
 use hms::wire::Kind;
 
@@ -14,7 +15,28 @@ const OUTSTANDING: i128 = 60_000_000_000;
 
 /// What an answer echoes (realm, user, session, sequence; between HMSs key id and attempt), and who asked from where: a
 /// relay or NAT on the way makes another request of it.
-type RequestId = (SocketAddr, u32, u64, u64, u64);
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct RequestId {
+    asker: SocketAddr,
+    realm: u32,
+    user: u64,
+    session: u64,
+    sequence: u64,
+}
+
+impl Hash for RequestId {
+    /// By what differs between requests: the hash of a socket address takes longer than all of it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.user);
+        state.write_u64(self.session);
+        state.write_u64(self.sequence);
+        state.write_u64(u64::from(self.realm) << 16 | u64::from(self.asker.port()));
+        match self.asker.ip() {
+            IpAddr::V4(ip) => state.write_u32(ip.to_bits()),
+            IpAddr::V6(ip) => state.write_u128(ip.to_bits()),
+        }
+    }
+}
 
 struct Asked {
     frame: u64,
@@ -108,8 +130,13 @@ fn request_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
     }
     let session = if header.kind == Kind::Registered { 0 } else { header.session.0 };
     let asks = !header.kind.is_response();
-    let id =
-        (asker(datagram, asks), header.realm.0, u64::from_be_bytes(header.user.0), session, header.sequence);
+    let id = RequestId {
+        asker: asker(datagram, asks),
+        realm: header.realm.0,
+        user: u64::from_be_bytes(header.user.0),
+        session,
+        sequence: header.sequence,
+    };
     Some((id, asks))
 }
 
@@ -122,7 +149,14 @@ fn handshake_id(datagram: &Datagram) -> Option<(RequestId, bool)> {
         _ => return None,
     };
     let number = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
-    Some(((asker(datagram, asks), 0, number(8)?, 0, number(24)?), asks))
+    let id = RequestId {
+        asker: asker(datagram, asks),
+        realm: 0,
+        user: number(8)?,
+        session: 0,
+        sequence: number(24)?,
+    };
+    Some((id, asks))
 }
 
 /// Where a request comes from and its answer goes to.

@@ -319,15 +319,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Adds a number in decimal digits, of which a line has dozens.
 pub(crate) fn add_number(text: &mut String, value: u64) {
-    if value >= 10 {
-        add_number(text, value / 10);
-    }
-    text.push(digit(value));
-}
-
-/// The last digit of a number.
-pub(crate) const fn digit(value: u64) -> char {
-    (b'0' + (value % 10) as u8) as char
+    text.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Adds bytes to a text, in hexadecimal.

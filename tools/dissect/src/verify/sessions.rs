@@ -12,6 +12,8 @@ use crate::bounded::Bounded;
 
 /// As many as an HMS of 100 000 hosts has, and some more.
 const SESSIONS_MAX: usize = 262_144;
+/// HMSs at which one session is followed.
+const PLACES_MAX: usize = 16;
 
 type Id = (RealmId, Epoch, UserId, SessionId);
 
@@ -19,34 +21,42 @@ const fn id(header: &Header) -> Id {
     (header.realm, header.epoch, header.user, header.session)
 }
 
-pub(super) struct Sessions {
-    keys: Bounded<Id, ReadyKey>,
+struct Session {
+    key: ReadyKey,
     /// At each HMS: what passes two places on its way there is no replay.
-    windows: Bounded<(Id, SocketAddr), Window>,
+    windows: Vec<(SocketAddr, Window)>,
 }
+
+pub(super) struct Sessions(Bounded<Id, Session>);
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { keys: Bounded::new(SESSIONS_MAX), windows: Bounded::new(SESSIONS_MAX) }
+        Self(Bounded::new(SESSIONS_MAX))
     }
 }
 
 impl Sessions {
     /// A key under which a datagram of this session was verified before.
     pub(super) fn key(&self, header: &Header) -> Option<&ReadyKey> {
-        self.keys.get(&id(header))
+        self.0.get(&id(header)).map(|session| &session.key)
     }
 
     pub(super) fn keep(&mut self, header: &Header, key: ReadyKey) {
-        self.keys.insert(id(header), key);
+        self.0.insert(id(header), Session { key, windows: Vec::new() });
     }
 
     /// Whether the sequence of a verified request is a new one (R-AUT-21).
     pub(super) fn sequence(&mut self, header: &Header, hms: SocketAddr) -> Finding {
-        let (id, sequence) = ((id(header), hms), header.sequence);
-        let Some(window) = self.windows.get_mut(&id) else {
+        let sequence = header.sequence;
+        let Some(Session { windows, .. }) = self.0.get_mut(&id(header)) else {
+            return Finding::new(Verdict::Valid);
+        };
+        let Some((_, window)) = windows.iter_mut().find(|(place, _)| *place == hms) else {
             // The capture may begin in the middle of a session: what came before was not seen.
-            self.windows.insert(id, Window::from_parts((sequence, 1)));
+            if windows.len() >= PLACES_MAX {
+                windows.remove(0);
+            }
+            windows.push((hms, Window::from_parts((sequence, 1))));
             return Finding::new(Verdict::Valid);
         };
         let highest = window.highest();
