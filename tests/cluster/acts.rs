@@ -298,6 +298,8 @@ impl World {
             // Its user's other machines hear of it with their next heartbeat.
             Event::Registered { .. } => {
                 self.touch(user);
+                // It may be there again with this session: who was revoked, where nobody has heard of that.
+                self.users[user].taken_out.clear();
                 self.check_session(device)?;
             }
             _ => {}
