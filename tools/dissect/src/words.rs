@@ -222,7 +222,7 @@ fn ack(ack: &Ack<'_>, realm: RealmId, table: &Table) -> String {
     let mut text = String::with_capacity(64);
     text.push_str("taken");
     if ack.revision.0 != 0 {
-        let _ = write!(text, "; the list is at revision {}", ack.revision);
+        let _ = write!(text, "; the list is at revision {}", ack.revision.0);
     }
     if ack.want_content {
         text.push_str(", say all of yourself");
